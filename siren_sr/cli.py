@@ -1,0 +1,305 @@
+"""The command ``siren-sr``: every task on files, with progress, one-line errors and exit codes.
+
+Exit codes: 0 done, 1 failed (one line on stderr says why), 2 wrong usage, 130 interrupted with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+PROGRAM = "siren-sr"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except KeyboardInterrupt:
+        return _say("interrupted before the training began; nothing was written", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except (ValueError, TypeError, OSError, MemoryError, RuntimeError, ImportError) as error:
+        text = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, MemoryError) or "out of memory" in text.lower():
+            text = f"not enough memory ({text[:200]}): use a smaller image, scale or network"
+        return _say(f"error: {text}", 1)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of ``siren-sr``."""
+    from siren_sr import __version__
+
+    parser = argparse.ArgumentParser(PROGRAM, description="Sinusoidal representation networks for images and audio.")
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    p = _command(commands, "super-resolve", _super_resolve, "enlarge an image", "photo.jpg photo_x4.png --scale 4")
+    p.add_argument("input", metavar="IN", help="image file")
+    p.add_argument("output", metavar="OUT", help="image file; its extension sets the format")
+    _resolution(p, "enlargement, any number >= 1 (default: 4)")
+    p.add_argument("--strategy", default="consistent", help="consistent (default), basic, trick1, trick2")
+    _training(p)
+
+    p = _command(commands, "fit", _fit, "represent an image or a sound by a network", "photo.png photo.safetensors")
+    p.add_argument("input", metavar="IN", help="image or audio file")
+    p.add_argument("output", metavar="OUT", help="the network, a .safetensors file")
+    p.add_argument("--omega", help="first-layer ω0: a number, or a measure's name (default: by the paper's rule)")
+    p.add_argument("--hidden-features", type=int, default=256, help="width (default: 256)")
+    p.add_argument("--hidden-layers", type=int, help="sine layers after the first (default: 2, audio by length)")
+    p.add_argument("--activation", default="sine", choices=["sine", "relu"])
+    p.add_argument("--objective", default="mse", help="mse (default) or mse_fft")
+    p.add_argument("--recipe", default="fast", help="fast (default), paper or published")
+    _training(p)
+
+    p = _command(commands, "render", _render, "evaluate a fitted network", "photo.safetensors large.png --scale 2.5")
+    p.add_argument("input", metavar="FIT", help=".safetensors file of fit")
+    p.add_argument("output", metavar="OUT", help="image or audio file")
+    _resolution(p, "samples per original sample, > 0 (default: 1)")
+    p.add_argument(
+        "--region", type=float, nargs=4, metavar=("TOP", "BOTTOM", "LEFT", "RIGHT"), help="part, in original pixels"
+    )
+    p.add_argument("--device", help="cpu (default), cuda, mps")
+
+    p = _command(
+        commands,
+        "poisson",
+        _poisson,
+        "rebuild an image from its derivatives",
+        "photo.png rebuilt.png --of laplacian --method numerical",
+    )
+    p.add_argument("input", metavar="IN", help="image file, or .npy array (C,2,H,W) of Sobel gradients / (C,H,W)")
+    p.add_argument("output", metavar="OUT", help="image file")
+    p.add_argument("--of", default="gradient", choices=["gradient", "laplacian"], help="default: gradient")
+    p.add_argument("--method", default="numerical", choices=["numerical", "analytical"], help="default: numerical")
+    p.add_argument("--mean", type=float, help="mean value in [0, 1] (default: the image's; 0.5 for .npy)")
+    p.add_argument("--no-mean", action="store_true", help="no condition on the mean")
+    p.add_argument("--mean-gradient", action="store_true", help="also the image's mean gradient as a condition")
+    p.add_argument("--recipe", default="fast", help="fast (default) or paper")
+    _training(p)
+
+    p = _command(commands, "omega", _omega, "print ω0 for an image or a sound", "photo.png --measure all")
+    p.add_argument("input", metavar="IN", help="image or audio file")
+    p.add_argument("--measure", help="a measure's name, or all")
+    p.add_argument("--scale", type=float, default=4.0, help="scale of ω_HR (default: 4)")
+    return parser
+
+
+def _command(commands: Any, name: str, run: Callable[..., int], text: str, example: str) -> argparse.ArgumentParser:
+    p = commands.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        epilog=f"example:\n  {PROGRAM} {name} {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.set_defaults(run=run)
+    return p
+
+
+def _resolution(p: argparse.ArgumentParser, text: str) -> None:
+    group = p.add_mutually_exclusive_group()
+    group.add_argument("--scale", type=float, help=text)
+    group.add_argument("--size", type=int, nargs="+", metavar="N", help="or the size wanted: H W")
+
+
+def _training(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--steps", type=int, help="training steps")
+    p.add_argument("--device", help="cpu (default), cuda, mps")
+    p.add_argument("--seed", type=int, default=0, help="seed of the initial weights (default: 0)")
+    p.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _super_resolve(a: argparse.Namespace) -> int:
+    from siren_sr import io, super_resolve
+
+    image = io.read_image(a.input)
+    channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
+    io.check_writable(a.output, channels=channels, dtype=image.pixels.dtype)
+    with _Training(a) as training:
+        result = super_resolve(
+            image, a.scale, size=a.size, strategy=a.strategy, **training.options(a, steps=a.steps)
+        )
+    if training.stopped:
+        return _say(f"interrupted {training.reached}; nothing was written", 130)
+    io.write_image(a.output, _pixels(result), like=image)
+    return 0
+
+
+def _fit(a: argparse.Namespace) -> int:
+    from siren_sr import fit_signal
+    from siren_sr.fit import check_save_path
+
+    check_save_path(a.output)
+    omega_0 = None if a.omega is None else _number_or_name(a.omega)
+    with _Training(a) as training:
+        fit = fit_signal(
+            a.input,
+            omega_0=omega_0,
+            hidden_features=a.hidden_features,
+            hidden_layers=a.hidden_layers,
+            activation=a.activation,
+            objective=a.objective,
+            recipe=a.recipe,
+            **training.options(a, steps=a.steps),
+        )
+    fit.save(a.output)
+    if training.stopped:
+        return _say(f"interrupted {training.reached}; the network reached so far is in {a.output}", 130)
+    print(f"{a.output}: {fit.psnr:.2f} dB, first_omega_0 {fit.model.first_omega_0:.2f}")
+    return 0
+
+
+def _render(a: argparse.Namespace) -> int:
+    from siren_sr import Fit, io
+
+    fit = Fit.load(a.input, device=a.device)
+    audio = fit.kind.dims == 1
+    check = io.check_audio_writable if audio else io.check_writable
+    check(a.output, channels=fit.model.out_features, dtype=fit.kind.dtype)
+    region = None if a.region is None else (a.region[:2], a.region[2:])[: fit.kind.dims]
+    result = fit.render(scale=a.scale, size=a.size, region=region)
+    if audio:
+        rate = fit.sample_rate or 44100
+        ratio = len(result) / fit.shape[0] if a.region is None else 1
+        io.write_audio(a.output, result, round(rate * ratio))
+    else:
+        io.write_image(a.output, _pixels(result))
+    return 0
+
+
+def _poisson(a: argparse.Namespace) -> int:
+    import torch
+
+    from siren_sr import derivatives, io, signals, solve_poisson
+
+    operator = derivatives.image_gradient if a.of == "gradient" else derivatives.image_laplacian
+    image, mean, mean_gradient = None, a.mean, None
+    if a.input.lower().endswith(".npy"):
+        import numpy as np
+
+        target = torch.from_numpy(np.load(a.input, allow_pickle=False).astype(np.float32))
+        mean = 0.5 if mean is None else mean
+        if a.mean_gradient:
+            raise ValueError("--mean-gradient needs an image: a .npy file holds derivatives only")
+    else:
+        image = io.read_image(a.input)
+        unit = (signals.as_signal(image).values + 1) / 2
+        target = operator(unit)
+        mean = unit.flatten(1).mean(1) if mean is None else mean
+        if a.mean_gradient:
+            mean_gradient = derivatives.image_gradient(unit).flatten(2).mean(2)
+    dtype = "uint8" if image is None else image.pixels.dtype
+    channels = target.shape[0] if target.ndim == (4 if a.of == "gradient" else 3) else 1
+    io.check_writable(a.output, channels=channels, dtype=dtype)
+    with _Training(a) as training:
+        fit = solve_poisson(
+            **{a.of: target},
+            mean=None if a.no_mean else mean,
+            mean_gradient=mean_gradient,
+            method=a.method,
+            recipe=a.recipe,
+            return_fit=True,
+            **training.options(a, steps=a.steps),
+        )
+    if training.stopped:
+        return _say(f"interrupted {training.reached}; nothing was written", 130)
+    kind = signals.Kind("array", str(dtype), channels > 1, 2, clip=True)
+    high = 255.0 if str(dtype) == "uint8" else 65535.0
+    values = 2 * fit.reconstruction.reshape(channels, *fit.shape) - 1
+    io.write_image(a.output, signals.restore(values, low=0.0, high=high, kind=kind), like=image)
+    return 0
+
+
+def _omega(a: argparse.Namespace) -> int:
+    from siren_sr import omega, signals
+
+    data = signals.as_signal(a.input)
+    user = data.values if data.sample_rate else (data.values + 1) / 2
+    if a.measure is None and data.sample_rate is None:
+        print(f"omega_star  {omega.omega_star(user):.2f}")
+        print(f"omega_hr    {omega.omega_hr(user, a.scale):.2f}  (x{a.scale:g})")
+    elif a.measure is None:
+        print(f"omega_r  {omega.omega_r(data.sample_rate or 0):.2f}")
+    else:
+        names = list(omega.MEASURES) if a.measure == "all" else [a.measure]
+        width = max(map(len, names))
+        for name in names:
+            value = omega.choose(user, name, sample_rate=data.sample_rate, dims=data.kind.dims)
+            print(f"{name:{width}}  {value:.2f}")
+    return 0
+
+
+class _Training:
+    """Progress bar and Ctrl-C around a training: the first Ctrl-C ends it after the step, a second one at once."""
+
+    def __init__(self, a: argparse.Namespace) -> None:
+        self._quiet, self.stopped, self._bar, self._last = a.quiet, False, None, None
+
+    def options(self, a: argparse.Namespace, **more: Any) -> dict[str, Any]:
+        """The arguments that every task shares."""
+        import torch
+
+        return {"generator": torch.Generator().manual_seed(a.seed), "device": a.device, "callback": self, **more}
+
+    @property
+    def reached(self) -> str:
+        """Where the training was when it ended."""
+        if self._last is None:
+            return "before the first step"
+        entry = self._last.entry
+        return f"at step {entry.step} of {self._last.steps}, PSNR {entry.psnr:.2f} dB"
+
+    def __enter__(self) -> _Training:
+        self._previous = signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._previous)
+        if self._bar is not None:
+            self._bar.close()
+
+    def _interrupt(self, *_: object) -> None:
+        if self.stopped or self._last is None:  # a second time, or before there is anything to report
+            raise KeyboardInterrupt
+        self.stopped = True
+
+    def __call__(self, progress: Any) -> bool:
+        from tqdm import tqdm
+
+        self._last = progress
+        if self._bar is None:
+            self._bar = tqdm(total=progress.steps, disable=self._quiet, unit="step", dynamic_ncols=True, leave=False)
+        self._bar.set_description(progress.stage, refresh=False)
+        if math.isfinite(progress.entry.psnr):
+            self._bar.set_postfix_str(f"{progress.entry.psnr:.2f} dB", refresh=False)
+        self._bar.update(1)
+        return self.stopped
+
+
+def _pixels(image: Any) -> Any:
+    import numpy as np
+
+    return np.asarray(image)
+
+
+def _number_or_name(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _say(text: str, code: int) -> int:
+    print(f"{PROGRAM}: {text}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""Where the samples of a grid lie in the network's domain [-1, 1]^D.
+
+A grid of shape ``(n_1, ..., n_D)`` (rows, then columns, for an image) has D coordinates per sample, **x first**:
+coordinate 0 runs along the last axis, as in the paper's code, so that index 0 of a gradient is ∂/∂x.
+Two conventions exist for n samples on an axis:
+
+- pixel centres (the default): sample i at (2i + 1)/n - 1, spacing h = 2/n. Samples are cells; grids of different
+  resolution over the same cells agree on where the picture's edges are.
+- corners (``align_corners=True``, the paper's ``linspace(-1, 1, n)``): sample i at 2i/(n - 1) - 1, h = 2/(n - 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+Region = Sequence[tuple[float, float]]
+"""One (start, stop) per grid axis, in samples of the original grid; (0, n) is the whole axis."""
+
+
+def axis(
+    n: int, *, samples: int | None = None, span: tuple[float, float] | None = None, align_corners: bool = False
+) -> Tensor:
+    """Coordinates along one axis, in float64, shape (samples,).
+
+    Args:
+        n: Number of samples of the original grid on this axis.
+        samples: How many coordinates to lay (default: n).
+        span: The part [start, stop] of the axis to cover, in samples of the original grid (default: all of it).
+        align_corners: Corner-aligned instead of pixel-centre grid.
+
+    Example:
+        >>> axis(4).tolist()
+        [-0.75, -0.25, 0.25, 0.75]
+        >>> axis(3, align_corners=True).tolist()
+        [-1.0, 0.0, 1.0]
+    """
+    m = n if samples is None else samples
+    start, stop = (0.0, float(n)) if span is None else span
+    steps = torch.arange(m, dtype=torch.float64)
+    if align_corners:
+        if n == 1:
+            return torch.zeros(m, dtype=torch.float64)
+        if m == 1:
+            index = torch.tensor([(start + stop - 1) / 2], dtype=torch.float64)
+        else:
+            index = start + steps * ((stop - 1 - start) / (m - 1))
+        return index * (2 / (n - 1)) - 1
+    return (start + (steps + 0.5) * ((stop - start) / m)) * (2 / n) - 1
+
+
+def axes(
+    shape: Sequence[int],
+    *,
+    size: Sequence[int] | None = None,
+    region: Region | None = None,
+    align_corners: bool = False,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> tuple[Tensor, ...]:
+    """The coordinate vectors of every axis of a grid, in grid order (rows, columns, ...).
+
+    Args:
+        shape: The original grid (n_1, ..., n_D).
+        size: Samples to lay on each axis (default: ``shape``).
+        region: Part of the grid to cover, one (start, stop) per axis in original samples (default: all).
+        align_corners: Corner-aligned instead of pixel-centre grid.
+        device: Where the result lives.
+        dtype: Floating-point type; the arithmetic is done in float64 first.
+    """
+    size = shape if size is None else size
+    spans = [None] * len(shape) if region is None else list(region)
+    return tuple(
+        axis(n, samples=m, span=span, align_corners=align_corners).to(device=device, dtype=dtype)
+        for n, m, span in zip(shape, size, spans, strict=True)
+    )
+
+
+def points(axes: Sequence[Tensor], start: int = 0, stop: int | None = None) -> Tensor:
+    """Coordinates of the samples ``start:stop`` of a grid in row-major order.
+
+    Args:
+        axes: One coordinate vector per axis, in grid order, as :func:`axes` returns them.
+        start: First sample.
+        stop: One past the last sample (default: all).
+
+    Returns:
+        Tensor (stop - start, D), x first. Only these points are ever in memory.
+    """
+    shape = [len(a) for a in axes]
+    total = 1
+    for n in shape:
+        total *= n
+    index = torch.arange(start, total if stop is None else stop, device=axes[0].device)
+    columns = []
+    for a in reversed(axes):
+        columns.append(a[index % len(a)])
+        index = index // len(a)
+    return torch.stack(columns, dim=-1)
+
+
+def grid(
+    shape: Sequence[int],
+    *,
+    align_corners: bool = False,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """All coordinates of a grid, shape (n_1·…·n_D, D), row-major, x first.
+
+    Example:
+        >>> grid((1, 2)).tolist()
+        [[-0.5, 0.0], [0.5, 0.0]]
+    """
+    return points(axes(shape, align_corners=align_corners, device=device, dtype=dtype))
+
+
+def spacing(shape: Sequence[int], *, align_corners: bool = False) -> tuple[float, ...]:
+    """Distance h between neighbouring samples per coordinate, **x first** like the coordinates themselves.
+
+    2/n for pixel centres, 2/(n - 1) for corners; an axis of one sample has h = 2.
+
+    Example:
+        >>> spacing((4, 8))
+        (0.25, 0.5)
+    """
+    return tuple(2 / (n - 1) if align_corners and n > 1 else 2 / n for n in reversed(shape))

@@ -1,0 +1,232 @@
+"""A signal as a network: what every task returns, how it is rendered at any resolution, saved and loaded."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from siren_sr import coordinates, io, resampling, signals
+from siren_sr.layers import ACTIVATIONS, Activation
+from siren_sr.siren import Siren
+from siren_sr.training import CHUNK, OTHER_CHUNK, Entry
+
+FORMAT = "siren_sr.fit.1"
+SLAB = 1 << 16  # points rendered before they are written into the result
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted network and what it stands for.
+
+    Attributes:
+        model: The network, coordinates in [-1, 1]^D -> values in [-1, 1].
+        history: One :class:`~siren_sr.training.Entry` per step: ``step``, ``loss``, ``psnr``, ``seconds``, ``lr``.
+        psnr: In dB, of the finished network against what it was fitted to (user range = data range).
+        shape: Grid of the signal, (rows, columns) for an image.
+        low: User value of -1.
+        high: User value of 1.
+        kind: How results are given back.
+        align_corners: Grid convention of the training.
+        sample_rate: In Hz, for audio.
+        base: Optional (C, *grid) samples whose bicubic interpolant the network's output is added to.
+        device: Where results that are tensors go.
+        stopped: Whether a callback ended the training before its last step.
+    """
+
+    model: Siren
+    history: tuple[Entry, ...]
+    psnr: float
+    shape: tuple[int, ...]
+    low: float
+    high: float
+    kind: signals.Kind
+    align_corners: bool = False
+    sample_rate: float | None = None
+    base: Tensor | None = None
+    device: torch.device | None = None
+    stopped: bool = False
+    info: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def reconstruction(self) -> Any:
+        """The signal as the network has it, on its own grid: the kind of thing that was given."""
+        return self.render()
+
+    def render(
+        self,
+        *,
+        scale: float | Sequence[float] | None = None,
+        size: int | Sequence[int] | None = None,
+        region: coordinates.Region | None = None,
+    ) -> Any:
+        """Evaluate the network at any resolution.
+
+        Args:
+            scale: Samples per original sample, > 0; one number or one per axis.
+            size: Or the number of samples per axis (rows, columns).
+            region: Part of the grid, one (start, stop) per axis in original samples, inside (0, n): a zoom.
+                ``scale`` and ``size`` then speak of the part.
+
+        Returns:
+            The kind of thing that was given (a path: a PIL image, or a uint16 array for 16-bit colour, or samples).
+            Apart from the result itself, memory does not depend on its size.
+
+        Raises:
+            ValueError: Both scale and size, a result without samples, a region outside the grid or empty.
+        """
+        region = None if region is None else self._region(region)
+        extent = self.shape if region is None else [stop - start for start, stop in region]
+        scale = 1.0 if scale is None and size is None else scale
+        size = signals.grid_size(extent, scale=scale, size=size)
+        parameter = next(self.model.parameters())
+        axes = coordinates.axes(
+            self.shape,
+            size=size,
+            region=region,
+            align_corners=self.align_corners,
+            device=parameter.device,
+            dtype=parameter.dtype,
+        )
+        result = signals.Assembly(
+            self.model.out_features, size, low=self.low, high=self.high, kind=self.kind, device=self.device
+        )
+        rows = max(1, SLAB // max(1, math.prod(size[1:])))
+        for start in range(0, size[0], rows):
+            result.put(start, self._evaluate((axes[0][start : start + rows], *axes[1:])))
+        return result.package(self.info)
+
+    @torch.no_grad()
+    def _evaluate(self, axes: Sequence[Tensor]) -> Tensor:
+        """(C, *grid) in [-1, 1] at a rectangle of coordinates."""
+        size = [len(a) for a in axes]
+        total, chunk = math.prod(size), CHUNK.get(axes[0].device.type, OTHER_CHUNK)
+        values = torch.cat(
+            [self.model(coordinates.points(axes, i, min(i + chunk, total))) for i in range(0, total, chunk)]
+        )
+        values = values.T.reshape(-1, *size)
+        return values if self.base is None else values + resampling.sample(self.base, axes)
+
+    def _region(self, region: coordinates.Region) -> list[tuple[float, float]]:
+        entries = [(float(start), float(stop)) for start, stop in region]
+        if len(entries) != len(self.shape) or any(
+            not 0 <= start < stop <= n for (start, stop), n in zip(entries, self.shape, strict=False)
+        ):
+            raise ValueError(
+                f"region must hold one (start, stop) per axis with 0 <= start < stop <= n, n in {self.shape}, "
+                f"got {region!r}"
+            )
+        return entries
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write network, history and configuration to a safetensors file, atomically.
+
+        Raises:
+            ValueError: The path does not end in .safetensors.
+            OSError: The file cannot be written; nothing is left behind and an existing file is untouched.
+        """
+        from safetensors.torch import save as to_bytes
+
+        check_save_path(path)
+        tensors = {f"model.{k}": v.detach().cpu().contiguous() for k, v in self.model.state_dict().items()}
+        rows = [[getattr(e, f.name) for f in fields(Entry)] for e in self.history]
+        tensors["history"] = torch.tensor(rows, dtype=torch.float64).reshape(len(rows), len(fields(Entry)))
+        if self.base is not None:
+            tensors["base"] = self.base.detach().cpu().contiguous()
+        meta = {
+            "format": FORMAT,
+            "model": self.model.config(),
+            "fit": {
+                **{k: getattr(self, k) for k in _SCALARS},
+                "kind": asdict(self.kind),
+            },
+        }
+        data = to_bytes(tensors, metadata={"siren_sr": json.dumps(meta)})
+        io.atomic_write(path, lambda file: file.write(data))
+
+    @staticmethod
+    def load(
+        path: str | os.PathLike[str],
+        *,
+        device: torch.device | str | None = None,
+        activation: Activation | None = None,
+    ) -> Fit:
+        """Read what :meth:`save` wrote; nothing is unpickled.
+
+        Args:
+            path: A .safetensors file of :meth:`save`.
+            device: Where the network goes (default: the CPU).
+            activation: The activation, if it was a callable of the user's.
+
+        Raises:
+            OSError: Missing or unreadable file.
+            ValueError: Not a fit of this library, or its activation has to be given and was not.
+        """
+        return _load(path, device=device, activation=activation)
+
+
+def check_save_path(path: str | os.PathLike[str]) -> None:
+    """Raise what :meth:`Fit.save` would raise for this path, before hours of training.
+
+    Raises:
+        ValueError: The path does not end in .safetensors.
+        OSError: The folder is missing or cannot be written.
+    """
+    if not os.fspath(path).endswith(".safetensors"):
+        raise ValueError(f"a fit is saved as .safetensors, got {os.fspath(path)!r}: change the extension")
+    io.check_folder(path)
+
+
+_SCALARS = ("psnr", "shape", "low", "high", "align_corners", "sample_rate", "stopped")
+
+
+def _load(path: Any, *, device: Any, activation: Activation | None) -> Fit:
+    from safetensors import SafetensorError, safe_open
+
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"no such file: {os.fspath(path)!r}")
+    try:
+        with safe_open(os.fspath(path), framework="pt") as file:
+            meta = json.loads((file.metadata() or {}).get("siren_sr", "{}"))
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, json.JSONDecodeError) as error:
+        raise ValueError(f"{os.fspath(path)!r} is damaged or not a safetensors file: {error}") from None
+    if meta.get("format") != FORMAT:
+        raise ValueError(
+            f"{os.fspath(path)!r} is not a fit of siren_sr (format {meta.get('format')!r}, expected {FORMAT!r})"
+        )
+    config = dict(meta["model"])
+    if activation is not None:
+        config["activation"] = activation
+    elif config["activation"] not in ACTIVATIONS:
+        raise ValueError(
+            f"the network was fitted with an activation of your own, {config['activation']!r}: "
+            "pass it as Fit.load(path, activation=...)"
+        )
+    # The weights are read next: initializers of the user's own are not needed again.
+    names = {"first_init": config.pop("first_init"), "hidden_init": config.pop("hidden_init")}
+    state = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+    model = Siren(**config, dtype=next(iter(state.values())).dtype)
+    model._names.update(names)
+    model.load_state_dict(state)
+    model.to(device or "cpu")
+    base = tensors.get("base")
+    history = tuple(
+        Entry(int(r[0]), r[1], r[2], r[3], r[4], int(r[5])) for r in tensors["history"].tolist()
+    )
+    values = dict(meta["fit"])
+    values["kind"] = signals.Kind(**values["kind"])
+    values["shape"] = tuple(values["shape"])
+    return Fit(
+        model=model,
+        history=history,
+        base=None if base is None else base.to(next(model.parameters())),
+        device=torch.device(device) if device is not None else None,
+        **values,
+    )

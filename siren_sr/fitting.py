@@ -1,0 +1,268 @@
+"""Fit a signal: sections 3.1 and 3.2 of the paper, for audio, images and other grids."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from siren_sr import omega, signals
+from siren_sr.fit import Fit
+from siren_sr.init import Initializer
+from siren_sr.layers import Activation
+from siren_sr.objectives import OBJECTIVES, Field, Objective, squared_error
+from siren_sr.siren import Siren
+from siren_sr.training import (
+    Callback,
+    OptimizerFactory,
+    SchedulerFactory,
+    Stage,
+    adam,
+    cosine,
+    reduce_on_plateau,
+    soap,
+    train,
+)
+
+ObjectiveFactory = Callable[[Tensor], Objective]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train, unless told otherwise.
+
+    Attributes:
+        steps: Number of steps.
+        optimizer: Factory of the optimizer.
+        scheduler: Function of the number of steps that gives the scheduler's factory.
+    """
+
+    steps: int
+    optimizer: OptimizerFactory
+    scheduler: Callable[[int], SchedulerFactory | None]
+
+
+def paper(*, dims: int, hidden_layers: int, activation: str | Activation) -> Recipe:
+    """Section 5: Adam and ReduceLROnPlateau(0.6, patience 10·hidden layers); audio 1e-4 and 500 epochs, images 5e-4
+    (ReLU 1e-4) and 5000 epochs.
+    """  # noqa: D205
+    audio = dims == 1
+    lr = 1e-4 if audio or activation == "relu" else 5e-4
+    return Recipe(500 if audio else 5000, adam(lr), lambda steps: reduce_on_plateau(patience=10 * hidden_layers))
+
+
+def published(*, dims: int, hidden_layers: int, activation: str | Activation) -> Recipe:
+    """As :func:`paper`, with the patience of the published code: at least 100 for images, at most 100 for audio."""
+    recipe = paper(dims=dims, hidden_layers=hidden_layers, activation=activation)
+    patience = min(100, 10 * hidden_layers) if dims == 1 else max(100, 10 * hidden_layers)
+    return Recipe(recipe.steps, recipe.optimizer, lambda steps: reduce_on_plateau(patience=patience))
+
+
+def fast(*, dims: int, hidden_layers: int, activation: str | Activation) -> Recipe:
+    """The library's default: SOAP (Vyas et al., 2024) with a cosine decay, 500 steps."""
+    return Recipe(500, soap(1e-3), cosine)
+
+
+RECIPES: dict[str, Callable[..., Recipe]] = {"fast": fast, "paper": paper, "published": published}
+
+
+def fit_signal(
+    signal: Any,
+    *,
+    sample_rate: float | None = None,
+    dims: int | None = None,
+    omega_0: float | str | Callable[..., float] | None = None,
+    hidden_omega_0: float = 30.0,
+    hidden_features: int = 256,
+    hidden_layers: int | None = None,
+    activation: str | Activation = "sine",
+    first_init: str | Initializer = "sitzmann",
+    hidden_init: str | Initializer = "sitzmann",
+    recipe: str | Callable[..., Recipe] = "fast",
+    steps: int | None = None,
+    objective: str | ObjectiveFactory = "mse",
+    optimizer: OptimizerFactory | None = None,
+    scheduler: SchedulerFactory | None = None,
+    align_corners: bool = False,
+    generator: torch.Generator | None = None,
+    device: torch.device | str | None = None,
+    callback: Callback | None = None,
+) -> Any:
+    """Represent a signal by a sine network.
+
+    Args:
+        signal: An image (tensor (C, H, W) or (H, W), array (H, W[, C]), PIL image or path), audio (tensor (C, T),
+            array (T[, C]) with ``sample_rate``, or path), or a grid of up to three dimensions (``dims=3`` for a
+            volume or a video). A batch of images (B, C, H, W) gives a list of fits. Ranges: see ``siren_sr.signals``.
+        sample_rate: In Hz; says that the signal is audio.
+        dims: Number of grid axes, if it cannot be told (3 for volumes).
+        omega_0: ω0 of the first layer: a number, a measure's name in ``omega.MEASURES``, or a callable of the signal.
+            Default: ω0* (equation 7) for images, ω_r (the sampling rate, section 3.1) for audio, ``omega.choose``
+            for other grids; 30 for activations other than sine.
+        hidden_omega_0: ω0 of the other layers.
+        hidden_features: Width.
+        hidden_layers: Sine layers after the first. Default: 2, and :func:`audio_hidden_layers` for audio.
+        activation: "sine", "relu", or a callable.
+        first_init: Initializer of the first layer.
+        hidden_init: Initializer of the hidden layers.
+        recipe: "fast" (the library's), "paper", "published", or a function
+            ``(*, dims, hidden_layers, activation) -> Recipe``.
+        steps: Number of steps (default: the recipe's).
+        objective: "mse", "mse_fft" (equation 6), or a function of the target (C, *grid) in [-1, 1] that gives an
+            objective, such as ``functools.partial(objectives.spectrum, alpha=10)``.
+        optimizer: Factory, parameters -> optimizer (default: the recipe's).
+        scheduler: Factory, optimizer -> scheduler (default: the recipe's).
+        align_corners: Corner-aligned grid, as in the paper, instead of pixel centres.
+        generator: CPU generator of the initial weights. Default: seed 0, so that a call repeats itself; the global
+            random state is never touched.
+        device: Where to compute (default: where the tensor is, or the CPU).
+        callback: Called after every step with a :class:`~siren_sr.training.Progress`; returning True stops.
+
+    Returns:
+        A :class:`~siren_sr.Fit`, or a list of them for a batch.
+
+    Raises:
+        ValueError: Bad signal (empty, NaN, out of range, wrong shape), unknown name, or a training that diverged.
+        TypeError: Unsupported kinds.
+        OSError: A file that cannot be read.
+
+    Example:
+        >>> fit = fit_signal(torch.linspace(0, 1, 64).reshape(1, 8, 8), hidden_features=16, steps=3)
+        >>> fit.render(scale=2).shape
+        torch.Size([1, 16, 16])
+    """
+    if signals.is_batch(signal, dims) and sample_rate is None:
+        options = {k: v for k, v in locals().items() if k != "signal"}
+        return [fit_signal(one, **options) for one in signal]
+    data = signals.as_signal(signal, sample_rate=sample_rate, dims=dims, device=device)
+    if hidden_layers is None:
+        hidden_layers = audio_hidden_layers(data.shape[0], len(data.values)) if data.sample_rate else 2
+    chosen = resolve_recipe(recipe)(dims=data.kind.dims, hidden_layers=hidden_layers, activation=activation)
+    steps = check_steps(chosen.steps if steps is None else steps)
+    model = Siren(
+        data.kind.dims,
+        len(data.values),
+        hidden_features=hidden_features,
+        hidden_layers=hidden_layers,
+        first_omega_0=choose_omega(data, omega_0, activation),
+        hidden_omega_0=hidden_omega_0,
+        activation=activation,
+        first_init=first_init,
+        hidden_init=hidden_init,
+        generator=default_generator(generator),
+        device=data.values.device,
+        dtype=data.values.dtype,
+    )
+    stage = Stage(
+        objective=_resolve_objective(objective)(data.values),
+        steps=steps,
+        shape=data.shape,
+        optimizer=optimizer or chosen.optimizer,
+        scheduler=scheduler or chosen.scheduler(steps),
+        score=psnr_against(data.values),
+        align_corners=align_corners,
+        name="fit",
+    )
+    history = train(model, [stage], callback=callback)
+    return make_fit(
+        model, data, history, psnr=final_score(model, stage), align_corners=align_corners, stopped=len(history) < steps
+    )
+
+
+def audio_hidden_layers(samples: int, channels: int = 1) -> int:
+    """Depth for audio (section 3.1, rule of the published code): min(5, 1 + ⌊0.6·samples·channels/256²⌋).
+
+    Example:
+        >>> audio_hidden_layers(308207), audio_hidden_layers(537936)
+        (3, 5)
+    """
+    return min(5, 1 + int(0.6 * samples * channels / 256**2))
+
+
+def choose_omega(data: signals.Signal, omega_0: Any, activation: str | Activation = "sine") -> float:
+    """Resolve the ``omega_0`` argument of the tasks for a signal."""
+    if isinstance(omega_0, (int, float)) and not isinstance(omega_0, bool):
+        return float(omega_0)
+    if omega_0 is None and activation != "sine":
+        return 30.0
+    if omega_0 is None and data.sample_rate is not None:
+        return omega.omega_r(data.sample_rate)
+    user = (data.values + 1) / 2 if data.sample_rate is None else data.values
+    options = {} if omega_0 is None else {"measure": omega_0}
+    return omega.choose(user, sample_rate=data.sample_rate, dims=data.kind.dims, **options)
+
+
+def psnr_against(target: Tensor) -> Callable[[Field], float]:
+    """A stage's score: PSNR of the values against (C, *grid) in [-1, 1], data range 2 (the user's whole range)."""
+
+    def score(field: Field) -> float:
+        error = squared_error(field.values, target).item() / 4
+        return -10 * math.log10(error) if error > 0 else math.inf
+
+    return score
+
+
+def final_score(model: Siren, stage: Stage) -> float:
+    """The stage's score for the model as it is now."""
+    from siren_sr.training import evaluate
+
+    return math.nan if stage.score is None else stage.score(evaluate(model, stage))
+
+
+def make_fit(model: Siren, data: signals.Signal, history: Any, *, psnr: float, **more: Any) -> Fit:
+    """A :class:`Fit` that gives results back as ``data`` came."""
+    model.eval()
+    return Fit(
+        model=model,
+        history=history,
+        psnr=psnr,
+        **{
+            "shape": data.shape,
+            "low": data.low,
+            "high": data.high,
+            "kind": data.kind,
+            "sample_rate": data.sample_rate,
+            "device": data.device,
+            "info": data.info,
+            **more,
+        },
+    )
+
+
+def default_generator(generator: torch.Generator | None) -> torch.Generator:
+    """The given generator, or one with seed 0."""
+    return torch.Generator().manual_seed(0) if generator is None else generator
+
+
+def check_steps(steps: int) -> int:
+    """Validate a number of steps."""
+    if isinstance(steps, bool) or not isinstance(steps, int):
+        raise TypeError(f"steps must be an integer >= 1, got {steps!r}")
+    if steps < 1:
+        raise ValueError(f"steps must be >= 1, got {steps}")
+    return steps
+
+
+def resolve_recipe(recipe: str | Callable[..., Recipe]) -> Callable[..., Recipe]:
+    """A name of :data:`RECIPES` or a callable."""
+    if isinstance(recipe, str):
+        if recipe not in RECIPES:
+            raise ValueError(f"recipe={recipe!r} is unknown: use one of {sorted(RECIPES)} or a callable")
+        return RECIPES[recipe]
+    return recipe
+
+
+def _resolve_objective(objective: str | ObjectiveFactory) -> ObjectiveFactory:
+    if isinstance(objective, str):
+        if objective not in OBJECTIVES:
+            raise ValueError(
+                f"objective={objective!r} is unknown: use one of {sorted(OBJECTIVES)} or a function of the target"
+            )
+        return OBJECTIVES[objective]
+    if not callable(objective):
+        raise TypeError(f"objective must be a name or a function of the target, got {type(objective).__name__}")
+    return objective

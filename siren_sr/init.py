@@ -1,0 +1,127 @@
+"""Initializers of sine layers: plain functions ``f(weight, *, omega_0, is_first, generator=None) -> weight``.
+
+Each fills a weight of shape ``(out_features, in_features)`` in place and returns it, like the functions of
+``torch.nn.init``. Only weights: biases keep PyTorch's default, U(-1/√fan_in, 1/√fan_in), as in the paper's code.
+A new initializer is one such function, passed to :class:`siren_sr.Siren` or added to :data:`INITIALIZERS`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Initializer = Callable[..., Tensor]
+"""``f(weight, *, omega_0, is_first, generator=None) -> weight``, in place."""
+
+
+@torch.no_grad()
+def sitzmann_(
+    weight: Tensor, *, omega_0: float, is_first: bool, generator: torch.Generator | None = None, c: float = 6.0
+) -> Tensor:
+    """The initialization of SIREN, which makes every layer's pre-activations close to N(0, 1).
+
+    First layer: U(-1/fan_in, 1/fan_in). Others: U(-b, b) with b = √(c/fan_in)/ω0.
+
+    Args:
+        weight: Tensor of shape (out_features, in_features), overwritten.
+        omega_0: The layer's ω0 > 0.
+        is_first: Whether the layer reads coordinates.
+        generator: Source of randomness; None draws from PyTorch's global one.
+        c: The constant of Sitzmann et al.; 6 gives the pre-activations unit variance.
+
+    Returns:
+        ``weight``.
+
+    Source: Sitzmann et al., "Implicit Neural Representations with Periodic Activation Functions", NeurIPS 2020,
+    section 3.2. (The super-resolution paper prints √(c/(ω0·fan_in)); its code, like Sitzmann's, uses √(c/fan_in)/ω0.)
+
+    Example:
+        >>> w = sitzmann_(torch.empty(256, 2), omega_0=30.0, is_first=True, generator=torch.Generator())
+        >>> bool(w.abs().max() <= 0.5)
+        True
+    """
+    bound = 1 / fan_in(weight) if is_first else math.sqrt(c / fan_in(weight)) / omega_0
+    return weight.uniform_(-bound, bound, generator=generator)
+
+
+@torch.no_grad()
+def xavier_(weight: Tensor, *, omega_0: float, is_first: bool, generator: torch.Generator | None = None) -> Tensor:
+    """Glorot's uniform initialization, U(-b, b) with b = √(6/(fan_in + fan_out)); ignores ω0 (paper, section 4.2).
+
+    Args:
+        weight: Tensor of shape (out_features, in_features), overwritten.
+        omega_0: Unused: the study of the paper is what happens without it.
+        is_first: Unused.
+        generator: Source of randomness; None draws from PyTorch's global one.
+
+    Returns:
+        ``weight``.
+    """
+    bound = math.sqrt(6 / (weight.shape[0] + weight.shape[1]))
+    return weight.uniform_(-bound, bound, generator=generator)
+
+
+@torch.no_grad()
+def he_(weight: Tensor, *, omega_0: float, is_first: bool, generator: torch.Generator | None = None) -> Tensor:
+    """He's normal initialization, N(0, 2/fan_in); ignores ω0 (paper, section 4.2).
+
+    Args:
+        weight: Tensor of shape (out_features, in_features), overwritten.
+        omega_0: Unused.
+        is_first: Unused.
+        generator: Source of randomness; None draws from PyTorch's global one.
+
+    Returns:
+        ``weight``.
+    """
+    return weight.normal_(0.0, math.sqrt(2 / fan_in(weight)), generator=generator)
+
+
+@torch.no_grad()
+def default_bias_(bias: Tensor, in_features: int, *, generator: torch.Generator | None = None) -> Tensor:
+    """PyTorch's default bias of ``nn.Linear``, U(-1/√fan_in, 1/√fan_in), with an explicit generator."""
+    bound = 1 / math.sqrt(in_features)
+    return bias.uniform_(-bound, bound, generator=generator)
+
+
+def fan_in(weight: Tensor) -> int:
+    """Number of inputs of a weight of shape (out_features, in_features)."""
+    return weight.shape[1]
+
+
+def resolve(initializer: str | Initializer, *, name: str = "init") -> Initializer:
+    """Turn a name of :data:`INITIALIZERS` or a callable into an initializer.
+
+    Raises:
+        ValueError: An unknown name.
+        TypeError: Not callable, or a callable that does not take ``omega_0``, ``is_first`` and ``generator``.
+    """
+    if isinstance(initializer, str):
+        if initializer not in INITIALIZERS:
+            raise ValueError(f"{name}={initializer!r} is unknown: use one of {sorted(INITIALIZERS)} or a callable")
+        return INITIALIZERS[initializer]
+    if not callable(initializer):
+        raise TypeError(
+            f"{name} must be a name or a callable f(weight, *, omega_0, is_first, generator=None), "
+            f"got {type(initializer).__name__}"
+        )
+    try:
+        parameters = inspect.signature(initializer).parameters
+    except (TypeError, ValueError):  # builtins without a signature: let the call itself decide
+        return initializer
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        missing = [key for key in ("omega_0", "is_first", "generator") if key not in parameters]
+        if missing:
+            raise TypeError(
+                f"{name}: {getattr(initializer, '__name__', initializer)!s} does not accept {', '.join(missing)}; "
+                "an initializer is called as f(weight, omega_0=..., is_first=..., generator=...). "
+                "Wrap it: lambda w, *, omega_0, is_first, generator=None: torch.nn.init.orthogonal_(w, generator=generator)"
+            )
+    return initializer
+
+
+INITIALIZERS: dict[str, Initializer] = {"sitzmann": sitzmann_, "xavier": xavier_, "he": he_}

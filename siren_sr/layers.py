@@ -1,0 +1,137 @@
+"""The layer of a sine network, φ(ω0·(W x + b)), and how derivatives travel through it.
+
+Equation (3) of the paper. The activation φ is a sine, the paper's ReLU baseline, or any callable; ω0 multiplies the
+pre-activation whatever φ is, as in the published code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from siren_sr import init as initializers
+
+Activation = Callable[[Tensor], Tensor]
+
+ACTIVATIONS: dict[str, Activation] = {"sine": torch.sin, "relu": torch.relu}
+
+
+def resolve_activation(activation: str | Activation) -> Activation:
+    """Turn a name of :data:`ACTIVATIONS` or a callable into an activation.
+
+    Raises:
+        ValueError: An unknown name.
+        TypeError: Neither a name nor a callable.
+    """
+    if isinstance(activation, str):
+        if activation not in ACTIVATIONS:
+            raise ValueError(
+                f"activation={activation!r} is unknown: use one of {sorted(ACTIVATIONS)} or a callable Tensor -> Tensor"
+            )
+        return ACTIVATIONS[activation]
+    if not callable(activation):
+        raise TypeError(f"activation must be a name or a callable, got {type(activation).__name__}")
+    return activation
+
+
+class SineLayer(nn.Module):
+    """One layer φ(ω0·(W x + b)).
+
+    Attributes:
+        weight: (out_features, in_features).
+        bias: (out_features,).
+        omega_0: The layer's ω0; it scales both the initial spectrum and, through the chain rule, the step of training.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        omega_0: float,
+        is_first: bool = False,
+        activation: str | Activation = "sine",
+        init: str | initializers.Initializer = "sitzmann",
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """Make the layer with uninitialized parameters; call :meth:`reset_parameters`."""
+        super().__init__()
+        self.in_features = in_features
+        self.out_features = out_features
+        self.omega_0 = float(omega_0)
+        self.is_first = is_first
+        self.activation = resolve_activation(activation)
+        self.init = initializers.resolve(init, name="first_init" if is_first else "hidden_init")
+        self.weight = nn.Parameter(torch.empty(out_features, in_features, dtype=dtype))
+        self.bias = nn.Parameter(torch.empty(out_features, dtype=dtype))
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Initialize anew, in place, on the CPU first so that every device gets the same numbers.
+
+        Raises:
+            ValueError: The initializer left NaN or infinite values, or did not work in place.
+        """
+        weight = torch.full_like(self.weight, torch.nan, device="cpu")
+        self.init(weight, omega_0=self.omega_0, is_first=self.is_first, generator=generator)
+        if not bool(torch.isfinite(weight).all()):
+            name = getattr(self.init, "__name__", repr(self.init))
+            raise ValueError(
+                f"the initializer {name} left non-finite values in a weight of shape {tuple(weight.shape)}: "
+                "it must fill the whole weight in place (weight.uniform_(...), not weight = ...)"
+            )
+        self.weight.copy_(weight)
+        bias = initializers.default_bias_(
+            torch.empty_like(self.bias, device="cpu"), self.in_features, generator=generator
+        )
+        self.bias.copy_(bias)
+
+    def pre_activation(self, x: Tensor) -> Tensor:
+        """ω0·(W x + b), shape (..., out_features)."""
+        # ω0 is folded into the small weight instead of scaling the large product.
+        return nn.functional.linear(x, self.omega_0 * self.weight, self.omega_0 * self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., in_features) -> (..., out_features)."""
+        return self.activation(self.pre_activation(x))
+
+    def taylor(self, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Carry (value, gradient, Laplacian) through a sine layer.
+
+        With z = ω0·(W a + b): ∂ sin z = cos z · ∂z and Δ sin z = cos z · Δz - sin z · |∂z|².
+
+        Args:
+            state: (value (N, in),), or with gradient (D, N, in), or with gradient and Laplacian (N, in).
+
+        Returns:
+            The same quantities after the layer.
+        """
+        value, *rest = propagate_linear(state, self.omega_0 * self.weight, self.omega_0 * self.bias)
+        sine = torch.sin(value)
+        if not rest:
+            return (sine,)
+        cosine = torch.cos(value)
+        if len(rest) == 1:
+            return sine, cosine * rest[0]
+        dz, ddz = rest
+        return sine, cosine * dz, cosine * ddz - sine * dz.square().sum(0)
+
+    def extra_repr(self) -> str:
+        """What ``print(layer)`` shows."""
+        return f"{self.in_features}, {self.out_features}, omega_0={self.omega_0:g}"
+
+
+def propagate_linear(state: tuple[Tensor, ...], weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
+    """W a + b for the value, W ∂a and W Δa for the derivatives: one product for all of them."""
+    value, *rest = state
+    if not rest:
+        return (nn.functional.linear(value, weight, bias),)
+    n = len(value)
+    rows = nn.functional.linear(torch.cat([value, *(r.reshape(-1, r.shape[-1]) for r in rest)]), weight)
+    dimensions = len(rest[0])
+    result = [rows[:n] + bias, rows[n : n * (1 + dimensions)].view(dimensions, n, -1)]
+    if len(rest) == 2:
+        result.append(rows[n * (1 + dimensions) :])
+    return tuple(result)

@@ -1,0 +1,305 @@
+"""How close two signals are: MSE, PSNR and SSIM, over all values or on the luma of the super-resolution
+literature.
+
+Both arguments are of the same kind and shape: tensors (..., H, W), so (C, H, W) for an image, (C, 2, H, W)
+for its gradient and (C, T) for audio; or arrays (H, W[, C]). Values are in the user's range: floats as they
+are, uint8 and uint16 divided by 255 and 65535. Everything is computed in float64 (float32 on devices without
+it).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+WINDOW, SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03  # Wang et al. 2004
+BT601 = (65.481, 128.553, 24.966)  # studio range: black is 16, white 235 of 255
+LEVELS = {"uint8": 255.0, "uint16": 65535.0}
+
+
+def mse(a: Any, b: Any, *, channel_sum: bool = False) -> float:
+    """Mean of the squared differences.
+
+    Args:
+        a: Tensor (..., H, W) or array (H, W[, C]); for the plain mean any shape.
+        b: Of the same kind and shape.
+        channel_sum: The paper's tables: sum the squares over channels (and over the two components of a
+            gradient), average over pixels only. C times the plain mean for (C, H, W), 2·C times for (C, 2, H,
+            W).
+
+    Returns:
+        Squared user units, >= 0.
+
+    Raises:
+        TypeError: Not two tensors or two arrays, or an element type that is not supported.
+        ValueError: Different shapes, no values, NaN or infinite values.
+
+    Example:
+        >>> white, black = torch.ones(3, 4, 4), torch.zeros(3, 4, 4)
+        >>> mse(white, black), mse(white, black, channel_sum=True)
+        (1.0, 3.0)
+    """
+    x, y = _pair(a, b)
+    error = (x - y).square().mean().item()
+    if not channel_sum:
+        return error
+    pixel_axes = x.shape[-2:] if isinstance(a, Tensor) else x.shape[:2]
+    return error * (x.numel() / math.prod(pixel_axes))
+
+
+def psnr(a: Any, b: Any, *, data_range: float = 1.0, channel_sum: bool = False) -> float:
+    """Peak signal-to-noise ratio, ``10·log10(data_range²/MSE)`` (equation 14).
+
+    Args:
+        a: Tensor (..., H, W) or array (H, W[, C]).
+        b: Of the same kind and shape.
+        data_range: Difference between the largest and the smallest possible value, in the units of ``a`` and
+            ``b``: 1 for floats in [0, 1], and for uint8 and uint16, which are brought there.
+        channel_sum: As in :func:`mse`: the paper's tables, 10·log10(3) = 4.77 dB lower for RGB, 7.78 dB for
+            its gradient.
+
+    Returns:
+        Decibels; inf if ``a`` equals ``b``.
+
+    Raises:
+        TypeError: As :func:`mse`.
+        ValueError: As :func:`mse`, or ``data_range`` is not a positive number, or not 1 with integers.
+
+    Example:
+        >>> round(psnr(torch.full((1, 8, 8), 0.6), torch.full((1, 8, 8), 0.5)), 2)
+        20.0
+    """
+    peak = _data_range(data_range, a, b)
+    error = mse(a, b, channel_sum=channel_sum)
+    return 10 * math.log10(peak**2 / error) if error > 0 else math.inf
+
+
+def rgb_to_y(image: Any) -> Any:
+    """BT.601 luma in studio range, ``Y = (65.481·R + 128.553·G + 24.966·B + 16)/255``, not rounded.
+
+    MATLAB's ``rgb2ycbcr``, as super-resolution papers use it. JPEG's full-range luma (kornia's) is another.
+
+    Args:
+        image: Tensor (..., 3, H, W) or array (H, W, 3), RGB: floats in [0, 1], uint8 or uint16.
+
+    Returns:
+        Floating-point tensor (..., 1, H, W) or array (H, W), in [16/255, 235/255].
+
+    Raises:
+        TypeError: Neither a tensor nor an array, or an element type that is not supported.
+        ValueError: Not three channels, NaN or infinite values.
+
+    Example:
+        >>> rgb_to_y(np.ones((1, 1, 3)))
+        array([[0.92156863]])
+    """
+    values = _values(image)
+    axis = -3 if isinstance(image, Tensor) else -1
+    if values.ndim < 3 or values.shape[axis] != 3:
+        layout = "tensor (..., 3, H, W)" if isinstance(image, Tensor) else "array (H, W, 3)"
+        raise ValueError(
+            f"expected an RGB {layout}, got shape {tuple(values.shape)}: drop alpha, or use gray as it is"
+        )
+    weights = torch.tensor(BT601, dtype=values.dtype, device=values.device)
+    luma = ((values.movedim(axis, -1) @ weights) + 16) / 255
+    return luma.unsqueeze(-3) if isinstance(image, Tensor) else luma.numpy()
+
+
+def psnr_y(a: Any, b: Any, *, border: int = 0) -> float:
+    """PSNR of the luma with the borders cropped: the number of super-resolution tables.
+
+    Args:
+        a: Tensor (C, H, W) or (H, W), or array (H, W[, C]), in [0, 1], uint8 or uint16. Three channels are
+            converted by :func:`rgb_to_y`; a single one is compared as it is.
+        b: Of the same kind and shape.
+        border: Pixels to drop on each side; by custom the scale.
+
+    Returns:
+        Decibels; inf if the lumas are equal.
+
+    Raises:
+        TypeError: As :func:`mse`.
+        ValueError: As :func:`mse`, or neither 1 nor 3 channels, or nothing left inside ``border``.
+
+    Example:
+        >>> framed = torch.nn.functional.pad(torch.zeros(3, 4, 4), (1, 1, 1, 1), value=1.0)
+        >>> psnr_y(framed, torch.zeros(3, 6, 6), border=1)
+        inf
+    """
+    return psnr(*_luma_pair(a, b, border))
+
+
+def ssim(a: Any, b: Any, *, data_range: float = 1.0) -> float:
+    """Structural similarity (Wang et al. 2004), the mean over channels and over the pixels that a window fits
+    on.
+
+    Gaussian 11×11 window of σ = 1.5, K1 = 0.01, K2 = 0.03, population covariances, as the authors' MATLAB
+    code.
+
+    Args:
+        a: Tensor (..., H, W) or array (H, W[, C]); at least 11×11 pixels.
+        b: Of the same kind and shape.
+        data_range: As in :func:`psnr`.
+
+    Returns:
+        At most 1, which means equal.
+
+    Raises:
+        TypeError: As :func:`mse`.
+        ValueError: As :func:`psnr`, or smaller than the window.
+
+    Example:
+        >>> image = torch.linspace(0, 1, 256).reshape(1, 16, 16)
+        >>> ssim(image, image), ssim(image, 1 - image) < 0.5
+        (1.0, True)
+    """
+    peak = _data_range(data_range, a, b)
+    x, y = _pair(a, b)
+    if not isinstance(a, Tensor) and x.ndim == 3:
+        x, y = x.movedim(-1, 0), y.movedim(-1, 0)
+    if x.ndim < 2 or min(x.shape[-2:]) < WINDOW:
+        raise ValueError(f"SSIM needs at least {WINDOW} x {WINDOW} pixels, got shape {_shape(a)}")
+    x, y = x.reshape(-1, *x.shape[-2:]), y.reshape(-1, *y.shape[-2:])
+    mean_x, mean_y = _window_mean(x), _window_mean(y)
+    var_x = _window_mean(x * x) - mean_x**2
+    var_y = _window_mean(y * y) - mean_y**2
+    covariance = _window_mean(x * y) - mean_x * mean_y
+    c1, c2 = (K1 * peak) ** 2, (K2 * peak) ** 2
+    luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+    structure = (2 * covariance + c2) / (var_x + var_y + c2)
+    return (luminance * structure).mean().item()
+
+
+def ssim_y(a: Any, b: Any, *, border: int = 0) -> float:
+    """:func:`ssim` of the luma with the borders cropped; arguments and errors as :func:`psnr_y`.
+
+    Example:
+        >>> image = np.zeros((16, 16, 3), np.uint8)
+        >>> ssim_y(image, image, border=2)
+        1.0
+    """
+    return ssim(*_luma_pair(a, b, border))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Mean and sample standard deviation of a table's column.
+
+    Attributes:
+        mean: Arithmetic mean.
+        std: With ddof = 1, as in the paper's tables; NaN for a single value or where a value is infinite.
+        count: Number of values.
+    """
+
+    mean: float
+    std: float
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2f} ± {self.std:.2f}"
+
+
+def summary(values: Iterable[float]) -> Summary:
+    """Mean and sample standard deviation.
+
+    Raises:
+        ValueError: No values, or a NaN among them.
+
+    Example:
+        >>> print(summary([20.0, 22.0, 24.0]))
+        22.00 ± 2.00
+    """
+    numbers = [float(value) for value in values]
+    if not numbers or any(math.isnan(number) for number in numbers):
+        raise ValueError(f"a summary needs at least one number and no NaN, got {numbers}")
+    mean = math.fsum(numbers) / len(numbers) if all(map(math.isfinite, numbers)) else sum(numbers)
+    if len(numbers) == 1 or not math.isfinite(mean):
+        return Summary(mean, math.nan, len(numbers))
+    variance = math.fsum((number - mean) ** 2 for number in numbers) / (len(numbers) - 1)
+    return Summary(mean, math.sqrt(variance), len(numbers))
+
+
+def _shape(data: Any) -> tuple[int, ...]:
+    return tuple(data.shape)
+
+
+def _values(data: Any) -> Tensor:
+    """What the user gave as a float64 tensor of the same shape; integers divided by their largest value."""
+    if not isinstance(data, (Tensor, np.ndarray)):
+        raise TypeError(
+            f"expected a tensor or a NumPy array, got {type(data).__name__}: use numpy.asarray on images"
+        )
+    name = str(data.dtype).removeprefix("torch.")
+    if name not in LEVELS and not name.startswith(("float", "bfloat")):
+        raise TypeError(f"{name} values are not supported: use uint8, uint16 or a floating-point type")
+    if isinstance(data, Tensor):
+        values = data.detach().to(torch.float32 if data.device.type == "mps" else torch.float64)
+    else:
+        values = torch.from_numpy(np.array(data, dtype=np.float64))
+    if values.numel() == 0:
+        raise ValueError(f"nothing to compare: the shape is {_shape(data)}")
+    if not values.isfinite().all():
+        raise ValueError(f"{int((~values.isfinite()).sum())} of {values.numel()} values are NaN or infinite")
+    return values / LEVELS.get(name, 1.0)
+
+
+def _pair(a: Any, b: Any) -> tuple[Tensor, Tensor]:
+    x, y = _values(a), _values(b)
+    if isinstance(a, Tensor) != isinstance(b, Tensor):
+        kinds = f"{type(a).__name__} and {type(b).__name__}"
+        raise TypeError(
+            f"expected two tensors or two arrays, got {kinds}: their axes are ordered differently"
+        )
+    if x.shape != y.shape:
+        raise ValueError(f"the shapes differ: {_shape(a)} and {_shape(b)}; crop or resize one of them first")
+    return x, y.to(x.device)
+
+
+def _data_range(data_range: Any, *signals: Any) -> float:
+    if isinstance(data_range, bool) or not isinstance(data_range, (int, float, np.number)):
+        raise ValueError(f"data_range must be a positive number, got {data_range!r}")
+    if not 0 < data_range < math.inf:
+        raise ValueError(f"data_range must be a positive number, got {data_range!r}")
+    integer = any(str(getattr(signal, "dtype", "")).removeprefix("torch.") in LEVELS for signal in signals)
+    if integer and data_range != 1:
+        raise ValueError(
+            f"integers are divided by their largest value: leave data_range out, got {data_range!r}"
+        )
+    return float(data_range)
+
+
+def _luma_pair(a: Any, b: Any, border: int) -> tuple[Tensor, Tensor]:
+    """Both images as (H, W) lumas without their borders."""
+    x, y = _pair(a, b)
+    return _cropped_luma(x, isinstance(a, Tensor), border), _cropped_luma(y, isinstance(a, Tensor), border)
+
+
+def _cropped_luma(values: Tensor, channels_first: bool, border: int) -> Tensor:
+    image = values if channels_first or values.ndim != 3 else values.movedim(-1, 0)
+    if image.ndim == 3 and image.shape[0] == 3:
+        image = rgb_to_y(image)
+    image = image[0] if image.ndim == 3 and image.shape[0] == 1 else image
+    if image.ndim != 2:
+        raise ValueError(f"expected an image with 1 or 3 channels, got shape {tuple(values.shape)}")
+    if isinstance(border, bool) or not isinstance(border, (int, np.integer)) or border < 0:
+        raise ValueError(f"border must be an integer >= 0, got {border!r}")
+    height, width = image.shape
+    if 2 * border >= min(height, width):
+        raise ValueError(f"border={border} leaves nothing of an image of {height} x {width}")
+    return image[border : height - border, border : width - border]
+
+
+def _window_mean(values: Tensor) -> Tensor:
+    """Gaussian mean of (N, H, W) wherever the whole window fits."""
+    offsets = torch.arange(WINDOW, dtype=values.dtype, device=values.device) - WINDOW // 2
+    weights = torch.exp(-(offsets**2) / (2 * SIGMA**2))
+    weights = weights / weights.sum()
+    rows = F.conv2d(values[:, None], weights.view(1, 1, -1, 1))
+    return F.conv2d(rows, weights.view(1, 1, 1, -1))[:, 0]

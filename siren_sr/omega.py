@@ -1,0 +1,424 @@
+r"""Choosing ω0, the frequency of the first layer, from the signal.
+
+A neuron of the first layer is ``sin(ω0·(w·x + b))`` with ``w ~ U(-1/D, 1/D)`` on D coordinates in [-1, 1]:
+along each axis its angular frequency is uniform up to ω0/D, in radians per unit of coordinate. A signal of n
+samples on that axis, 2/n apart, holds frequencies up to Nyquist's π·n/2 (f cycles per sample are π·f·n). Two
+families of measures:
+
+* *Focus measures* (Pertuz et al. 2013) grow with sharpness and with contrast. Equation 7 is one of them,
+  times 250; the constants in :data:`CALIBRATION` make the others agree with it.
+* *Spectral measures* are frequencies, blind to contrast. Equating a moment of the signal's spectrum with the
+  same moment of the first layer's gives ω0 without any fitted constant (:data:`FIRST_LAYER`).
+
+A measure takes a floating-point (C, \*grid) tensor with any number of grid axes and averages over all its
+values. It ignores an added offset. Focus measures do not change with a further axis along which the signal is
+constant (one sample wide, say): a row of pixels, the image that repeats it, and a sound are measured alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from siren_sr.signals import as_signal, grid_size
+
+Measure = Callable[[Tensor], float]
+
+FACTOR = 250.0  # equation 7
+HR_RATIO = 0.15  # section 3.4, for x4
+MINIMUM = 1.0  # below it the first layer is close to linear over the whole signal
+ROLLOFF = 0.95  # share of the power that lies below `spectral_rolloff`
+
+
+def omega_star(image: Any, *, factor: float = FACTOR) -> float:
+    """Equation 7: ``factor·sqrt(Var[Laplacian])``, over all pixels and channels together.
+
+    The Laplacian is the 3×3 kernel of eight ones around -8 with reflected borders (kornia's, not normalised),
+    the variance the unbiased one. The value is the equation's own: 0 for a constant image, and not limited by
+    the image's size. :func:`choose` always gives one that can be used.
+
+    Args:
+        image: Tensor (C, H, W) or (H, W), array (H, W[, C]), PIL image or path; uint8, uint16 or float in
+            [0, 1].
+        factor: The paper's 250, found on images of about 255×192 pixels.
+
+    Returns:
+        ω0, in radians per unit of coordinate. Proportional to contrast; smaller for an enlarged image.
+
+    Raises:
+        TypeError: ``image`` is of a kind or element type that is not supported.
+        ValueError: Its shape or values cannot be used, or ``factor`` is not positive.
+
+    Example:
+        >>> board = torch.arange(8)[:, None] + torch.arange(8)
+        >>> omega_star((board % 2).float()) > omega_star(board / 14)
+        True
+    """
+    return _positive("factor", factor) * math.sqrt(laplacian_variance(_unit_image(image, dims=2)))
+
+
+def omega_hr(
+    image: Any, scale: float = 4, *, ratio: float = HR_RATIO, size: Sequence[int] | None = None
+) -> float:
+    """Section 3.4: the ω0* of an unseen high-resolution image, ``omega_star(bicubic enlargement)/ratio``.
+
+    Args:
+        image: The low-resolution image, as for :func:`omega_star`.
+        scale: Enlargement, at least 1.
+        ratio: The mean of ``omega_star(enlarged)/omega_star(HR)``; every scale has its own. 0.15 is the
+            paper's for ×4 (0.145 ± 0.045 on its 11 pairs). Antialiased bicubic reductions of its 11 HR images
+            give 0.38 at ×2, 0.21 at ×3, 0.13 at ×4 and 0.04 at ×8; at ×1 it is 1.
+        size: (H, W) of the high-resolution image, in place of ``scale``.
+
+    Returns:
+        ω0, in radians per unit of coordinate.
+
+    Raises:
+        TypeError: ``image`` is of a kind or element type that is not supported, or ``size`` is not of
+        integers.
+        ValueError: The image, ``scale``, ``ratio`` or ``size`` cannot be used.
+
+    Example:
+        >>> omega_hr(torch.eye(8)) == omega_hr(torch.eye(8), size=(32, 32))
+        True
+    """
+    values, ratio = _unit_image(image, dims=2), _positive("ratio", ratio)
+    height, width = values.shape[1:]
+    target = grid_size((height, width), scale=_positive("scale", scale) if size is None else None, size=size)
+    if target[0] < height or target[1] < width:
+        asked = f"scale {scale}" if size is None else f"size {tuple(size)}"
+        raise ValueError(f"super-resolution only enlarges: got {asked} for an image of {height} x {width}")
+    # As the paper's code: a = -0.75, no antialiasing, not clamped.
+    enlarged = F.interpolate(values[None], target, mode="bicubic", align_corners=False, antialias=False)
+    return FACTOR * math.sqrt(laplacian_variance(enlarged[0])) / ratio
+
+
+def omega_r(sample_rate: float) -> float:
+    """Section 3.1: the sampling rate of a sound, in Hz, serves as its ω0.
+
+    The length does not enter: over T seconds the first layer reaches ``sample_rate/(π·T)`` Hz. :func:`choose`
+    looks at the samples instead.
+
+    Raises:
+        ValueError: ``sample_rate`` is not a positive finite number.
+
+    Example:
+        >>> omega_r(44100)
+        44100.0
+    """
+    return _positive("sample_rate", sample_rate)
+
+
+def choose(
+    signal: Any,
+    measure: str | Measure = "laplacian_variance",
+    *,
+    sample_rate: float | None = None,
+    dims: int | None = None,
+    resolution_aware: bool | None = None,
+) -> float:
+    r"""ω0 for any signal, by any measure, within [1, D·π·max(n)/2].
+
+    The upper limit is where the first layer reaches the Nyquist frequency of the longest axis (n samples; D
+    axes); a constant signal gets the lower one. A focus measure m becomes ``constant·m**power``
+    (:data:`CALIBRATION`). It counts in samples and does not know how many there are, as equation 7 does not;
+    for other signals than images it is therefore multiplied by (D/2)·(n/215.3), n being the geometric mean of
+    the sides and 215.3 that of the images which gave the constants. Spectral measures need no such factor.
+
+    Args:
+        signal: Image as for :func:`omega_star`; audio, tensor (C, T) or array (T[, C]), with ``sample_rate``;
+            any grid with ``dims``. Whatever it is, its full range is brought to length 1 first.
+        measure: A name in :data:`MEASURES`, or a function of the (C, \*grid) tensor that returns ω0 itself.
+        sample_rate: In Hz; says that the signal is audio. Its value is not used (see :func:`omega_r`).
+        dims: Number of grid axes. Default: 1 for audio and for one axis, 2 otherwise.
+        resolution_aware: Whether to multiply a focus measure as above. Default: for all but images.
+
+    Returns:
+        ω0, in radians per unit of coordinate.
+
+    Raises:
+        TypeError: ``signal`` or ``measure`` is of a kind that is not supported.
+        ValueError: The signal, the measure's name or its result cannot be used.
+
+    Example:
+        >>> periods = torch.sin(50 * 2 * torch.pi * torch.linspace(0, 1, 1000))
+        >>> round(choose(periods, "rms_frequency") / (50 * torch.pi * 3**0.5), 2)
+        1.0
+    """
+    values = _unit_image(signal, sample_rate=sample_rate, dims=dims)
+    sides = values.shape[1:]
+    if not isinstance(measure, str) and not callable(measure):
+        raise TypeError(f"measure must be a name or a function, got {type(measure).__name__}")
+    if isinstance(measure, str) and measure not in MEASURES:
+        raise ValueError(f"unknown measure {measure!r}: use one of {', '.join(MEASURES)}, or a function")
+    if resolution_aware is not None and measure not in CALIBRATION:
+        raise ValueError(f"resolution_aware is for {', '.join(CALIBRATION)}: leave it out, got {measure!r}")
+    found = float(MEASURES[measure](values) if isinstance(measure, str) else measure(values))
+    if not 0 <= found < math.inf:
+        raise ValueError(f"a measure must return a finite number of at least 0, got {found}")
+    if not isinstance(measure, str):
+        omega = found
+    elif measure in FIRST_LAYER:
+        omega = len(sides) * FIRST_LAYER[measure] * found
+    else:
+        constant, power = CALIBRATION[measure]
+        omega = constant * found**power
+        if resolution_aware or (resolution_aware is None and len(sides) != 2):
+            longer = [side for side in sides if side > 1] or [1]
+            omega *= len(sides) / 2 * math.prod(longer) ** (1 / len(longer)) / REFERENCE_SIDE
+    return min(max(omega, MINIMUM), len(sides) * math.pi * max(sides) / 2)
+
+
+# Focus measures: in units of contrast or its square, per sample. How noise weighs is said for its power.
+
+
+def laplacian_variance(values: Tensor) -> float:
+    """Var[L], unbiased (Pech-Pacheco 2000), in contrast².
+
+    L is the sum over the 3×…×3 neighbourhood less 3^D times its centre, scaled to 3·h²·Δ for every D; for
+    images it is ``derivatives.image_laplacian``. Noise weighs as frequency⁴.
+    """
+    response = _laplacian(values)
+    return response.var().item() if response.numel() > 1 else 0.0
+
+
+def laplacian_energy(values: Tensor) -> float:
+    """E[L²], L as in :func:`laplacian_variance` (Subbarao 1992), in contrast². Noise weighs as frequency⁴."""
+    return _laplacian(values).square().mean().item()
+
+
+def modified_laplacian(values: Tensor) -> float:
+    """E[Σᵢ |f(x+eᵢ) - 2·f(x) + f(x-eᵢ)|] (Nayar and Nakagawa 1994), in contrast.
+
+    Second derivatives of opposite sign cannot cancel. Noise weighs as frequency⁴; not isotropic.
+    """
+    return sum(_second(values, (axis,)).abs().mean().item() for axis in _axes(values))
+
+
+def diagonal_laplacian(values: Tensor) -> float:
+    """:func:`modified_laplacian` and, over √2, the diagonals of each pair of axes (Thelen 2009), in contrast.
+
+    More isotropic. A sound counts as an image of one row; constant axes beyond the second change the value.
+    """
+    values = values[:, None] if values.ndim == 2 else values
+    diagonals = [
+        _second(values, pair, sign).abs().mean().item() / math.sqrt(2)
+        for pair in combinations(_axes(values), 2)
+        for sign in (1, -1)
+    ]
+    return modified_laplacian(values) + sum(diagonals)
+
+
+def tenengrad(values: Tensor) -> float:
+    """E[|S|²] of the Sobel gradient S, scaled to 8·h·∂ for every D (Tenenbaum 1970), in contrast².
+
+    For images S is ``derivatives.image_gradient``. Blind to the Nyquist frequency, so calm under noise.
+    """
+    return _sobel_squared(values).mean().item()
+
+
+def tenengrad_variance(values: Tensor) -> float:
+    """Var[|S|], unbiased, S as in :func:`tenengrad` (Pech-Pacheco 2000), in contrast². Small for a ramp."""
+    magnitude = _sobel_squared(values).sqrt()
+    return magnitude.var().item() if magnitude.numel() > 1 else 0.0
+
+
+def gradient_energy(values: Tensor) -> float:
+    """Σᵢ E[(f(x+eᵢ) - f(x))²] (Subbarao 1992), in contrast². Noise weighs as frequency²."""
+    return sum(_mean(difference.square()) for difference in _differences(values, 1))
+
+
+def brenner(values: Tensor) -> float:
+    """Σᵢ E[(f(x+2eᵢ) - f(x))²] (Brenner 1976, here along every axis), in contrast².
+
+    Blind to the Nyquist frequency, most sensitive to half of it.
+    """
+    return sum(_mean(difference.square()) for difference in _differences(values, 2))
+
+
+def gray_level_variance(values: Tensor) -> float:
+    """Var[f] about the mean of each channel, in contrast². Blind to frequency: a control, not an estimate."""
+    return _centred(values).square().mean().item()
+
+
+def total_variation(values: Tensor) -> float:
+    """Σᵢ E[|f(x+eᵢ) - f(x)|], in contrast. Noise weighs as frequency²; blind to how sharp an edge is."""
+    return sum(_mean(difference.abs()) for difference in _differences(values, 1))
+
+
+# Spectral measures: radians per unit of coordinate, root mean square over the axes. Blind to contrast. A
+# signal that is as sharp per sample on twice as many samples has twice the value; resampling it without loss
+# changes nothing.
+
+
+def spectral_centroid(values: Tensor) -> float:
+    """ΣωP/ΣP along each axis, P being the power of the signal less its mean. Noise weighs as frequency."""
+    return _over_axes(values, lambda omega, share: (omega * share).sum())
+
+
+def rms_frequency(values: Tensor) -> float:
+    """√(Σω²P/ΣP) along each axis, the gradient's norm over the signal's. Noise weighs as frequency²."""
+    return _over_axes(values, lambda omega, share: (omega.square() * share).sum().sqrt())
+
+
+def spectral_rolloff(values: Tensor) -> float:
+    """The ω with 95% of the power P at or below it, along each axis. Little moved by noise of less power."""
+
+    def quantile(omega: Tensor, share: Tensor) -> Tensor:
+        return omega[min(int((share.cumsum(0) < ROLLOFF).sum()), len(omega) - 1)]
+
+    return _over_axes(values, quantile)
+
+
+def _axes(values: Tensor) -> range:
+    if values.ndim < 2 or not values.is_floating_point() or values.numel() == 0:
+        found = f"{values.dtype} of shape {tuple(values.shape)}"
+        raise ValueError(f"a measure needs a non-empty floating-point (C, *grid) tensor, got {found}")
+    return range(1, values.ndim)
+
+
+def _centred(values: Tensor) -> Tensor:
+    return values - values.mean(dim=list(_axes(values)), keepdim=True)
+
+
+def _mean(values: Tensor) -> float:
+    return (
+        values.mean().item() if values.numel() else 0.0
+    )  # an axis too short to differ along does not change
+
+
+def _differences(values: Tensor, step: int) -> list[Tensor]:
+    pairs = [(axis, max(values.shape[axis] - step, 0)) for axis in _axes(values)]
+    return [values.narrow(axis, values.shape[axis] - n, n) - values.narrow(axis, 0, n) for axis, n in pairs]
+
+
+def _pad(values: Tensor, axis: int, *, reflect: bool) -> Tensor:
+    """One sample more at both ends: the border's neighbour, as kornia's Laplacian, or the border, as its
+    Sobel.
+    """
+    last = values.shape[axis] - 1
+    first = min(1, last) if reflect else 0
+    return torch.cat([values.narrow(axis, first, 1), values, values.narrow(axis, last - first, 1)], dim=axis)
+
+
+def _three(values: Tensor, axis: int, weights: tuple[int, int, int], *, reflect: bool) -> Tensor:
+    """Correlate with three weights along one axis."""
+    padded, n = _pad(values, axis, reflect=reflect), values.shape[axis]
+    return sum((w * padded.narrow(axis, i, n) for i, w in enumerate(weights) if w), torch.zeros_like(values))
+
+
+def _laplacian(values: Tensor) -> Tensor:
+    total, dims = values, len(_axes(values))
+    for axis in _axes(values):
+        total = _three(total, axis, (1, 1, 1), reflect=True)
+    return (total - 3**dims * values) * 3.0 ** (2 - dims)
+
+
+def _second(values: Tensor, axes: tuple[int, ...], sign: int = 1) -> Tensor:
+    """Second difference along one axis, or along one diagonal of two."""
+    padded = values
+    for axis in axes:
+        padded = _pad(padded, axis, reflect=True)
+
+    def neighbour(direction: int) -> Tensor:
+        moved = padded
+        for axis, turn in zip(axes, (1, sign), strict=False):
+            moved = moved.narrow(axis, 1 + direction * turn, values.shape[axis])
+        return moved
+
+    return neighbour(1) - 2 * values + neighbour(-1)
+
+
+def _sobel_squared(values: Tensor) -> Tensor:
+    total = torch.zeros_like(values)
+    for along in _axes(values):
+        response = values * 4.0 ** (2 - len(_axes(values)))
+        for axis in _axes(values):
+            weights = (-1, 0, 1) if axis == along else (1, 2, 1)
+            response = _three(response, axis, weights, reflect=False)
+        total += response.square()
+    return total
+
+
+def _over_axes(values: Tensor, statistic: Callable[[Tensor, Tensor], Tensor]) -> float:
+    """Root mean square over the axes of ``statistic(frequencies, shares of the power)``.
+
+    By Parseval the power along one axis is the sum over its lines. Each line is mirrored first (a cosine
+    transform): repeated as it is, unequal ends would make a jump, whose spectrum falls too slowly for moments
+    to settle.
+    """
+    values, found = _centred(values), []
+    for axis in _axes(values):
+        spectrum = torch.fft.rfft(torch.cat([values, values.flip(axis)], dim=axis), dim=axis)
+        power = spectrum.abs().square().transpose(axis, -1).flatten(0, -2).sum(0).cpu().double()
+        power[0] /= 2  # the only bin without a negative twin, for the last of a mirrored signal is 0
+        omega = math.pi / 2 * torch.arange(len(power), dtype=torch.float64)
+        found.append(float(statistic(omega, power / power.sum())) if power.sum() > 0 else 0.0)
+    return math.sqrt(sum(value**2 for value in found) / len(found))
+
+
+def _unit_image(data: Any, *, sample_rate: float | None = None, dims: int | None = None) -> Tensor:
+    """A signal as a (C, *grid) tensor whose full range has length 1; where it begins does not matter."""
+    return as_signal(data, sample_rate=sample_rate, dims=dims).values / 2
+
+
+def _positive(name: str, value: Any) -> float:
+    try:
+        number = math.nan if isinstance(value, (bool, str)) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ValueError(f"{name} must be a positive finite number, got {value!r}")
+    return number
+
+
+MEASURES: dict[str, Measure] = {
+    measure.__name__: measure
+    for measure in (
+        laplacian_variance,
+        laplacian_energy,
+        modified_laplacian,
+        diagonal_laplacian,
+        tenengrad,
+        tenengrad_variance,
+        gradient_energy,
+        brenner,
+        gray_level_variance,
+        total_variation,
+        spectral_centroid,
+        rms_frequency,
+        spectral_rolloff,
+    )
+}
+
+# ω0 = constant·measure**power; the power turns contrast² into contrast. The constant is the least-squares
+# fit, in the logarithm, to ω0* on the paper's 11 low-resolution images: the geometric mean of
+# ω0*/measure**power. The percentage is the standard deviation of the logarithm of that ratio over the images.
+CALIBRATION: dict[str, tuple[float, float]] = {
+    "laplacian_variance": (FACTOR, 0.5),  # equation 7
+    "laplacian_energy": (250.0, 0.5),  # 0%
+    "modified_laplacian": (921.8, 1.0),  # 15%
+    "diagonal_laplacian": (456.6, 1.0),  # 13%
+    "tenengrad": (190.5, 0.5),  # 6%
+    "tenengrad_variance": (254.0, 0.5),  # 11%
+    "gradient_energy": (977.0, 0.5),  # 3%
+    "brenner": (665.2, 0.5),  # 6%
+    "gray_level_variance": (513.9, 0.5),  # 19%
+    "total_variation": (1244.6, 1.0),  # 13%
+}
+REFERENCE_SIDE = 215.3  # geometric mean of the sides of those images, most of which are 192×255
+
+# ω0 = D·number·measure. In the first layer |ω| is uniform up to ω0/D: its mean is 1/2 of that, its root mean
+# square 1/√3, its 95% quantile 0.95. White noise, uniform up to Nyquist's frequency, gives the limit of
+# `choose` with each.
+FIRST_LAYER: dict[str, float] = {
+    "spectral_centroid": 2.0,
+    "rms_frequency": math.sqrt(3.0),
+    "spectral_rolloff": 1 / ROLLOFF,
+}

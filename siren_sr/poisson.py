@@ -1,0 +1,254 @@
+"""Images from their derivatives: section 3.3 of the paper."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from siren_sr import derivatives, objectives, omega
+from siren_sr.fit import Fit
+from siren_sr.fitting import Recipe, check_steps, default_generator, final_score
+from siren_sr.init import Initializer
+from siren_sr.layers import Activation
+from siren_sr.objectives import Field
+from siren_sr.signals import Kind
+from siren_sr.siren import Siren
+from siren_sr.training import (
+    Callback,
+    OptimizerFactory,
+    SchedulerFactory,
+    Stage,
+    adam,
+    cosine,
+    evaluate,
+    reduce_on_plateau,
+    soap,
+    train,
+)
+
+
+def _paper(method: str, activation: str | Activation, hidden_layers: int) -> Recipe:
+    """Section 5.4: 5000 epochs, Adam 5e-4 (analytical or not sine: 1e-4), ReduceLROnPlateau."""
+    lr = 5e-4 if method == "numerical" and activation == "sine" else 1e-4
+    return Recipe(5000, adam(lr), lambda steps: reduce_on_plateau(patience=10 * hidden_layers))
+
+
+def _fast(method: str, activation: str | Activation, hidden_layers: int) -> Recipe:
+    """The library's default: SOAP with a cosine decay."""
+    return Recipe(500, soap(1e-3), cosine)
+
+
+RECIPES = {"fast": _fast, "paper": _paper}
+
+
+def solve_poisson(
+    *,
+    gradient: Any = None,
+    laplacian: Any = None,
+    mean: Any = None,
+    mean_gradient: Any = None,
+    method: str = "numerical",
+    omega_0: float | None = None,
+    hidden_omega_0: float = 30.0,
+    hidden_features: int = 256,
+    hidden_layers: int = 2,
+    activation: str | Activation = "sine",
+    first_init: str | Initializer = "sitzmann",
+    hidden_init: str | Initializer = "sitzmann",
+    recipe: str = "fast",
+    steps: int | None = None,
+    optimizer: OptimizerFactory | None = None,
+    scheduler: SchedulerFactory | None = None,
+    align_corners: bool = False,
+    generator: torch.Generator | None = None,
+    device: torch.device | str | None = None,
+    callback: Callback | None = None,
+    return_fit: bool = False,
+) -> Any:
+    """The image whose gradient or Laplacian is given.
+
+    Targets are those of the paper, in units of an image in [0, 1]: Sobel's gradient and the 3×3 Laplacian, as
+    :func:`siren_sr.derivatives.image_gradient` and :func:`siren_sr.derivatives.image_laplacian` compute them.
+
+    Args:
+        gradient: (C, 2, H, W) or (2, H, W), tensor or array; index 0 is along x. Give this or ``laplacian``.
+        laplacian: (C, H, W) or (H, W), tensor or array.
+        mean: Cauchy condition of equation (12): the image's mean, a number or one per channel, in [0, 1]. Met
+            exactly. Without it the mean is arbitrary, since derivatives do not see it.
+        mean_gradient: Cauchy condition of equation (13): the mean Sobel gradient, (C, 2) or (2,). A penalty.
+        method: "numerical" applies the same kernels to the network's output; "analytical" compares the network's
+            exact derivatives, times the factor derived in :mod:`siren_sr.derivatives`.
+        omega_0: ω0 of the first layer (default: ω0*, equation 7, of the image that the target belongs to).
+        hidden_omega_0: ω0 of the other layers.
+        hidden_features: Width.
+        hidden_layers: Sine layers after the first.
+        activation: "sine", "relu" or a callable.
+        first_init: Initializer of the first layer.
+        hidden_init: Initializer of the hidden layers.
+        recipe: "fast" or "paper".
+        steps: Number of steps (default: the recipe's).
+        optimizer: Factory, parameters -> optimizer.
+        scheduler: Factory, optimizer -> scheduler.
+        align_corners: Corner-aligned grid, as in the paper, instead of pixel centres.
+        generator: CPU generator of the initial weights (default: seed 0; the global random state is never touched).
+        device: Where to compute (default: where the target is, or the CPU).
+        callback: Called after every step; returning True stops. Its PSNR is that of the derivative that is matched.
+        return_fit: Return the :class:`~siren_sr.Fit` instead of the image.
+
+    Returns:
+        The image, (C, H, W) or (H, W), a float tensor or array as the target was, in units of [0, 1] but not clipped.
+
+    Raises:
+        ValueError: Both or none of the targets, wrong shapes, NaN, an unknown method or recipe, divergence.
+        TypeError: A target that is neither tensor nor array.
+
+    Example:
+        >>> ramp = torch.linspace(0, 1, 8).expand(1, 8, 8)
+        >>> g = derivatives.image_gradient(ramp)
+        >>> solve_poisson(gradient=g, mean=0.5, hidden_features=16, steps=2).shape
+        torch.Size([1, 8, 8])
+    """
+    if (gradient is None) == (laplacian is None):
+        raise ValueError("give either gradient= or laplacian=, exactly one of them")
+    if recipe not in RECIPES:
+        raise ValueError(f"recipe={recipe!r} is unknown: use one of {sorted(RECIPES)}")
+    name = "laplacian" if gradient is None else "gradient"
+    given = laplacian if gradient is None else gradient
+    target, kind, origin = _target(name, given, device)
+    channels, shape = target.shape[0], tuple(target.shape[-2:])
+    chosen = RECIPES[recipe](method, activation, hidden_layers)
+    steps = check_steps(chosen.steps if steps is None else steps)
+    if omega_0 is None:
+        omega_0 = _omega_of(name, target) if activation == "sine" else 30.0
+    model = Siren(
+        2,
+        channels,
+        hidden_features=hidden_features,
+        hidden_layers=hidden_layers,
+        first_omega_0=omega_0,
+        hidden_omega_0=hidden_omega_0,
+        activation=activation,
+        first_init=first_init,
+        hidden_init=hidden_init,
+        generator=default_generator(generator),
+        device=target.device,
+        dtype=target.dtype,
+    )
+    # The network's range [-1, 1] is twice as long as the image's [0, 1]: so are its derivatives.
+    match = {"gradient": objectives.gradient, "laplacian": objectives.laplacian}[name](2 * target, method=method)
+    terms = [(1.0, match)]
+    if mean_gradient is not None:
+        terms.append((1.0, objectives.mean_gradient(2 * _condition("mean_gradient", mean_gradient, (channels, 2), target))))
+    wanted_mean = None if mean is None else _condition("mean", mean, (channels,), target)
+
+    def score(field: Field) -> float:
+        error = match(field).item() / 4
+        return -10 * math.log10(error) if error > 0 else math.inf
+
+    stage = Stage(
+        objective=objectives.weighted(terms),
+        steps=steps,
+        shape=shape,
+        optimizer=optimizer or chosen.optimizer,
+        scheduler=scheduler or chosen.scheduler(steps),
+        score=score,
+        align_corners=align_corners,
+        name=f"poisson ({name}, {method})",
+    )
+    history = train(model, [stage], callback=callback)
+    if wanted_mean is not None:
+        _set_mean(model, stage, 2 * wanted_mean - 1)
+    fit = Fit(
+        model=model.eval(),
+        history=history,
+        psnr=final_score(model, stage),
+        shape=shape,
+        low=0.0,
+        high=1.0,
+        kind=kind,
+        align_corners=align_corners,
+        device=origin,
+        stopped=len(history) < steps,
+    )
+    return fit if return_fit else fit.reconstruction
+
+
+@torch.no_grad()
+def _set_mean(model: Siren, stage: Stage, mean: Tensor) -> None:
+    """Meet the mean condition exactly: derivatives do not see the output's bias, so it is free to do so."""
+    found = evaluate(model, stage).values.detach().flatten(1).mean(1)
+    model.output.bias.add_(mean - found)
+
+
+def _target(name: str, given: Any, device: Any) -> tuple[Tensor, Kind, torch.device | None]:
+    """The target as (C, 2, H, W) or (C, H, W), how to give the image back, and where."""
+    if not isinstance(given, (Tensor, np.ndarray)):
+        raise TypeError(f"{name} must be a tensor or an array, got {type(given).__name__}")
+    tensor = given if isinstance(given, Tensor) else torch.from_numpy(np.ascontiguousarray(given))
+    if not tensor.dtype.is_floating_point:
+        raise TypeError(f"{name} must be floating point (derivatives have signs), got {tensor.dtype}")
+    full, wanted = (4, "(C, 2, H, W) or (2, H, W)") if name == "gradient" else (3, "(C, H, W) or (H, W)")
+    if tensor.ndim not in (full - 1, full) or (name == "gradient" and tensor.shape[-3] != 2) or 0 in tensor.shape:
+        raise ValueError(f"{name} must have shape {wanted} with at least one pixel, got {tuple(tensor.shape)}")
+    if not bool(torch.isfinite(tensor).all()):
+        raise ValueError(f"{name} has NaN or infinite values: replace them first")
+    has_channels = tensor.ndim == full
+    container = "tensor" if isinstance(given, Tensor) else "array"
+    # An array's image is laid out like its target, channels first, so it is treated as a tensor until the end.
+    kind = Kind(container, str(tensor.dtype).removeprefix("torch."), has_channels, 2, clip=False)
+    compute = torch.float64 if tensor.dtype == torch.float64 and container == "tensor" else torch.float32
+    origin = tensor.device if container == "tensor" else None
+    tensor = tensor.to(device=device or tensor.device, dtype=compute)
+    return (tensor if has_channels else tensor[None]), kind, origin
+
+
+def _condition(name: str, given: Any, shape: tuple[int, ...], like: Tensor) -> Tensor:
+    try:
+        value = torch.as_tensor(given, dtype=like.dtype, device=like.device)
+        value = value.expand(shape)
+    except (RuntimeError, TypeError, ValueError):
+        raise ValueError(f"{name} must be a number or have shape {shape}, got {given!r}") from None
+    if not bool(torch.isfinite(value).all()):
+        raise ValueError(f"{name} must be finite, got {given!r}")
+    return value
+
+
+def _omega_of(name: str, target: Tensor) -> float:
+    """Equation (7) for the image that a target belongs to, without the image."""
+    laplacian = target if name == "laplacian" else laplacian_of_gradient(target)
+    return max(omega.MINIMUM, omega.FACTOR * float(laplacian.std())) if laplacian.numel() > 1 else omega.MINIMUM
+
+
+def laplacian_of_gradient(gradient: Tensor) -> Tensor:
+    """The 3×3 Laplacian of the image with a given Sobel gradient, in the least-squares sense, by Fourier transform.
+
+    Frankot and Chellappa, PAMI 10 (1988), with the kernels' own transfer functions instead of ideal derivatives:
+    F = Σ_d conj(S_d)·G_d / Σ_d |S_d|², then times the transfer function of the 3×3 Laplacian. The gradient is
+    mirrored (oddly along its own axis) so that the transform sees no edge.
+
+    Args:
+        gradient: (C, 2, H, W), Sobel.
+
+    Returns:
+        (C, H, W).
+    """
+    height, width = gradient.shape[-2:]
+    gx, gy = gradient[:, 0], gradient[:, 1]
+    gx = torch.cat([gx, -gx.flip(-1)], -1)
+    gx = torch.cat([gx, gx.flip(-2)], -2)
+    gy = torch.cat([gy, gy.flip(-1)], -1)
+    gy = torch.cat([gy, -gy.flip(-2)], -2)
+    x = 2 * math.pi * torch.fft.fftfreq(2 * width, dtype=torch.float64, device=gx.device)
+    y = 2 * math.pi * torch.fft.fftfreq(2 * height, dtype=torch.float64, device=gx.device)[:, None]
+    sx = 2j * torch.sin(x) * (2 + 2 * torch.cos(y))
+    sy = 2j * torch.sin(y) * (2 + 2 * torch.cos(x))
+    transfer = (1 + 2 * torch.cos(x)) * (1 + 2 * torch.cos(y)) - 9
+    energy = sx.abs().square() + sy.abs().square()
+    numerator = sx.conj() * torch.fft.fft2(gx.double()) + sy.conj() * torch.fft.fft2(gy.double())
+    # Where both kernels vanish (mean and Nyquist) the gradient says nothing; little of it says noise.
+    image = torch.where(energy > 1e-2, numerator / energy.clamp(min=1e-2), torch.zeros_like(numerator))
+    return torch.fft.ifft2(transfer * image).real[..., :height, :width].to(gradient.dtype)

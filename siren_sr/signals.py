@@ -1,0 +1,374 @@
+"""Whatever the user holds <-> a (C, *grid) tensor in [-1, 1]; the only place where ranges are mapped.
+
+A :class:`Signal` is what every task works on: ``values`` in [-1, 1], the user's range that -1 and 1 stand for, and
+what is needed to give a result back as it came (:meth:`Signal.restore`). Nothing else converts.
+
+=================  =======================================  =====================================
+the user gives     shape                                    range that becomes [-1, 1]
+=================  =======================================  =====================================
+image tensor       (C, H, W) or (H, W)                      float: [0, 1]; uint8, uint16: whole
+image array        (H, W) or (H, W, C)                      float: [0, 1]; uint8, uint16: whole
+PIL image, path    L, LA, RGB, RGBA, I;16, P, 1             whole
+audio              tensor (C, T), array (T,) or (T, C)      [-a, a], a the largest amplitude
+other grids        tensor (C, *grid), array (*grid[, C])    integers: whole; float: [min, max]
+=================  =======================================  =====================================
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from siren_sr import io
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".au", ".opus")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a result is given back; plain values, so that it can be saved with a fit.
+
+    Attributes:
+        container: "tensor", "array", "pil", "image file" or "audio file".
+        dtype: Name of the user's element type, e.g. "uint8".
+        channels: Whether the user's data has a channel axis.
+        dims: Number of grid axes (1 audio, 2 image, 3 volume).
+        clip: Whether values outside [low, high] are impossible (images, integers).
+    """
+
+    container: str
+    dtype: str
+    channels: bool
+    dims: int
+    clip: bool
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A signal on a grid, in the network's range.
+
+    Attributes:
+        values: (C, *grid), floating point, in [-1, 1].
+        low: User value that -1 stands for.
+        high: User value that 1 stands for.
+        kind: How to give a result back.
+        device: Device of the user's tensor, None if it was none.
+        sample_rate: In Hz, for audio.
+        info: What else the container carried (Pillow's ``info``, or the ``ImageFile``/``AudioFile`` read).
+    """
+
+    values: Tensor
+    low: float
+    high: float
+    kind: Kind
+    device: torch.device | None = None
+    sample_rate: float | None = None
+    info: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The grid, without channels."""
+        return tuple(self.values.shape[1:])
+
+    def denormalize(self, values: Tensor) -> Tensor:
+        """[-1, 1] -> the user's range, still (C, *grid) and floating point; clipped where the kind says so."""
+        return denormalize(values, self.low, self.high, clip=self.kind.clip)
+
+    def restore(self, values: Tensor) -> Any:
+        """Give a (C, *grid) tensor in [-1, 1], of any grid size, back as the kind of thing the user gave."""
+        return restore(
+            values, low=self.low, high=self.high, kind=self.kind, device=self.device, info=self.info
+        )
+
+
+def denormalize(values: Tensor, low: float, high: float, *, clip: bool) -> Tensor:
+    """[-1, 1] -> [low, high]."""
+    result = (values + 1) * ((high - low) / 2) + low
+    return result.clamp(low, high) if clip else result
+
+
+def restore(
+    values: Tensor, *, low: float, high: float, kind: Kind, device: torch.device | None = None, info: Any = None
+) -> Any:
+    """The inverse of :func:`as_signal` for a (C, *grid) tensor in [-1, 1] of any grid size."""
+    channels, *size = values.shape
+    result = Assembly(channels, tuple(size), low=low, high=high, kind=kind, device=device)
+    result.put(0, values)
+    return result.package(info)
+
+
+class Assembly:
+    """A result in the user's own type and layout, filled slab by slab along the first grid axis.
+
+    Nothing but the result itself is as large as the result.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        size: tuple[int, ...],
+        *,
+        low: float,
+        high: float,
+        kind: Kind,
+        device: torch.device | None = None,
+    ) -> None:
+        """Allocate a result of ``channels`` channels on a grid of ``size``, on ``device`` if it is a tensor."""
+        self._low, self._high, self._kind = low, high, kind
+        self._first = kind.container == "tensor"  # where the channel axis is
+        shape = (channels, *size) if self._first else (*size, channels)
+        self._integer = not kind.dtype.startswith(("float", "bfloat"))
+        self._data = torch.empty(
+            shape, dtype=getattr(torch, kind.dtype), device=device if self._first else None
+        )
+
+    def put(self, start: int, values: Tensor) -> None:
+        """Write values (C, rows, ...) in [-1, 1] at rows ``start`` onwards."""
+        user = denormalize(values.detach(), self._low, self._high, clip=self._kind.clip)
+        if self._integer:
+            user = user.round()
+        stop = start + values.shape[1]
+        if self._first:
+            self._data[:, start:stop] = user.to(self._data)
+        else:
+            self._data[start:stop] = user.movedim(0, -1).to(self._data)
+
+    def package(self, info: Any = None) -> Any:
+        """The finished result; ``info`` is what a container carried."""
+        data = self._data
+        if not self._kind.channels:
+            data = data[0] if self._first else data[..., 0]
+        if self._first:
+            return data
+        array = data.numpy()
+        if self._kind.container == "pil" or (self._kind.container == "image file" and _pil_can_hold(array)):
+            return _to_pil(array, info)
+        return array
+
+
+def is_path(data: object) -> bool:
+    """Whether ``data`` names a file."""
+    return isinstance(data, (str, os.PathLike))
+
+
+def is_batch(data: object, dims: int | None = None) -> bool:
+    """Whether ``data`` is several images: a tensor (B, C, H, W) or an array (B, H, W, C)."""
+    return isinstance(data, (Tensor, np.ndarray)) and data.ndim == 4 and dims in (None, 2)
+
+
+def as_signal(
+    data: Any,
+    *,
+    sample_rate: float | None = None,
+    dims: int | None = None,
+    device: torch.device | str | None = None,
+) -> Signal:
+    """Read what the user gave.
+
+    Args:
+        data: Tensor, NumPy array, PIL image, path of an image or audio file, or such a file read by siren_sr.io.
+        sample_rate: In Hz; says that the data is audio.
+        dims: Number of grid axes. Default: 1 for audio and for one axis, 2 otherwise; give 3 for a volume or a video.
+        device: Where to compute; default: where the tensor is, or the CPU.
+
+    Returns:
+        The signal in [-1, 1]. Computation is in float32, except for float64 tensors, which stay float64.
+
+    Raises:
+        TypeError: A kind or element type that is not supported.
+        ValueError: Empty, NaN or infinite, outside its range, or an axis order that is not the documented one.
+        OSError: A file that cannot be read.
+
+    Example:
+        >>> signal = as_signal(np.zeros((4, 6, 3), np.uint8))
+        >>> signal.values.shape, signal.low, signal.high
+        (torch.Size([3, 4, 6]), 0.0, 255.0)
+    """
+    if sample_rate is not None and not (np.isfinite(sample_rate) and sample_rate > 0):
+        raise ValueError(f"sample_rate must be a positive number of Hz, got {sample_rate}")
+    container, info, origin = _container(data), None, None
+    if container == "path":
+        data, container, info, sample_rate = _read(data, sample_rate)
+    if container == "pil":
+        info = dict(data.info)
+        data = _from_pil(data)
+    if dims is None:
+        dims = 1 if sample_rate is not None or data.ndim == 1 else 2
+    if dims not in (1, 2, 3):
+        raise ValueError(f"dims must be 1, 2 or 3, got {dims}")
+    has_channels = _check_shape(data, dims, sample_rate is not None)
+    if isinstance(data, Tensor):
+        origin, dtype_name = data.device, str(data.dtype).removeprefix("torch.")
+        values = data.detach() if has_channels else data.detach()[None]
+    else:
+        dtype_name = data.dtype.name
+        values = torch.from_numpy(_native(np.moveaxis(data, -1, 0) if has_channels else data[None]))
+    is_image, audio = dims == 2, sample_rate is not None
+    low, high = _range(values, dtype_name, is_image=is_image, audio=audio)
+    compute = torch.float64 if values.dtype == torch.float64 and isinstance(data, Tensor) else torch.float32
+    # In float64 first: uint16 levels and int32 samples are not exact in float32 after the affine map.
+    values = (values.to(torch.float64) - low) * (2 / (high - low)) - 1
+    kind = Kind(container, dtype_name, has_channels, dims, clip=is_image or not dtype_name.startswith("float"))
+    values = values.to(device=device if device is not None else origin, dtype=compute)
+    return Signal(values.contiguous(), low, high, kind, origin, sample_rate, info)
+
+
+def _container(data: Any) -> str:
+    if isinstance(data, Tensor):
+        return "tensor"
+    if isinstance(data, np.ndarray):
+        return "array"
+    if is_path(data) or isinstance(data, (io.ImageFile, io.AudioFile)):
+        return "path"
+    if type(data).__module__.startswith("PIL.") or hasattr(data, "getbands"):
+        return "pil"
+    raise TypeError(
+        f"expected a tensor, a NumPy array, a PIL image or a path, got {type(data).__name__}: "
+        "convert it first, for example with numpy.asarray"
+    )
+
+
+def _read(source: Any, sample_rate: float | None) -> tuple[np.ndarray, str, Any, float | None]:
+    """A path, or a file read before, as (array, container, file, sample rate)."""
+    if is_path(source):
+        is_audio = os.fspath(source).lower().endswith(AUDIO_SUFFIXES)
+        source = io.read_audio(source) if is_audio else io.read_image(source)
+    if isinstance(source, io.AudioFile):
+        return source.samples, "audio file", source, sample_rate or source.sample_rate
+    return source.pixels, "image file", source, sample_rate
+
+
+def _check_shape(data: Tensor | np.ndarray, dims: int, audio: bool) -> bool:
+    """Validate element type, axes and emptiness; returns whether there is a channel axis."""
+    tensor = isinstance(data, Tensor)
+    shape = tuple(data.shape)
+    grid = {1: "T", 2: "H, W", 3: "D, H, W"}[dims]
+    wanted = f"({grid}) or (C, {grid})" if tensor else f"({grid}) or ({grid}, C)"
+    if data.ndim not in (dims, dims + 1):
+        hint = "pass dims=3 for a volume or a video" if data.ndim > 3 else "see dims= and sample_rate="
+        raise ValueError(
+            f"a {'tensor' if tensor else 'array'} with {dims} grid ax{'i' if dims == 1 else 'e'}s must have shape "
+            f"{wanted}, got {shape}: {hint}"
+        )
+    if 0 in shape:
+        raise ValueError(f"the signal is empty: its shape is {shape}, every axis must have at least one sample")
+    has_channels = data.ndim == dims + 1
+    if has_channels:
+        channels, other = (shape[0], shape[-1]) if tensor else (shape[-1], shape[0])
+        if channels > 4 and other <= 4 and channels > other:
+            swap = "data.movedim(-1, 0)" if tensor else "np.moveaxis(data, 0, -1)"
+            raise ValueError(
+                f"shape {shape} has its channels on the wrong side: a {'tensor' if tensor else 'array'} is "
+                f"{wanted}; use {swap}"
+            )
+        if audio and channels > 64:
+            raise ValueError(f"shape {shape} means {channels} audio channels: audio is {wanted}; transpose it")
+    return has_channels
+
+
+def _range(values: Tensor, dtype: str, *, is_image: bool, audio: bool) -> tuple[float, float]:
+    """The user's interval that becomes [-1, 1]."""
+    if dtype.startswith(("complex", "bool")) or dtype == "object":
+        raise TypeError(f"{dtype} values are not supported: use uint8, uint16 or a floating-point type")
+    floating = values.dtype.is_floating_point
+    if floating and not bool(torch.isfinite(values).all()):
+        bad = int((~torch.isfinite(values)).sum())
+        raise ValueError(f"the signal has {bad} NaN or infinite values of {values.numel()}: replace them first")
+    if audio:
+        peak = float(values.to(torch.float64).abs().max())
+        return (-peak, peak) if peak > 0 else (-1.0, 1.0)
+    if dtype in ("uint8", "uint16"):
+        return 0.0, float(np.iinfo(dtype).max)
+    least, most = float(values.min()), float(values.max())
+    if is_image:
+        if not floating:
+            raise TypeError(f"{dtype} images have no known range: convert to uint8, uint16, or floats in [0, 1]")
+        if least < 0 or most > 1:
+            raise ValueError(
+                f"a floating-point image must lie in [0, 1], got values from {least:g} to {most:g}: "
+                "divide by 255 if they are 8 bit, or clamp"
+            )
+        return 0.0, 1.0
+    if not floating:
+        limits = np.iinfo(dtype)
+        return float(limits.min), float(limits.max)
+    return (least, most) if most > least else (least - 1.0, least + 1.0)
+
+
+def _native(array: np.ndarray) -> np.ndarray:
+    """What ``torch.from_numpy`` accepts: native byte order, positive strides, supported types."""
+    if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
+        raise TypeError(f"{array.dtype} values are not supported: use uint8, uint16 or a floating-point type")
+    array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    return array if array.flags.writeable else array.copy()
+
+
+def _from_pil(image: Any) -> np.ndarray:
+    if 0 in image.size:
+        raise ValueError(f"the image is empty: its size is {image.size}")
+    if image.mode == "P":
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    elif image.mode == "1":
+        image = image.convert("L")
+    elif image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.uint16)
+    if image.mode not in ("L", "LA", "RGB", "RGBA", "F"):
+        raise ValueError(
+            f'PIL mode {image.mode} is not supported: use image.convert("RGB"), or one of L, LA, RGB, RGBA, I;16, F'
+        )
+    return np.asarray(image)
+
+
+def _pil_can_hold(array: np.ndarray) -> bool:
+    return array.dtype == np.uint8 or array.ndim == 2
+
+
+def _to_pil(array: np.ndarray, info: Any) -> Any:
+    from PIL import Image
+
+    if array.ndim == 3 and array.shape[-1] == 1:
+        array = array[..., 0]
+    image = Image.fromarray(array)
+    if isinstance(info, dict):
+        # A palette's transparency means nothing in the RGB(A) result.
+        image.info.update({k: v for k, v in info.items() if k not in ("transparency", "background", "gamma")})
+    elif info is not None:
+        carried = {"exif": info.exif, "icc_profile": info.icc_profile, "dpi": info.dpi}
+        image.info.update({k: v for k, v in carried.items() if v is not None})
+    return image
+
+
+def grid_size(
+    shape: Sequence[float], *, scale: float | Sequence[float] | None = None, size: int | Sequence[int] | None = None
+) -> tuple[int, ...]:
+    """Samples per axis that ``scale=`` or ``size=`` asks for; the original ``shape`` if neither is given.
+
+    Raises:
+        ValueError: Both given, not finite, not positive, or a result without a sample.
+        TypeError: ``size`` is not made of integers.
+    """
+    if scale is not None and size is not None:
+        raise ValueError(f"give scale or size, not both (got scale={scale}, size={size})")
+    if size is not None:
+        entries = [size] * len(shape) if isinstance(size, int) and len(shape) == 1 else size
+        if isinstance(entries, int) or not all(isinstance(n, (int, np.integer)) for n in entries):
+            raise TypeError(f"size must be {len(shape)} integers, one per axis (rows, columns), got {size!r}")
+        entries = [int(n) for n in entries]
+        if len(entries) != len(shape) or min(entries) < 1:
+            raise ValueError(f"size must be {len(shape)} integers >= 1, one per axis (rows, columns), got {size!r}")
+        return tuple(entries)
+    if scale is None:
+        return tuple(int(n) for n in shape)
+    scales = [float(scale)] * len(shape) if isinstance(scale, (int, float)) else [float(s) for s in scale]
+    if len(scales) != len(shape) or not all(np.isfinite(s) and s > 0 for s in scales):
+        raise ValueError(f"scale must be a finite number > 0, or {len(shape)} of them, got {scale!r}")
+    result = tuple(int(np.floor(n * s + 0.5)) for n, s in zip(shape, scales, strict=True))
+    if min(result) < 1:
+        raise ValueError(f"scale={scale} leaves no sample of a grid of {tuple(shape)}: use a larger one")
+    return result

@@ -1,0 +1,37 @@
+"""What the tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+
+# Timings of a shared machine are no property of the code; the same examples every time are.
+settings.register_profile("siren_sr", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("siren_sr")
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    """A generator with a fixed seed."""
+    return torch.Generator().manual_seed(1234)
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder with the paper's data; tests that need it are skipped without it."""
+    folder = Path(os.environ.get("SIREN_SR_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("needs the paper's data: set SIREN_SR_DATA to its folder")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _global_rng_untouched():
+    """No function of the library may touch the global random state."""
+    before = torch.get_rng_state()
+    yield
+    assert torch.equal(before, torch.get_rng_state()), "the global random state was touched"

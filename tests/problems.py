@@ -1,0 +1,32 @@
+"""Functions whose derivatives are known, and a small picture."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from siren_sr import coordinates
+
+
+class Wave(nn.Module):
+    """sin(k·x) for each row k of a (C, D) matrix: gradient k cos, Laplacian -|k|² sin."""
+
+    def __init__(self, k: Tensor) -> None:
+        super().__init__()
+        self.k = nn.Parameter(k.clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sin(x @ self.k.T)
+
+    def gradient(self, x: Tensor) -> Tensor:
+        return torch.cos(x @ self.k.T)[..., None] * self.k
+
+    def laplacian(self, x: Tensor) -> Tensor:
+        return -torch.sin(x @ self.k.T) * self.k.square().sum(1)
+
+
+def picture(height: int = 24, width: int = 32, channels: int = 3) -> Tensor:
+    """A smooth test picture with an edge, (C, H, W) in [0, 1]."""
+    x, y = coordinates.grid((height, width), dtype=torch.float64).T
+    bands = [0.5 + 0.3 * torch.sin((3 + c) * x + 2 * y) + 0.15 * ((x + 0.3 * c > y).double() - 0.5) for c in range(channels)]
+    return torch.stack(bands).reshape(channels, height, width).float()

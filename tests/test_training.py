@@ -1,0 +1,134 @@
+import math
+
+import pytest
+import torch
+from problems import picture
+
+from siren_sr import Siren, coordinates, derivatives, objectives, training
+from siren_sr.training import GridField, Stage, train
+
+SHAPE = (9, 13)
+
+
+def model(**options):
+    defaults = {"hidden_features": 16, "hidden_layers": 1, "first_omega_0": 5.0, "dtype": torch.float64}
+    return Siren(2, 2, **{**defaults, **options}, generator=torch.Generator().manual_seed(3))
+
+
+def target():
+    return (picture(*SHAPE, channels=2) * 2 - 1).double()
+
+
+def everything():
+    image = target()
+    return objectives.weighted(
+        [
+            (1.0, objectives.value(image)),
+            (0.3, objectives.gradient(derivatives.image_gradient(image), method="analytical")),
+            (0.2, objectives.laplacian(derivatives.image_laplacian(image), method="analytical")),
+            (0.1, objectives.gradient(derivatives.image_gradient(image))),
+            (0.5, objectives.total_variation()),
+            (0.7, objectives.spectrum(image)),
+        ]
+    )
+
+
+class Whole:
+    """The field computed at once, with plain autograd: the reference."""
+
+    def __init__(self, network):
+        x = coordinates.grid(SHAPE, dtype=torch.float64)
+        value, gradient, laplacian = derivatives.nested_autograd(network, x, order=2, spacing=coordinates.spacing(SHAPE))
+        self.values = value.T.reshape(-1, *SHAPE)
+        self.gradient = gradient.permute(1, 2, 0).reshape(-1, 2, *SHAPE)
+        self.laplacian = laplacian.T.reshape(-1, *SHAPE)
+
+
+@pytest.mark.parametrize("activation", ["sine", torch.tanh])
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("chunk", [7, 64, 1000])
+def test_chunked_gradients_are_those_of_the_whole(chunk, keep, activation):
+    network, objective = model(activation=activation), everything()
+    expected_loss = objective(Whole(network))
+    expected = torch.autograd.grad(expected_loss, list(network.parameters()))
+    axes = coordinates.axes(SHAPE, dtype=torch.float64)
+    chunks = [coordinates.points(axes, i, min(i + chunk, math.prod(SHAPE))) for i in range(0, math.prod(SHAPE), chunk)]
+    field = GridField(network, chunks, SHAPE, coordinates.spacing(SHAPE), keep=keep)
+    loss = objective(field)
+    field.backward(loss)
+    torch.testing.assert_close(loss, expected_loss)
+    for parameter, gradient in zip(network.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-8, atol=1e-12)
+
+
+def test_one_step_is_one_step_of_the_optimizer():
+    ours, plain = model(), model()
+    stage = Stage(objectives.value(target()), 1, SHAPE, training.adam(1e-2))
+    (entry,) = train(ours, [stage])
+    loss = (plain(coordinates.grid(SHAPE, dtype=torch.float64)).T.reshape(2, *SHAPE) - target()).square().mean()
+    loss.backward()
+    torch.optim.Adam(plain.parameters(), lr=1e-2).step()
+    assert entry.loss == pytest.approx(loss.item())
+    for a, b in zip(ours.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("optimizer", [training.adam(5e-3), training.soap(5e-3), lambda p: torch.optim.LBFGS(p, max_iter=5)])
+def test_the_loss_falls(optimizer):
+    history = train(model(), [Stage(objectives.value(target()), 60, SHAPE, optimizer)])
+    assert history[-1].loss < 0.1 * history[0].loss
+
+
+def test_history_stages_schedulers_and_callback():
+    seen = []
+    stages = [
+        Stage(objectives.value(target()), 3, SHAPE, training.adam(1e-3), training.cosine(3), name="one"),
+        Stage(objectives.value(target()), 4, SHAPE, training.adam(1e-2), name="two", score=lambda field: 7.0),
+    ]
+    history = train(model(), stages, callback=seen.append)
+    assert [e.step for e in history] == [1, 2, 3, 4, 5, 6, 7]
+    assert [e.stage for e in history] == [0, 0, 0, 1, 1, 1, 1]
+    assert [e.lr for e in history] == pytest.approx([1e-3, 0.75e-3, 0.25e-3, 1e-2, 1e-2, 1e-2, 1e-2])
+    assert math.isnan(history[0].psnr)
+    assert history[-1].psnr == 7.0
+    assert [p.entry for p in seen] == list(history)
+    assert [p.stage for p in seen] == ["one"] * 3 + ["two"] * 4
+    assert seen[-1].remaining == 0
+    assert all(a.seconds < b.seconds for a, b in zip(history, history[1:], strict=False))
+
+
+def test_a_callback_stops():
+    history = train(model(), [Stage(objectives.value(target()), 50, SHAPE, training.adam(1e-3))], callback=lambda p: p.entry.step == 5)
+    assert len(history) == 5
+
+
+def test_plateau_scheduler_sees_the_loss():
+    stage = Stage(lambda field: (0 * field.values).sum() + 1.0, 5, SHAPE, training.adam(1.0), training.reduce_on_plateau(patience=1))
+    assert [e.lr for e in train(model(), [stage])] == pytest.approx([1.0, 1.0, 1.0, 0.6, 0.6])
+
+
+def test_divergence_is_an_error():
+    stage = Stage(lambda field: (field.values * 1e400).sum(), 2, SHAPE, training.adam(1e-3))
+    with pytest.raises(ValueError, match="the loss became (nan|inf|-inf) at step 1: lower the learning rate"):
+        train(model(), [stage])
+
+
+def test_memory_budget_recomputes(monkeypatch):
+    monkeypatch.setattr(training, "KEEP_BYTES", 0)
+    recomputed, kept = model(), model()
+    stage = Stage(everything(), 2, SHAPE, training.adam(1e-3))
+    train(recomputed, [stage], chunk=10)
+    monkeypatch.undo()
+    train(kept, [stage], chunk=10)
+    for a, b in zip(recomputed.parameters(), kept.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_runs_repeat_exactly():
+    results = []
+    for _ in range(2):
+        network = model(dtype=torch.float32)
+        train(network, [Stage(objectives.value(target().float()), 5, SHAPE, training.adam(1e-3))])
+        results.append(network.state_dict())
+    for key in results[0]:
+        assert torch.equal(results[0][key], results[1][key])
