@@ -21,13 +21,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return arguments.run(arguments)
     except KeyboardInterrupt:
-        return _say("interrupted before the training began; nothing was written", 130)
+        return _say("interrupted; nothing was written", 130)
     except BrokenPipeError:
         sys.stderr.close()
         return 1
-    except (ValueError, TypeError, OSError, MemoryError, RuntimeError, ImportError) as error:
+    except (ValueError, TypeError, OSError, EOFError, ArithmeticError, MemoryError, RuntimeError, ImportError) as error:
         text = " ".join(str(error).split()) or type(error).__name__
-        if isinstance(error, MemoryError) or "out of memory" in text.lower():
+        if isinstance(error, MemoryError) or any(t in text.lower() for t in ("out of memory", "allocate memory")):
             text = f"not enough memory ({text[:200]}): use a smaller image, scale or network"
         return _say(f"error: {text}", 1)
 
@@ -63,7 +63,11 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("output", metavar="OUT", help="image or audio file")
     _resolution(p, "samples per original sample, > 0 (default: 1)")
     p.add_argument(
-        "--region", type=float, nargs=4, metavar=("TOP", "BOTTOM", "LEFT", "RIGHT"), help="part, in original pixels"
+        "--region",
+        type=float,
+        nargs="+",
+        metavar="N",
+        help="part, in original samples: TOP BOTTOM LEFT RIGHT of an image, START STOP of a sound",
     )
     p.add_argument("--device", help="cpu (default), cuda, mps")
 
@@ -78,8 +82,9 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("output", metavar="OUT", help="image file")
     p.add_argument("--of", default="gradient", choices=["gradient", "laplacian"], help="default: gradient")
     p.add_argument("--method", default="numerical", choices=["numerical", "analytical"], help="default: numerical")
-    p.add_argument("--mean", type=float, help="mean value in [0, 1] (default: the image's; 0.5 for .npy)")
-    p.add_argument("--no-mean", action="store_true", help="no condition on the mean")
+    group = p.add_mutually_exclusive_group()
+    group.add_argument("--mean", type=float, help="mean value in [0, 1] (default: the image's; 0.5 for .npy)")
+    group.add_argument("--no-mean", action="store_true", help="no condition on the mean")
     p.add_argument("--mean-gradient", action="store_true", help="also the image's mean gradient as a condition")
     p.add_argument("--recipe", default="fast", help="fast (default) or paper")
     _training(p)
@@ -121,7 +126,7 @@ def _super_resolve(a: argparse.Namespace) -> int:
 
     image = io.read_image(a.input)
     channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
-    io.check_writable(a.output, channels=channels, dtype=image.pixels.dtype)
+    io.check_writable(a.output, channels=channels, dtype=image.pixels.dtype, like=image)
     with _Training(a) as training:
         result = super_resolve(
             image, a.scale, size=a.size, strategy=a.strategy, **training.options(a, steps=a.steps)
@@ -159,19 +164,43 @@ def _fit(a: argparse.Namespace) -> int:
 def _render(a: argparse.Namespace) -> int:
     from siren_sr import Fit, io
 
-    fit = Fit.load(a.input, device=a.device)
-    audio = fit.kind.dims == 1
+    fit = _as_file(Fit.load(a.input, device=a.device))
+    dims, audio = fit.kind.dims, fit.kind.dims == 1
     check = io.check_audio_writable if audio else io.check_writable
     check(a.output, channels=fit.model.out_features, dtype=fit.kind.dtype)
-    region = None if a.region is None else (a.region[:2], a.region[2:])[: fit.kind.dims]
+    if a.region is not None and len(a.region) != 2 * dims:
+        raise ValueError(f"--region needs {2 * dims} numbers, START and STOP of each axis, got {len(a.region)}")
+    region = None if a.region is None else list(zip(a.region[::2], a.region[1::2], strict=True))
     result = fit.render(scale=a.scale, size=a.size, region=region)
     if audio:
-        rate = fit.sample_rate or 44100
-        ratio = len(result) / fit.shape[0] if a.region is None else 1
-        io.write_audio(a.output, result, round(rate * ratio))
+        start, stop = (0, fit.shape[0]) if region is None else region[0]
+        io.write_audio(a.output, result, round((fit.sample_rate or 44100) * len(result) / (stop - start)))
     else:
-        io.write_image(a.output, _pixels(result))
+        io.write_image(a.output, result)
     return 0
+
+
+def _as_file(fit: Any) -> Any:
+    """The fit, rendering what a file holds whatever was fitted: channels last, and integers for an image."""
+    from dataclasses import replace
+
+    if fit.kind.dims > 2:
+        raise ValueError(f"this network has {fit.kind.dims} axes, only images and sounds have files: use Fit.render")
+    kind = replace(fit.kind, container="array", channels=fit.kind.channels and fit.model.out_features > 1)
+    if fit.kind.dims == 1 or not kind.dtype.startswith(("float", "bfloat")):
+        return replace(fit, kind=kind)
+    return replace(fit, kind=replace(kind, dtype="uint8", clip=True), low=0.0, high=255.0)
+
+
+def _load_array(path: str) -> Any:
+    import numpy as np
+
+    try:
+        with open(path, "rb") as file:
+            array = np.lib.format.read_array(file, allow_pickle=False)
+        return array.astype(np.float32)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path} is not a readable .npy file of numbers: {error}") from error
 
 
 def _poisson(a: argparse.Namespace) -> int:
@@ -182,9 +211,7 @@ def _poisson(a: argparse.Namespace) -> int:
     operator = derivatives.image_gradient if a.of == "gradient" else derivatives.image_laplacian
     image, mean, mean_gradient = None, a.mean, None
     if a.input.lower().endswith(".npy"):
-        import numpy as np
-
-        target = torch.from_numpy(np.load(a.input, allow_pickle=False).astype(np.float32))
+        target = torch.from_numpy(_load_array(a.input))
         mean = 0.5 if mean is None else mean
         if a.mean_gradient:
             raise ValueError("--mean-gradient needs an image: a .npy file holds derivatives only")
@@ -197,7 +224,7 @@ def _poisson(a: argparse.Namespace) -> int:
             mean_gradient = derivatives.image_gradient(unit).flatten(2).mean(2)
     dtype = "uint8" if image is None else image.pixels.dtype
     channels = target.shape[0] if target.ndim == (4 if a.of == "gradient" else 3) else 1
-    io.check_writable(a.output, channels=channels, dtype=dtype)
+    io.check_writable(a.output, channels=channels, dtype=dtype, like=image)
     with _Training(a) as training:
         fit = solve_poisson(
             **{a.of: target},

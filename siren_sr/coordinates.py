@@ -31,7 +31,7 @@ def axis(
         span: The part [start, stop] of the axis to cover, in samples of the original grid (default: all of it).
         align_corners: Corner-aligned instead of pixel-centre grid.
 
-    Example:
+    Examples:
         >>> axis(4).tolist()
         [-0.75, -0.25, 0.25, 0.75]
         >>> axis(3, align_corners=True).tolist()
@@ -82,7 +82,7 @@ def points(axes: Sequence[Tensor], start: int = 0, stop: int | None = None) -> T
     """Coordinates of the samples ``start:stop`` of a grid in row-major order.
 
     Args:
-        axes: One coordinate vector per axis, in grid order, as :func:`axes` returns them.
+        axes: One coordinate vector per axis, in grid order, as `axes` returns them.
         start: First sample.
         stop: One past the last sample (default: all).
 
@@ -110,7 +110,7 @@ def grid(
 ) -> Tensor:
     """All coordinates of a grid, shape (n_1·…·n_D, D), row-major, x first.
 
-    Example:
+    Examples:
         >>> grid((1, 2)).tolist()
         [[-0.5, 0.0], [0.5, 0.0]]
     """
@@ -122,7 +122,7 @@ def spacing(shape: Sequence[int], *, align_corners: bool = False) -> tuple[float
 
     2/n for pixel centres, 2/(n - 1) for corners; an axis of one sample has h = 2.
 
-    Example:
+    Examples:
         >>> spacing((4, 8))
         (0.25, 0.5)
     """

@@ -1,8 +1,8 @@
 """Derivatives of a network and of an image, and the factor between the two.
 
-Exact: :func:`gradient` and :func:`laplacian` of a network at any coordinates; sine networks carry
+Exact: `gradient` and `laplacian` of a network at any coordinates; sine networks carry
 (value, gradient, Laplacian) forward through their layers, other modules go through nested autograd.
-Numerical: :func:`image_gradient` (Sobel) and :func:`image_laplacian` (3×3) of samples on a grid, as in the paper.
+Numerical: `image_gradient` (Sobel) and `image_laplacian` (3×3) of samples on a grid, as in the paper.
 
 The two differ by a factor that the paper tuned by hand and left open. It follows from the kernels: on a grid of
 spacing h, a Taylor expansion of kornia's kernels gives
@@ -11,7 +11,7 @@ spacing h, a Taylor expansion of kornia's kernels gives
     3×3 Laplacian    ≈ 3 · Σ_d h_d² · ∂²f/∂x_d²   (8 neighbours, three rows and three columns of second differences)
 
 with one h per axis (coordinates.spacing). Passing ``spacing=`` to the exact operators applies the powers of h, so
-that only the constants :data:`SOBEL_FACTOR` = 8 and :data:`LAPLACIAN_FACTOR` = 3 remain.
+that only the constants `SOBEL_FACTOR` = 8 and `LAPLACIAN_FACTOR` = 3 remain.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def gradient(model: Model, coords: Tensor, *, spacing: Sequence[float] | None = 
     """Exact gradient of a network's outputs with respect to its coordinates.
 
     Args:
-        model: A :class:`~siren_sr.Siren`, or any differentiable map (N, D) -> (N, C) that treats points independently.
+        model: A `Siren`, or any differentiable map (N, D) -> (N, C) that treats points independently.
         coords: Points, shape (N, D).
         spacing: Optional step h per coordinate; the result is then h_d·∂f/∂x_d, the change per sample of a grid.
 
@@ -43,7 +43,7 @@ def gradient(model: Model, coords: Tensor, *, spacing: Sequence[float] | None = 
     Raises:
         ValueError: ``coords`` is not (N, D), or ``spacing`` has not D entries.
 
-    Example:
+    Examples:
         >>> gradient(lambda x: x.prod(-1, keepdim=True), torch.tensor([[2.0, 5.0]])).tolist()
         [[[5.0, 2.0]]]
     """
@@ -54,7 +54,7 @@ def laplacian(model: Model, coords: Tensor, *, spacing: Sequence[float] | None =
     """Exact Laplacian Σ_d ∂²f/∂x_d² of a network's outputs.
 
     Args:
-        model: A :class:`~siren_sr.Siren`, or any twice differentiable map (N, D) -> (N, C) on independent points.
+        model: A `Siren`, or any twice differentiable map (N, D) -> (N, C) on independent points.
         coords: Points, shape (N, D).
         spacing: Optional step h per coordinate; the result is then Σ_d h_d²·∂²f/∂x_d².
 
@@ -64,7 +64,7 @@ def laplacian(model: Model, coords: Tensor, *, spacing: Sequence[float] | None =
     Raises:
         ValueError: ``coords`` is not (N, D), or ``spacing`` has not D entries.
 
-    Example:
+    Examples:
         >>> laplacian(lambda x: (x**2).sum(-1, keepdim=True), torch.zeros(1, 3)).tolist()
         [[6.0]]
     """
@@ -77,7 +77,7 @@ def value_and_derivatives(
     """Value, gradient (order >= 1) and Laplacian (order 2) in one evaluation.
 
     Args:
-        model: As for :func:`gradient`.
+        model: As for `gradient`.
         coords: Points, shape (N, D).
         order: 0, 1 or 2.
         spacing: Optional step h per coordinate.
@@ -155,8 +155,8 @@ def image_laplacian(image: Tensor) -> Tensor:
         image: Tensor (..., C, H, W).
 
     Returns:
-        Tensor (..., C, H, W). About 3·Σ h²·∂²f. Borders are reflected as kornia does (replicated on an axis of
-        one sample, where nothing can be reflected).
+        Tensor (..., C, H, W). About 3·Σ h²·∂²f. Borders are reflected as kornia does; an axis of one
+        sample, where nothing can be reflected, is replicated.
 
     Raises:
         ValueError: Fewer than three axes.
@@ -165,7 +165,9 @@ def image_laplacian(image: Tensor) -> Tensor:
 
     if min(image.shape[-2:]) > 1:
         return _as_batch(kornia_laplacian, image, kernel_size=3, normalized=False)
-    padded = nn.functional.pad(image.reshape(-1, 1, *image.shape[-2:]), (1, 1, 1, 1), mode="replicate")
+    padded = image.reshape(-1, 1, *image.shape[-2:])
+    for axis, amount in ((-1, (1, 1, 0, 0)), (-2, (0, 0, 1, 1))):
+        padded = nn.functional.pad(padded, amount, mode="reflect" if image.shape[axis] > 1 else "replicate")
     kernel = image.new_ones(1, 1, 3, 3)
     kernel[0, 0, 1, 1] = -8.0
     return nn.functional.conv2d(padded, kernel).reshape(image.shape)

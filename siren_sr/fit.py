@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from siren_sr import coordinates, io, resampling, signals
 from siren_sr.layers import ACTIVATIONS, Activation
 from siren_sr.siren import Siren
+from siren_sr.tiles import TiledSiren
 from siren_sr.training import CHUNK, OTHER_CHUNK, Entry
 
 FORMAT = "siren_sr.fit.1"
@@ -27,7 +28,7 @@ class Fit:
 
     Attributes:
         model: The network, coordinates in [-1, 1]^D -> values in [-1, 1].
-        history: One :class:`~siren_sr.training.Entry` per step: ``step``, ``loss``, ``psnr``, ``seconds``, ``lr``.
+        history: One `Entry` per step: ``step``, ``loss``, ``psnr``, ``seconds``, ``lr``.
         psnr: In dB, of the finished network against what it was fitted to (user range = data range).
         shape: Grid of the signal, (rows, columns) for an image.
         low: User value of -1.
@@ -40,7 +41,7 @@ class Fit:
         stopped: Whether a callback ended the training before its last step.
     """
 
-    model: Siren
+    model: Siren | TiledSiren
     history: tuple[Entry, ...]
     psnr: float
     shape: tuple[int, ...]
@@ -106,6 +107,9 @@ class Fit:
     def _evaluate(self, axes: Sequence[Tensor]) -> Tensor:
         """(C, *grid) in [-1, 1] at a rectangle of coordinates."""
         size = [len(a) for a in axes]
+        if isinstance(self.model, TiledSiren):
+            values = self.model.on_grid(axes)
+            return values if self.base is None else values + resampling.sample(self.base, axes)
         total, chunk = math.prod(size), CHUNK.get(axes[0].device.type, OTHER_CHUNK)
         values = torch.cat(
             [self.model(coordinates.points(axes, i, min(i + chunk, total))) for i in range(0, total, chunk)]
@@ -141,6 +145,7 @@ class Fit:
             tensors["base"] = self.base.detach().cpu().contiguous()
         meta = {
             "format": FORMAT,
+            "network": type(self.model).__name__,
             "model": self.model.config(),
             "fit": {
                 **{k: getattr(self, k) for k in _SCALARS},
@@ -157,10 +162,10 @@ class Fit:
         device: torch.device | str | None = None,
         activation: Activation | None = None,
     ) -> Fit:
-        """Read what :meth:`save` wrote; nothing is unpickled.
+        """Read what `save` wrote; nothing is unpickled.
 
         Args:
-            path: A .safetensors file of :meth:`save`.
+            path: A .safetensors file of `save`.
             device: Where the network goes (default: the CPU).
             activation: The activation, if it was a callable of the user's.
 
@@ -172,7 +177,7 @@ class Fit:
 
 
 def check_save_path(path: str | os.PathLike[str]) -> None:
-    """Raise what :meth:`Fit.save` would raise for this path, before hours of training.
+    """Raise what `Fit.save` would raise for this path, before hours of training.
 
     Raises:
         ValueError: The path does not end in .safetensors.
@@ -197,25 +202,26 @@ def _load(path: Any, *, device: Any, activation: Activation | None) -> Fit:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, json.JSONDecodeError) as error:
         raise ValueError(f"{os.fspath(path)!r} is damaged or not a safetensors file: {error}") from None
-    if meta.get("format") != FORMAT:
-        raise ValueError(
-            f"{os.fspath(path)!r} is not a fit of siren_sr (format {meta.get('format')!r}, expected {FORMAT!r})"
-        )
-    config = dict(meta["model"])
-    if activation is not None:
-        config["activation"] = activation
-    elif config["activation"] not in ACTIVATIONS:
-        raise ValueError(
-            f"the network was fitted with an activation of your own, {config['activation']!r}: "
-            "pass it as Fit.load(path, activation=...)"
-        )
-    # The weights are read next: initializers of the user's own are not needed again.
-    names = {"first_init": config.pop("first_init"), "hidden_init": config.pop("hidden_init")}
+    found = meta.get("format") if isinstance(meta, dict) else None
+    if found != FORMAT:
+        raise ValueError(f"{os.fspath(path)!r} is not a fit of siren_sr (format {found!r}, expected {FORMAT!r})")
+    try:
+        fit = _rebuild(meta, tensors, activation)
+    except (LookupError, TypeError, AttributeError, StopIteration, RuntimeError) as error:
+        text = " ".join(str(error).split())
+        raise ValueError(f"{os.fspath(path)!r} is damaged: {type(error).__name__}: {text}") from error
+    if device is None:
+        return fit
+    fit.model.to(device)
+    base = None if fit.base is None else fit.base.to(device)
+    return replace(fit, base=base, device=torch.device(device))
+
+
+def _rebuild(meta: dict[str, Any], tensors: dict[str, Tensor], activation: Activation | None) -> Fit:
+    """The inverse of what `Fit.save` collects, on the CPU."""
     state = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-    model = Siren(**config, dtype=next(iter(state.values())).dtype)
-    model._names.update(names)
+    model = _build(meta["network"], dict(meta["model"]), next(iter(state.values())), activation)
     model.load_state_dict(state)
-    model.to(device or "cpu")
     base = tensors.get("base")
     history = tuple(
         Entry(int(r[0]), r[1], r[2], r[3], r[4], int(r[5])) for r in tensors["history"].tolist()
@@ -223,10 +229,23 @@ def _load(path: Any, *, device: Any, activation: Activation | None) -> Fit:
     values = dict(meta["fit"])
     values["kind"] = signals.Kind(**values["kind"])
     values["shape"] = tuple(values["shape"])
-    return Fit(
-        model=model,
-        history=history,
-        base=None if base is None else base.to(next(model.parameters())),
-        device=torch.device(device) if device is not None else None,
-        **values,
-    )
+    base = None if base is None else base.to(next(model.parameters()))
+    return Fit(model=model.eval(), history=history, base=base, **values)
+
+
+def _build(network: str, config: dict[str, Any], like: Tensor, activation: Activation | None) -> Siren | TiledSiren:
+    """The network of a configuration, weights still to be read."""
+    if network == TiledSiren.__name__:
+        return TiledSiren(**config, generator=torch.Generator(), like=like)
+    if activation is not None:
+        config["activation"] = activation
+    elif config["activation"] not in ACTIVATIONS:
+        raise ValueError(
+            f"the network was fitted with an activation of your own, {config['activation']!r}: "
+            "pass it as Fit.load(path, activation=...)"
+        )
+    # Initializers of the user's own are not needed again, but their names are kept.
+    names = {"first_init": config.pop("first_init"), "hidden_init": config.pop("hidden_init")}
+    model = Siren(**config, dtype=like.dtype)
+    model._names.update(names)
+    return model

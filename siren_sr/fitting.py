@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -56,7 +57,7 @@ def paper(*, dims: int, hidden_layers: int, activation: str | Activation) -> Rec
 
 
 def published(*, dims: int, hidden_layers: int, activation: str | Activation) -> Recipe:
-    """As :func:`paper`, with the patience of the published code: at least 100 for images, at most 100 for audio."""
+    """As `paper`, with the patience of the published code: at least 100 for images, at most 100 for audio."""
     recipe = paper(dims=dims, hidden_layers=hidden_layers, activation=activation)
     patience = min(100, 10 * hidden_layers) if dims == 1 else max(100, 10 * hidden_layers)
     return Recipe(recipe.steps, recipe.optimizer, lambda steps: reduce_on_plateau(patience=patience))
@@ -105,7 +106,7 @@ def fit_signal(
             for other grids; 30 for activations other than sine.
         hidden_omega_0: ω0 of the other layers.
         hidden_features: Width.
-        hidden_layers: Sine layers after the first. Default: 2, and :func:`audio_hidden_layers` for audio.
+        hidden_layers: Sine layers after the first. Default: 2, and `audio_hidden_layers` for audio.
         activation: "sine", "relu", or a callable.
         first_init: Initializer of the first layer.
         hidden_init: Initializer of the hidden layers.
@@ -120,17 +121,17 @@ def fit_signal(
         generator: CPU generator of the initial weights. Default: seed 0, so that a call repeats itself; the global
             random state is never touched.
         device: Where to compute (default: where the tensor is, or the CPU).
-        callback: Called after every step with a :class:`~siren_sr.training.Progress`; returning True stops.
+        callback: Called after every step with a `Progress`; returning True stops.
 
     Returns:
-        A :class:`~siren_sr.Fit`, or a list of them for a batch.
+        A `Fit`, or a list of them for a batch.
 
     Raises:
         ValueError: Bad signal (empty, NaN, out of range, wrong shape), unknown name, or a training that diverged.
         TypeError: Unsupported kinds.
         OSError: A file that cannot be read.
 
-    Example:
+    Examples:
         >>> fit = fit_signal(torch.linspace(0, 1, 64).reshape(1, 8, 8), hidden_features=16, steps=3)
         >>> fit.render(scale=2).shape
         torch.Size([1, 16, 16])
@@ -176,7 +177,7 @@ def fit_signal(
 def audio_hidden_layers(samples: int, channels: int = 1) -> int:
     """Depth for audio (section 3.1, rule of the published code): min(5, 1 + ⌊0.6·samples·channels/256²⌋).
 
-    Example:
+    Examples:
         >>> audio_hidden_layers(308207), audio_hidden_layers(537936)
         (3, 5)
     """
@@ -185,7 +186,7 @@ def audio_hidden_layers(samples: int, channels: int = 1) -> int:
 
 def choose_omega(data: signals.Signal, omega_0: Any, activation: str | Activation = "sine") -> float:
     """Resolve the ``omega_0`` argument of the tasks for a signal."""
-    if isinstance(omega_0, (int, float)) and not isinstance(omega_0, bool):
+    if isinstance(omega_0, numbers.Real) and not isinstance(omega_0, bool):
         return float(omega_0)
     if omega_0 is None and activation != "sine":
         return 30.0
@@ -214,7 +215,7 @@ def final_score(model: Siren, stage: Stage) -> float:
 
 
 def make_fit(model: Siren, data: signals.Signal, history: Any, *, psnr: float, **more: Any) -> Fit:
-    """A :class:`Fit` that gives results back as ``data`` came."""
+    """A `Fit` that gives results back as ``data`` came."""
     model.eval()
     return Fit(
         model=model,
@@ -248,7 +249,7 @@ def check_steps(steps: int) -> int:
 
 
 def resolve_recipe(recipe: str | Callable[..., Recipe]) -> Callable[..., Recipe]:
-    """A name of :data:`RECIPES` or a callable."""
+    """A name of `RECIPES` or a callable."""
     if isinstance(recipe, str):
         if recipe not in RECIPES:
             raise ValueError(f"recipe={recipe!r} is unknown: use one of {sorted(RECIPES)} or a callable")

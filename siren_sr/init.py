@@ -2,7 +2,7 @@
 
 Each fills a weight of shape ``(out_features, in_features)`` in place and returns it, like the functions of
 ``torch.nn.init``. Only weights: biases keep PyTorch's default, U(-1/√fan_in, 1/√fan_in), as in the paper's code.
-A new initializer is one such function, passed to :class:`siren_sr.Siren` or added to :data:`INITIALIZERS`.
+A new initializer is one such function, passed to `siren_sr.Siren` or added to `INITIALIZERS`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def sitzmann_(
     Source: Sitzmann et al., "Implicit Neural Representations with Periodic Activation Functions", NeurIPS 2020,
     section 3.2. (The super-resolution paper prints √(c/(ω0·fan_in)); its code, like Sitzmann's, uses √(c/fan_in)/ω0.)
 
-    Example:
+    Examples:
         >>> w = sitzmann_(torch.empty(256, 2), omega_0=30.0, is_first=True, generator=torch.Generator())
         >>> bool(w.abs().max() <= 0.5)
         True
@@ -94,7 +94,7 @@ def fan_in(weight: Tensor) -> int:
 
 
 def resolve(initializer: str | Initializer, *, name: str = "init") -> Initializer:
-    """Turn a name of :data:`INITIALIZERS` or a callable into an initializer.
+    """Turn a name of `INITIALIZERS` or a callable into an initializer.
 
     Raises:
         ValueError: An unknown name.

@@ -19,7 +19,7 @@ ACTIVATIONS: dict[str, Activation] = {"sine": torch.sin, "relu": torch.relu}
 
 
 def resolve_activation(activation: str | Activation) -> Activation:
-    """Turn a name of :data:`ACTIVATIONS` or a callable into an activation.
+    """Turn a name of `ACTIVATIONS` or a callable into an activation.
 
     Raises:
         ValueError: An unknown name.
@@ -56,7 +56,7 @@ class SineLayer(nn.Module):
         init: str | initializers.Initializer = "sitzmann",
         dtype: torch.dtype | None = None,
     ) -> None:
-        """Make the layer with uninitialized parameters; call :meth:`reset_parameters`."""
+        """Make the layer with uninitialized parameters; call `reset_parameters`."""
         super().__init__()
         self.in_features = in_features
         self.out_features = out_features

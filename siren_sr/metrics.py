@@ -41,7 +41,7 @@ def mse(a: Any, b: Any, *, channel_sum: bool = False) -> float:
         TypeError: Not two tensors or two arrays, or an element type that is not supported.
         ValueError: Different shapes, no values, NaN or infinite values.
 
-    Example:
+    Examples:
         >>> white, black = torch.ones(3, 4, 4), torch.zeros(3, 4, 4)
         >>> mse(white, black), mse(white, black, channel_sum=True)
         (1.0, 3.0)
@@ -62,17 +62,17 @@ def psnr(a: Any, b: Any, *, data_range: float = 1.0, channel_sum: bool = False) 
         b: Of the same kind and shape.
         data_range: Difference between the largest and the smallest possible value, in the units of ``a`` and
             ``b``: 1 for floats in [0, 1], and for uint8 and uint16, which are brought there.
-        channel_sum: As in :func:`mse`: the paper's tables, 10·log10(3) = 4.77 dB lower for RGB, 7.78 dB for
+        channel_sum: As in `mse`: the paper's tables, 10·log10(3) = 4.77 dB lower for RGB, 7.78 dB for
             its gradient.
 
     Returns:
         Decibels; inf if ``a`` equals ``b``.
 
     Raises:
-        TypeError: As :func:`mse`.
-        ValueError: As :func:`mse`, or ``data_range`` is not a positive number, or not 1 with integers.
+        TypeError: As `mse`.
+        ValueError: As `mse`, or ``data_range`` is not a positive number, or not 1 with integers.
 
-    Example:
+    Examples:
         >>> round(psnr(torch.full((1, 8, 8), 0.6), torch.full((1, 8, 8), 0.5)), 2)
         20.0
     """
@@ -96,7 +96,7 @@ def rgb_to_y(image: Any) -> Any:
         TypeError: Neither a tensor nor an array, or an element type that is not supported.
         ValueError: Not three channels, NaN or infinite values.
 
-    Example:
+    Examples:
         >>> rgb_to_y(np.ones((1, 1, 3)))
         array([[0.92156863]])
     """
@@ -117,7 +117,7 @@ def psnr_y(a: Any, b: Any, *, border: int = 0) -> float:
 
     Args:
         a: Tensor (C, H, W) or (H, W), or array (H, W[, C]), in [0, 1], uint8 or uint16. Three channels are
-            converted by :func:`rgb_to_y`; a single one is compared as it is.
+            converted by `rgb_to_y`; a single one is compared as it is.
         b: Of the same kind and shape.
         border: Pixels to drop on each side; by custom the scale.
 
@@ -125,10 +125,10 @@ def psnr_y(a: Any, b: Any, *, border: int = 0) -> float:
         Decibels; inf if the lumas are equal.
 
     Raises:
-        TypeError: As :func:`mse`.
-        ValueError: As :func:`mse`, or neither 1 nor 3 channels, or nothing left inside ``border``.
+        TypeError: As `mse`.
+        ValueError: As `mse`, or neither 1 nor 3 channels, or nothing left inside ``border``.
 
-    Example:
+    Examples:
         >>> framed = torch.nn.functional.pad(torch.zeros(3, 4, 4), (1, 1, 1, 1), value=1.0)
         >>> psnr_y(framed, torch.zeros(3, 6, 6), border=1)
         inf
@@ -146,16 +146,16 @@ def ssim(a: Any, b: Any, *, data_range: float = 1.0) -> float:
     Args:
         a: Tensor (..., H, W) or array (H, W[, C]); at least 11×11 pixels.
         b: Of the same kind and shape.
-        data_range: As in :func:`psnr`.
+        data_range: As in `psnr`.
 
     Returns:
         At most 1, which means equal.
 
     Raises:
-        TypeError: As :func:`mse`.
-        ValueError: As :func:`psnr`, or smaller than the window.
+        TypeError: As `mse`.
+        ValueError: As `psnr`, or smaller than the window.
 
-    Example:
+    Examples:
         >>> image = torch.linspace(0, 1, 256).reshape(1, 16, 16)
         >>> ssim(image, image), ssim(image, 1 - image) < 0.5
         (1.0, True)
@@ -178,9 +178,9 @@ def ssim(a: Any, b: Any, *, data_range: float = 1.0) -> float:
 
 
 def ssim_y(a: Any, b: Any, *, border: int = 0) -> float:
-    """:func:`ssim` of the luma with the borders cropped; arguments and errors as :func:`psnr_y`.
+    """`ssim` of the luma with the borders cropped; arguments and errors as `psnr_y`.
 
-    Example:
+    Examples:
         >>> image = np.zeros((16, 16, 3), np.uint8)
         >>> ssim_y(image, image, border=2)
         1.0
@@ -212,7 +212,7 @@ def summary(values: Iterable[float]) -> Summary:
     Raises:
         ValueError: No values, or a NaN among them.
 
-    Example:
+    Examples:
         >>> print(summary([20.0, 22.0, 24.0]))
         22.00 ± 2.00
     """

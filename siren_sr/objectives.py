@@ -1,6 +1,6 @@
 """What a network is asked for: functions ``field -> scalar loss``, made from their target.
 
-A :class:`Field` is the network on a grid. An objective is any callable that turns one into a scalar; it may look at
+A `Field` is the network on a grid. An objective is any callable that turns one into a scalar; it may look at
 the values, at the exact gradient and at the exact Laplacian, and pays only for what it looks at. Everything is in the
 network's range [-1, 1]. To add one, write a function of the target that returns such a callable.
 """
@@ -93,9 +93,9 @@ def gradient(
     """Equations (9) and (11): match a gradient measured with Sobel's kernel.
 
     Args:
-        target: (C, 2, H, W), what :func:`siren_sr.derivatives.image_gradient` gives for values in [-1, 1].
+        target: (C, 2, H, W), what `siren_sr.derivatives.image_gradient` gives for values in [-1, 1].
         method: "numerical" applies Sobel to the network's values; "analytical" compares the exact derivative, times
-            the factor 8 between the two (derived in :mod:`siren_sr.derivatives`).
+            the factor 8 between the two (derived in `siren_sr.derivatives`).
         factor: Multiplies both sides (0.1 in the paper's super resolution).
         channel_sum: Sum over channels and components instead of averaging.
 
@@ -118,8 +118,8 @@ def laplacian(target: Tensor, *, method: str = "numerical", channel_sum: bool = 
     """Equation (8): match a Laplacian measured with the 3×3 kernel.
 
     Args:
-        target: (C, H, W), what :func:`siren_sr.derivatives.image_laplacian` gives for values in [-1, 1].
-        method: "numerical" or "analytical" (times the factor 3), as for :func:`gradient`.
+        target: (C, H, W), what `siren_sr.derivatives.image_laplacian` gives for values in [-1, 1].
+        method: "numerical" or "analytical" (times the factor 3), as for `gradient`.
         channel_sum: Sum over channels instead of averaging.
 
     Raises:
@@ -184,7 +184,7 @@ def total_variation(*, epsilon: float = 1e-3) -> Objective:
 
 
 def total_variation_of(values: Tensor, *, epsilon: float = 1e-3) -> Tensor:
-    """The functional of :func:`total_variation` on values (C, H, W)."""
+    """The functional of `total_variation` on values (C, H, W)."""
     dx = torch.diff(values, dim=2, append=values[:, :, -1:])
     dy = torch.diff(values, dim=1, append=values[:, -1:])
     norm = (dx.square() + dy.square()).sum(0).add(epsilon**2).sqrt()
@@ -208,4 +208,4 @@ def _is_analytical(method: str) -> bool:
 
 
 OBJECTIVES: dict[str, Callable[[Tensor], Objective]] = {"mse": value, "mse_fft": spectrum}
-"""Objectives of :func:`siren_sr.fit_signal` by name: functions of the target."""
+"""Objectives of `siren_sr.fit_signal` by name: functions of the target."""

@@ -6,9 +6,9 @@ samples on that axis, 2/n apart, holds frequencies up to Nyquist's π·n/2 (f cy
 families of measures:
 
 * *Focus measures* (Pertuz et al. 2013) grow with sharpness and with contrast. Equation 7 is one of them,
-  times 250; the constants in :data:`CALIBRATION` make the others agree with it.
+  times 250; the constants in `CALIBRATION` make the others agree with it.
 * *Spectral measures* are frequencies, blind to contrast. Equating a moment of the signal's spectrum with the
-  same moment of the first layer's gives ω0 without any fitted constant (:data:`FIRST_LAYER`).
+  same moment of the first layer's gives ω0 without any fitted constant (`FIRST_LAYER`).
 
 A measure takes a floating-point (C, \*grid) tensor with any number of grid axes and averages over all its
 values. It ignores an added offset. Focus measures do not change with a further axis along which the signal is
@@ -41,7 +41,7 @@ def omega_star(image: Any, *, factor: float = FACTOR) -> float:
 
     The Laplacian is the 3×3 kernel of eight ones around -8 with reflected borders (kornia's, not normalised),
     the variance the unbiased one. The value is the equation's own: 0 for a constant image, and not limited by
-    the image's size. :func:`choose` always gives one that can be used.
+    the image's size. `choose` always gives one that can be used.
 
     Args:
         image: Tensor (C, H, W) or (H, W), array (H, W[, C]), PIL image or path; uint8, uint16 or float in
@@ -55,7 +55,7 @@ def omega_star(image: Any, *, factor: float = FACTOR) -> float:
         TypeError: ``image`` is of a kind or element type that is not supported.
         ValueError: Its shape or values cannot be used, or ``factor`` is not positive.
 
-    Example:
+    Examples:
         >>> board = torch.arange(8)[:, None] + torch.arange(8)
         >>> omega_star((board % 2).float()) > omega_star(board / 14)
         True
@@ -69,7 +69,7 @@ def omega_hr(
     """Section 3.4: the ω0* of an unseen high-resolution image, ``omega_star(bicubic enlargement)/ratio``.
 
     Args:
-        image: The low-resolution image, as for :func:`omega_star`.
+        image: The low-resolution image, as for `omega_star`.
         scale: Enlargement, at least 1.
         ratio: The mean of ``omega_star(enlarged)/omega_star(HR)``; every scale has its own. 0.15 is the
             paper's for ×4 (0.145 ± 0.045 on its 11 pairs). Antialiased bicubic reductions of its 11 HR images
@@ -81,10 +81,10 @@ def omega_hr(
 
     Raises:
         TypeError: ``image`` is of a kind or element type that is not supported, or ``size`` is not of
-        integers.
+            integers.
         ValueError: The image, ``scale``, ``ratio`` or ``size`` cannot be used.
 
-    Example:
+    Examples:
         >>> omega_hr(torch.eye(8)) == omega_hr(torch.eye(8), size=(32, 32))
         True
     """
@@ -102,13 +102,13 @@ def omega_hr(
 def omega_r(sample_rate: float) -> float:
     """Section 3.1: the sampling rate of a sound, in Hz, serves as its ω0.
 
-    The length does not enter: over T seconds the first layer reaches ``sample_rate/(π·T)`` Hz. :func:`choose`
+    The length does not enter: over T seconds the first layer reaches ``sample_rate/(π·T)`` Hz. `choose`
     looks at the samples instead.
 
     Raises:
         ValueError: ``sample_rate`` is not a positive finite number.
 
-    Example:
+    Examples:
         >>> omega_r(44100)
         44100.0
     """
@@ -127,15 +127,15 @@ def choose(
 
     The upper limit is where the first layer reaches the Nyquist frequency of the longest axis (n samples; D
     axes); a constant signal gets the lower one. A focus measure m becomes ``constant·m**power``
-    (:data:`CALIBRATION`). It counts in samples and does not know how many there are, as equation 7 does not;
+    (`CALIBRATION`). It counts in samples and does not know how many there are, as equation 7 does not;
     for other signals than images it is therefore multiplied by (D/2)·(n/215.3), n being the geometric mean of
     the sides and 215.3 that of the images which gave the constants. Spectral measures need no such factor.
 
     Args:
-        signal: Image as for :func:`omega_star`; audio, tensor (C, T) or array (T[, C]), with ``sample_rate``;
+        signal: Image as for `omega_star`; audio, tensor (C, T) or array (T[, C]), with ``sample_rate``;
             any grid with ``dims``. Whatever it is, its full range is brought to length 1 first.
-        measure: A name in :data:`MEASURES`, or a function of the (C, \*grid) tensor that returns ω0 itself.
-        sample_rate: In Hz; says that the signal is audio. Its value is not used (see :func:`omega_r`).
+        measure: A name in `MEASURES`, or a function of the (C, \*grid) tensor that returns ω0 itself.
+        sample_rate: In Hz; says that the signal is audio. Its value is not used (see `omega_r`).
         dims: Number of grid axes. Default: 1 for audio and for one axis, 2 otherwise.
         resolution_aware: Whether to multiply a focus measure as above. Default: for all but images.
 
@@ -146,7 +146,7 @@ def choose(
         TypeError: ``signal`` or ``measure`` is of a kind that is not supported.
         ValueError: The signal, the measure's name or its result cannot be used.
 
-    Example:
+    Examples:
         >>> periods = torch.sin(50 * 2 * torch.pi * torch.linspace(0, 1, 1000))
         >>> round(choose(periods, "rms_frequency") / (50 * torch.pi * 3**0.5), 2)
         1.0
@@ -189,7 +189,7 @@ def laplacian_variance(values: Tensor) -> float:
 
 
 def laplacian_energy(values: Tensor) -> float:
-    """E[L²], L as in :func:`laplacian_variance` (Subbarao 1992), in contrast². Noise weighs as frequency⁴."""
+    """E[L²], L as in `laplacian_variance` (Subbarao 1992), in contrast². Noise weighs as frequency⁴."""
     return _laplacian(values).square().mean().item()
 
 
@@ -202,7 +202,7 @@ def modified_laplacian(values: Tensor) -> float:
 
 
 def diagonal_laplacian(values: Tensor) -> float:
-    """:func:`modified_laplacian` and, over √2, the diagonals of each pair of axes (Thelen 2009), in contrast.
+    """`modified_laplacian` and, over √2, the diagonals of each pair of axes (Thelen 2009), in contrast.
 
     More isotropic. A sound counts as an image of one row; constant axes beyond the second change the value.
     """
@@ -224,7 +224,7 @@ def tenengrad(values: Tensor) -> float:
 
 
 def tenengrad_variance(values: Tensor) -> float:
-    """Var[|S|], unbiased, S as in :func:`tenengrad` (Pech-Pacheco 2000), in contrast². Small for a ramp."""
+    """Var[|S|], unbiased, S as in `tenengrad` (Pech-Pacheco 2000), in contrast². Small for a ramp."""
     magnitude = _sobel_squared(values).sqrt()
     return magnitude.var().item() if magnitude.numel() > 1 else 0.0
 

@@ -15,7 +15,7 @@ from siren_sr.fitting import Recipe, check_steps, default_generator, final_score
 from siren_sr.init import Initializer
 from siren_sr.layers import Activation
 from siren_sr.objectives import Field
-from siren_sr.signals import Kind
+from siren_sr.signals import Kind, native
 from siren_sr.siren import Siren
 from siren_sr.training import (
     Callback,
@@ -72,7 +72,7 @@ def solve_poisson(
     """The image whose gradient or Laplacian is given.
 
     Targets are those of the paper, in units of an image in [0, 1]: Sobel's gradient and the 3×3 Laplacian, as
-    :func:`siren_sr.derivatives.image_gradient` and :func:`siren_sr.derivatives.image_laplacian` compute them.
+    `siren_sr.derivatives.image_gradient` and `siren_sr.derivatives.image_laplacian` compute them.
 
     Args:
         gradient: (C, 2, H, W) or (2, H, W), tensor or array; index 0 is along x. Give this or ``laplacian``.
@@ -81,7 +81,7 @@ def solve_poisson(
             exactly. Without it the mean is arbitrary, since derivatives do not see it.
         mean_gradient: Cauchy condition of equation (13): the mean Sobel gradient, (C, 2) or (2,). A penalty.
         method: "numerical" applies the same kernels to the network's output; "analytical" compares the network's
-            exact derivatives, times the factor derived in :mod:`siren_sr.derivatives`.
+            exact derivatives, times the factor derived in `siren_sr.derivatives`.
         omega_0: ω0 of the first layer (default: ω0*, equation 7, of the image that the target belongs to).
         hidden_omega_0: ω0 of the other layers.
         hidden_features: Width.
@@ -97,7 +97,7 @@ def solve_poisson(
         generator: CPU generator of the initial weights (default: seed 0; the global random state is never touched).
         device: Where to compute (default: where the target is, or the CPU).
         callback: Called after every step; returning True stops. Its PSNR is that of the derivative that is matched.
-        return_fit: Return the :class:`~siren_sr.Fit` instead of the image.
+        return_fit: Return the `Fit` instead of the image.
 
     Returns:
         The image, (C, H, W) or (H, W), a float tensor or array as the target was, in units of [0, 1] but not clipped.
@@ -106,7 +106,7 @@ def solve_poisson(
         ValueError: Both or none of the targets, wrong shapes, NaN, an unknown method or recipe, divergence.
         TypeError: A target that is neither tensor nor array.
 
-    Example:
+    Examples:
         >>> ramp = torch.linspace(0, 1, 8).expand(1, 8, 8)
         >>> g = derivatives.image_gradient(ramp)
         >>> solve_poisson(gradient=g, mean=0.5, hidden_features=16, steps=2).shape
@@ -188,7 +188,7 @@ def _target(name: str, given: Any, device: Any) -> tuple[Tensor, Kind, torch.dev
     """The target as (C, 2, H, W) or (C, H, W), how to give the image back, and where."""
     if not isinstance(given, (Tensor, np.ndarray)):
         raise TypeError(f"{name} must be a tensor or an array, got {type(given).__name__}")
-    tensor = given if isinstance(given, Tensor) else torch.from_numpy(np.ascontiguousarray(given))
+    tensor = given.detach() if isinstance(given, Tensor) else torch.from_numpy(native(given))
     if not tensor.dtype.is_floating_point:
         raise TypeError(f"{name} must be floating point (derivatives have signs), got {tensor.dtype}")
     full, wanted = (4, "(C, 2, H, W) or (2, H, W)") if name == "gradient" else (3, "(C, H, W) or (H, W)")
@@ -197,8 +197,8 @@ def _target(name: str, given: Any, device: Any) -> tuple[Tensor, Kind, torch.dev
     if not bool(torch.isfinite(tensor).all()):
         raise ValueError(f"{name} has NaN or infinite values: replace them first")
     has_channels = tensor.ndim == full
-    container = "tensor" if isinstance(given, Tensor) else "array"
-    # An array's image is laid out like its target, channels first, so it is treated as a tensor until the end.
+    # An array's image is laid out like its target, channels first.
+    container = "tensor" if isinstance(given, Tensor) else "planar array"
     kind = Kind(container, str(tensor.dtype).removeprefix("torch."), has_channels, 2, clip=False)
     compute = torch.float64 if tensor.dtype == torch.float64 and container == "tensor" else torch.float32
     origin = tensor.device if container == "tensor" else None
@@ -209,7 +209,7 @@ def _target(name: str, given: Any, device: Any) -> tuple[Tensor, Kind, torch.dev
 def _condition(name: str, given: Any, shape: tuple[int, ...], like: Tensor) -> Tensor:
     try:
         value = torch.as_tensor(given, dtype=like.dtype, device=like.device)
-        value = value.expand(shape)
+        value = value.detach().expand(shape)
     except (RuntimeError, TypeError, ValueError):
         raise ValueError(f"{name} must be a number or have shape {shape}, got {given!r}") from None
     if not bool(torch.isfinite(value).all()):

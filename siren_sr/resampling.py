@@ -70,7 +70,7 @@ def matrix(
         n: Samples of the signal.
         positions: (m,), in samples: 0 is the centre of the first one, n - 1 of the last; may lie outside.
         stretch: Widening of the kernel, >= 1; the scale when shrinking, to suppress aliasing.
-        kernel: Name in :data:`KERNELS`.
+        kernel: Name in `KERNELS`.
         border: What lies outside: "mirror" (about the sample's edge, as MATLAB), "replicate" (the last sample, as
             torch without antialias), or "renormalize" (nothing; weights are rescaled, as torch with antialias and
             Pillow).
@@ -140,7 +140,7 @@ def resize(
 ) -> Tensor:
     """Resize (..., *grid) to ``size``, one entry per trailing axis.
 
-    Example:
+    Examples:
         >>> resize(torch.ones(3, 8, 8), (2, 5)).shape
         torch.Size([3, 2, 5])
     """
@@ -153,9 +153,9 @@ def sample(values: Tensor, axes: Sequence[Tensor], *, kernel: str = "bicubic", b
 
     Args:
         values: Samples on a pixel-centre grid.
-        axes: Coordinates in [-1, 1] per grid axis, as :func:`siren_sr.coordinates.axes` gives them.
+        axes: Coordinates in [-1, 1] per grid axis, as `siren_sr.coordinates.axes` gives them.
         kernel: Interpolation kernel.
-        border: As in :func:`matrix`.
+        border: As in `matrix`.
 
     Returns:
         (C, len(axes[0]), ..., len(axes[-1])).
@@ -191,3 +191,41 @@ def resize_as_published(image: Tensor, *, down: float = 1.0, up: float = 1.0) ->
         size = [int(n * up) for n in size]
         result = nn.functional.interpolate(result, size=size, mode="bicubic", align_corners=False)
     return result[0]
+
+
+class Downsample:
+    """A downsampling D, its adjoint, and the exact projection onto the images that it makes into a given one.
+
+    D is separable, D x = A_h x A_wᵀ, so D Dᵀ is the Kronecker product of two small matrices, whose eigenvectors make
+    (D Dᵀ + noise)⁻¹ two products (Chan et al. use the same closed form in plug-and-play restoration).
+
+    Attributes:
+        rows: A_h, (h, H).
+        columns: A_w, (w, W).
+    """
+
+    def __init__(
+        self, size: Sequence[int], shape: Sequence[int], *, kernel: str = "bicubic", like: Tensor | None = None
+    ) -> None:
+        """The map from images of ``size`` (H, W) to images of ``shape`` (h, w)."""
+        rows, columns = resize_matrices(size, shape, kernel=kernel)
+        row_values, row_vectors = torch.linalg.eigh(rows @ rows.T)
+        column_values, column_vectors = torch.linalg.eigh(columns @ columns.T)
+        like = rows if like is None else like
+        self.rows, self.columns = rows.to(like), columns.to(like)
+        self._row_vectors, self._column_vectors = row_vectors.to(like), column_vectors.to(like)
+        self._eigenvalues = (row_values[:, None] * column_values).clamp(min=0).to(like)
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """(..., H, W) -> (..., h, w)."""
+        return self.rows @ image @ self.columns.T
+
+    def transpose(self, image: Tensor) -> Tensor:
+        """The adjoint, (..., h, w) -> (..., H, W)."""
+        return self.rows.T @ image @ self.columns
+
+    def project(self, image: Tensor, target: Tensor, *, noise: float = 0.0) -> Tensor:
+        """The z that minimises |z - image|² + |D z - target|²/noise; with noise 0 the nearest with D z = target."""
+        residual = self._row_vectors.T @ (self(image) - target) @ self._column_vectors
+        residual = residual / (self._eigenvalues + noise)
+        return image - self.transpose(self._row_vectors @ residual @ self._column_vectors.T)

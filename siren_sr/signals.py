@@ -1,17 +1,15 @@
 """Whatever the user holds <-> a (C, *grid) tensor in [-1, 1]; the only place where ranges are mapped.
 
-A :class:`Signal` is what every task works on: ``values`` in [-1, 1], the user's range that -1 and 1 stand for, and
-what is needed to give a result back as it came (:meth:`Signal.restore`). Nothing else converts.
+A `Signal` is what every task works on: ``values`` in [-1, 1], the user's range that -1 and 1 stand for, and
+what is needed to give a result back as it came (`Signal.restore`). Nothing else converts.
 
-=================  =======================================  =====================================
-the user gives     shape                                    range that becomes [-1, 1]
-=================  =======================================  =====================================
-image tensor       (C, H, W) or (H, W)                      float: [0, 1]; uint8, uint16: whole
-image array        (H, W) or (H, W, C)                      float: [0, 1]; uint8, uint16: whole
-PIL image, path    L, LA, RGB, RGBA, I;16, P, 1             whole
-audio              tensor (C, T), array (T,) or (T, C)      [-a, a], a the largest amplitude
-other grids        tensor (C, *grid), array (*grid[, C])    integers: whole; float: [min, max]
-=================  =======================================  =====================================
+| the user gives    | shape                                  | range that becomes [-1, 1]            |
+|-------------------|----------------------------------------|---------------------------------------|
+| image tensor      | (C, H, W) or (H, W)                    | float: [0, 1]; uint8, uint16: whole   |
+| image array       | (H, W) or (H, W, C)                    | float: [0, 1]; uint8, uint16: whole   |
+| PIL image, path   | L, LA, RGB, RGBA, I;16, P, 1           | whole                                 |
+| audio             | tensor (C, T), array (T,) or (T, C)    | [-a, a], a the largest amplitude      |
+| other grids       | tensor `(C, *grid)`, array `(*grid[, C])` | integers: whole; float: [min, max] |
 """
 
 from __future__ import annotations
@@ -35,7 +33,7 @@ class Kind:
     """How a result is given back; plain values, so that it can be saved with a fit.
 
     Attributes:
-        container: "tensor", "array", "pil", "image file" or "audio file".
+        container: "tensor", "array", "planar array" (channels first), "pil", "image file" or "audio file".
         dtype: Name of the user's element type, e.g. "uint8".
         channels: Whether the user's data has a channel axis.
         dims: Number of grid axes (1 audio, 2 image, 3 volume).
@@ -96,7 +94,7 @@ def denormalize(values: Tensor, low: float, high: float, *, clip: bool) -> Tenso
 def restore(
     values: Tensor, *, low: float, high: float, kind: Kind, device: torch.device | None = None, info: Any = None
 ) -> Any:
-    """The inverse of :func:`as_signal` for a (C, *grid) tensor in [-1, 1] of any grid size."""
+    """The inverse of `as_signal` for a (C, *grid) tensor in [-1, 1] of any grid size."""
     channels, *size = values.shape
     result = Assembly(channels, tuple(size), low=low, high=high, kind=kind, device=device)
     result.put(0, values)
@@ -121,9 +119,11 @@ class Assembly:
     ) -> None:
         """Allocate a result of ``channels`` channels on a grid of ``size``, on ``device`` if it is a tensor."""
         self._low, self._high, self._kind = low, high, kind
-        self._first = kind.container == "tensor"  # where the channel axis is
+        self._first = kind.container in ("tensor", "planar array")  # where the channel axis is
         shape = (channels, *size) if self._first else (*size, channels)
         self._integer = not kind.dtype.startswith(("float", "bfloat"))
+        if self._integer:
+            self._levels = torch.iinfo(getattr(torch, kind.dtype))
         self._data = torch.empty(
             shape, dtype=getattr(torch, kind.dtype), device=device if self._first else None
         )
@@ -132,7 +132,10 @@ class Assembly:
         """Write values (C, rows, ...) in [-1, 1] at rows ``start`` onwards."""
         user = denormalize(values.detach(), self._low, self._high, clip=self._kind.clip)
         if self._integer:
-            user = user.round()
+            # A sound's interval is symmetric, an integer type's is not: the highest level must not wrap around.
+            if self._levels.bits > 16:  # the highest level is no float32
+                user = user.double()
+            user = user.round().clamp(self._levels.min, self._levels.max)
         stop = start + values.shape[1]
         if self._first:
             self._data[:, start:stop] = user.to(self._data)
@@ -144,7 +147,7 @@ class Assembly:
         data = self._data
         if not self._kind.channels:
             data = data[0] if self._first else data[..., 0]
-        if self._first:
+        if self._kind.container == "tensor":
             return data
         array = data.numpy()
         if self._kind.container == "pil" or (self._kind.container == "image file" and _pil_can_hold(array)):
@@ -158,8 +161,15 @@ def is_path(data: object) -> bool:
 
 
 def is_batch(data: object, dims: int | None = None) -> bool:
-    """Whether ``data`` is several images: a tensor (B, C, H, W) or an array (B, H, W, C)."""
-    return isinstance(data, (Tensor, np.ndarray)) and data.ndim == 4 and dims in (None, 2)
+    """Whether ``data`` is several images: a tensor (B, C, H, W) or an array (B, H, W, C).
+
+    Raises:
+        ValueError: A batch of no image.
+    """
+    batch = isinstance(data, (Tensor, np.ndarray)) and data.ndim == 4 and dims in (None, 2)
+    if batch and len(data) == 0:  # pyright: ignore[reportArgumentType]
+        raise ValueError(f"the batch is empty: its shape is {tuple(data.shape)}")  # pyright: ignore
+    return batch
 
 
 def as_signal(
@@ -185,7 +195,7 @@ def as_signal(
         ValueError: Empty, NaN or infinite, outside its range, or an axis order that is not the documented one.
         OSError: A file that cannot be read.
 
-    Example:
+    Examples:
         >>> signal = as_signal(np.zeros((4, 6, 3), np.uint8))
         >>> signal.values.shape, signal.low, signal.high
         (torch.Size([3, 4, 6]), 0.0, 255.0)
@@ -208,15 +218,17 @@ def as_signal(
         values = data.detach() if has_channels else data.detach()[None]
     else:
         dtype_name = data.dtype.name
-        values = torch.from_numpy(_native(np.moveaxis(data, -1, 0) if has_channels else data[None]))
+        values = torch.from_numpy(native(np.moveaxis(data, -1, 0) if has_channels else data[None]))
     is_image, audio = dims == 2, sample_rate is not None
     low, high = _range(values, dtype_name, is_image=is_image, audio=audio)
     compute = torch.float64 if values.dtype == torch.float64 and isinstance(data, Tensor) else torch.float32
     # In float64 first: uint16 levels and int32 samples are not exact in float32 after the affine map.
     values = (values.to(torch.float64) - low) * (2 / (high - low)) - 1
-    kind = Kind(container, dtype_name, has_channels, dims, clip=is_image or not dtype_name.startswith("float"))
+    clip = is_image or not dtype_name.startswith(("float", "bfloat"))
+    kind = Kind(container, dtype_name, has_channels, dims, clip)
     values = values.to(device=device if device is not None else origin, dtype=compute)
-    return Signal(values.contiguous(), low, high, kind, origin, sample_rate, info)
+    rate = None if sample_rate is None else float(sample_rate)
+    return Signal(values.contiguous(), low, high, kind, origin, rate, info)
 
 
 def _container(data: Any) -> str:
@@ -285,23 +297,23 @@ def _range(values: Tensor, dtype: str, *, is_image: bool, audio: bool) -> tuple[
         return (-peak, peak) if peak > 0 else (-1.0, 1.0)
     if dtype in ("uint8", "uint16"):
         return 0.0, float(np.iinfo(dtype).max)
+    if is_image and not floating:
+        raise TypeError(f"{dtype} images have no known range: convert to uint8, uint16, or floats in [0, 1]")
+    if not floating:
+        limits = np.iinfo(dtype)
+        return float(limits.min), float(limits.max)
     least, most = float(values.min()), float(values.max())
     if is_image:
-        if not floating:
-            raise TypeError(f"{dtype} images have no known range: convert to uint8, uint16, or floats in [0, 1]")
         if least < 0 or most > 1:
             raise ValueError(
                 f"a floating-point image must lie in [0, 1], got values from {least:g} to {most:g}: "
                 "divide by 255 if they are 8 bit, or clamp"
             )
         return 0.0, 1.0
-    if not floating:
-        limits = np.iinfo(dtype)
-        return float(limits.min), float(limits.max)
     return (least, most) if most > least else (least - 1.0, least + 1.0)
 
 
-def _native(array: np.ndarray) -> np.ndarray:
+def native(array: np.ndarray) -> np.ndarray:
     """What ``torch.from_numpy`` accepts: native byte order, positive strides, supported types."""
     if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
         raise TypeError(f"{array.dtype} values are not supported: use uint8, uint16 or a floating-point type")
@@ -312,8 +324,11 @@ def _native(array: np.ndarray) -> np.ndarray:
 def _from_pil(image: Any) -> np.ndarray:
     if 0 in image.size:
         raise ValueError(f"the image is empty: its size is {image.size}")
+    transparent = "transparency" in image.info  # of a palette entry, or of one colour
     if image.mode == "P":
-        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+        image = image.convert("RGBA" if transparent else "RGB")
+    elif image.mode in ("L", "RGB") and transparent:
+        image = image.convert(image.mode + "A")
     elif image.mode == "1":
         image = image.convert("L")
     elif image.mode.startswith("I;16"):

@@ -43,7 +43,7 @@ class Siren(nn.Module):
 
     Source: Sitzmann et al., NeurIPS 2020; equation (3) of the super-resolution paper.
 
-    Example:
+    Examples:
         >>> model = Siren(2, 3, generator=torch.Generator().manual_seed(0))
         >>> model(torch.zeros(5, 2)).shape
         torch.Size([5, 3])
@@ -143,11 +143,11 @@ class Siren(nn.Module):
 
     @property
     def has_taylor(self) -> bool:
-        """Whether derivatives can be carried forward (:meth:`taylor`): sine activations only."""
+        """Whether derivatives can be carried forward (`taylor`): sine activations only."""
         return self._names["activation"] == "sine"
 
     def taylor(self, coords: Tensor, *, order: int, spacing: Sequence[float] | None = None) -> tuple[Tensor, ...]:
-        """Value, gradient and Laplacian in one forward pass; users call :mod:`siren_sr.derivatives`.
+        """Value, gradient and Laplacian in one forward pass; users call `siren_sr.derivatives`.
 
         Args:
             coords: (N, D).
@@ -173,7 +173,7 @@ class Siren(nn.Module):
     def config(self) -> dict[str, Any]:
         """The constructor's arguments as plain values, enough to build the network again.
 
-        User-given callables appear by their name; see :meth:`siren_sr.Fit.load` for how an activation is given back.
+        User-given callables appear by their name; see `siren_sr.Fit.load` for how an activation is given back.
         """
         return {
             "in_features": self.in_features,
@@ -192,7 +192,7 @@ class Siren(nn.Module):
 
 @dataclass(frozen=True)
 class LayerActivity:
-    """What one layer did in :func:`capture`; gradients are those of the mean output, None if not asked for.
+    """What one layer did in `capture`; gradients are those of the mean output, None if not asked for.
 
     Attributes:
         name: "layers.0", ..., "output".
@@ -220,7 +220,7 @@ def capture(model: Siren, coords: Tensor, *, gradients: bool = True) -> tuple[La
     Returns:
         One entry per layer, output layer last; all tensors detached.
 
-    Example:
+    Examples:
         >>> activity = capture(Siren(1, 1, hidden_layers=1), torch.linspace(-1, 1, 8)[:, None])
         >>> [a.name for a in activity]
         ['layers.0', 'layers.1', 'output']

@@ -1,6 +1,6 @@
 """One loop for every task, blind to what it trains for.
 
-A :class:`Stage` says what to minimise, on which grid, for how long and with which optimizer; :func:`train` runs
+A `Stage` says what to minimise, on which grid, for how long and with which optimizer; `train` runs
 stages one after the other on the same network. The network is evaluated in chunks that fit the cache and the
 objective sees the whole grid: its gradient with respect to the grid's values is taken first, then carried back
 chunk by chunk. Memory is bounded: past a budget, chunks are recomputed instead of kept.
@@ -97,7 +97,7 @@ Callback = Callable[[Progress], bool | None]
 
 
 class GridField:
-    """A network on a grid, evaluated in chunks; what objectives look at (:class:`siren_sr.objectives.Field`)."""
+    """A network on a grid, evaluated in chunks; what objectives look at (`siren_sr.objectives.Field`)."""
 
     def __init__(
         self,
@@ -181,7 +181,7 @@ def train(
     Args:
         model: Any module (N, D) -> (N, C) on independent points.
         stages: What to do, in order.
-        callback: Called after each step with a :class:`Progress`; returning True ends the training.
+        callback: Called after each step with a `Progress`; returning True ends the training.
         chunk: Points evaluated at once (default: by device).
 
     Returns:
@@ -257,7 +257,7 @@ def _bytes_kept(model: nn.Module, points: int) -> int:
     return points * per_point
 
 
-def adam(lr: float, **options: float) -> OptimizerFactory:
+def adam(lr: float, **options: Any) -> OptimizerFactory:
     """Factory of ``torch.optim.Adam``, the paper's optimizer."""
     return lambda parameters: torch.optim.Adam(parameters, lr=lr, **options)  # pyright: ignore[reportArgumentType]
 
@@ -270,6 +270,15 @@ def reduce_on_plateau(*, patience: int, factor: float = 0.6) -> SchedulerFactory
 def cosine(steps: int) -> SchedulerFactory:
     """Factory of a cosine decay to zero over the stage."""
     return lambda optimizer: torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=max(1, steps))
+
+
+def warmup_cosine(steps: int, *, warmup: int = 5) -> SchedulerFactory:
+    """Factory of a linear warm-up times a cosine decay to zero over the stage."""
+
+    def rate(step: int) -> float:
+        return min(1.0, (step + 1) / warmup) * 0.5 * (1 + math.cos(math.pi * step / max(1, steps)))
+
+    return lambda optimizer: torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
 
 
 def soap(lr: float, *, precondition_frequency: int = 5) -> OptimizerFactory:

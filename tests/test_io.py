@@ -597,7 +597,7 @@ def test_own_size_limit_instead_of_pillows(tmp_path, monkeypatch):
         io.write_image(tmp_path / name, pixels)
         assert io.read_image(tmp_path / name).pixels.shape == pixels.shape
         assert Image.MAX_IMAGE_PIXELS == 1000
-        monkeypatch.setattr(io, "MAX_PIXELS", 60 * 80 - 1)
+        monkeypatch.setattr(io.image, "MAX_PIXELS", 60 * 80 - 1)
         with pytest.raises(ValueError, match="60 x 80 pixels are more than the 4799 allowed"):
             io.read_image(tmp_path / name)
         monkeypatch.undo()
@@ -607,7 +607,7 @@ def test_too_little_memory_is_named(tmp_path, monkeypatch):
     def fail(data, name):
         raise MemoryError
 
-    monkeypatch.setitem(io._READERS, "PNG", fail)
+    monkeypatch.setitem(io.read._READERS, "PNG", fail)
     io.write_image(tmp_path / "a.png", noise(3, 4))
     with pytest.raises(MemoryError, match=r"not enough memory to read .*a\.png"):
         io.read_image(tmp_path / "a.png")
@@ -714,7 +714,7 @@ def test_unwritable_folder_by_the_system_call(tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(io.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(io.atomic.tempfile, "TemporaryFile", refuse)
     with pytest.raises(PermissionError, match=r"cannot write .*a\.png: Permission denied; choose a folder"):
         io.check_writable(tmp_path / "a.png", channels=3, dtype=np.uint8)
 
@@ -768,7 +768,7 @@ def test_all_kinds_are_written_whole_or_not_at_all(tmp_path, monkeypatch, name):
     def fail(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(io.os, "fsync", fail)
+    monkeypatch.setattr(io.atomic.os, "fsync", fail)
     write, arguments = (io.write_image, (noise(3, 4, 3),))
     if name == "a.wav":
         write, arguments = (io.write_audio, (np.zeros(9, np.int16), 8000))
@@ -873,7 +873,7 @@ def test_lossy_sounds(tmp_path, extension):
 
 
 def test_long_wav_becomes_rf64(tmp_path, monkeypatch):
-    monkeypatch.setattr(io, "_MAX_RIFF_BYTES", 100)
+    monkeypatch.setattr(io.audio, "_MAX_RIFF_BYTES", 100)
     io.write_audio(tmp_path / "a.wav", sound(np.int16), 8000)
     back = io.read_audio(tmp_path / "a.wav")
     assert back.format == "RF64"

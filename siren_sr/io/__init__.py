@@ -1,0 +1,33 @@
+"""Files in and out: images and sounds as NumPy arrays exactly as stored, with what travels beside them.
+
+Nothing is lost in silence. What a format cannot hold is refused, before any computing if `check_writable` is
+asked, and a file appears whole or not at all (`atomic_write`).
+
+Colour is never converted: 8 bit stays 8 bit and 16 stays 16, gray stays gray, alpha stays unpremultiplied.
+Palettes become RGB (RGBA if they hold transparency) and 1-bit images become gray 0 and 255. CMYK, float and
+32-bit images, animations and many-page files are refused.
+"""
+
+from .atomic import atomic_write, check_folder
+from .audio import AUDIO_FORMATS, AudioFile, AudioFormat, check_audio_writable, read_audio, write_audio
+from .image import MAX_PIXELS, ImageFile
+from .read import read_image
+from .write import IMAGE_FORMATS, ImageFormat, check_writable, write_image
+
+__all__ = [
+    "AUDIO_FORMATS",
+    "IMAGE_FORMATS",
+    "MAX_PIXELS",
+    "AudioFile",
+    "AudioFormat",
+    "ImageFile",
+    "ImageFormat",
+    "atomic_write",
+    "check_audio_writable",
+    "check_folder",
+    "check_writable",
+    "read_audio",
+    "read_image",
+    "write_audio",
+    "write_image",
+]

@@ -1,0 +1,162 @@
+"""Sound files, read and written by libsndfile (through soundfile) with the coding they came in."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .atomic import PathLike, atomic_write, check_folder, read_bytes
+
+_MAX_RIFF_BYTES = 2**32 - 2**16
+
+
+@dataclass(frozen=True, eq=False)
+class AudioFile:
+    """A sound as its file stores it.
+
+    Attributes:
+        samples: (T,) mono or (T, C); int16 (16 bits or fewer), int32 (24 bits in the upper three bytes, or
+            32), float32 or float64; lossy formats give float32.
+        sample_rate: samples per second and channel.
+        subtype: libsndfile's name of the coding, such as "PCM_16".
+        format: libsndfile's name of the container, such as "WAV".
+    """
+
+    samples: np.ndarray
+    sample_rate: int
+    subtype: str
+    format: str
+
+
+@dataclass(frozen=True)
+class AudioFormat:
+    """libsndfile's name of a format, and its coding for each dtype that it can hold."""
+
+    name: str
+    subtypes: dict[str, str]
+    max_channels: int = 1024
+
+
+def read_audio(path: PathLike) -> AudioFile:
+    """Read a sound file exactly as stored (WAV, FLAC, OGG, AIFF, MP3 and what else libsndfile reads).
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: the file is broken, cut off or no sound.
+        ValueError: it holds no samples.
+    """
+    data = read_bytes(path)
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            dtype: Any = _AUDIO_DTYPES.get(file.subtype, "float32")
+            samples = file.read(dtype=dtype)
+            audio = AudioFile(samples, file.samplerate, file.subtype, file.format)
+            expected = file.frames
+        order = {b"RIFF": "<", b"FORM": ">"}.get(data[:4])  # WAV, AIFF
+        declared = struct.unpack_from(order + "I", data, 4)[0] + 8 if order else 0
+        # libsndfile reads what is there. A last padding byte may be missing, and pipes declare 2 or 4 GB.
+        if len(samples) < expected or len(data) + 1 < declared < 2**31 - 2**16:
+            raise OSError("the file is cut off")
+    except (RuntimeError, OSError, TypeError) as error:  # LibsndfileError is a RuntimeError
+        raise OSError(f"{os.fspath(path)} is not a readable sound file: {error}") from error
+    if not len(samples):
+        raise ValueError(f"{os.fspath(path)} holds no samples")
+    return audio
+
+
+def check_audio_writable(path: PathLike, *, channels: int, dtype: Any) -> None:
+    """Raise, before the computing, what `write_audio` would raise after it.
+
+    Args:
+        path: the sound file to be written.
+        channels: how many.
+        dtype: int16, int32, float32 or float64.
+
+    Raises:
+        ValueError: the extension is unknown, or the format cannot hold such samples.
+        OSError: the folder is missing or not writable, or `path` is a folder.
+    """
+    extension, values = os.path.splitext(os.fspath(path))[1].lower(), np.dtype(dtype).name
+    if extension not in AUDIO_FORMATS:
+        problem = f"unknown sound extension {extension!r}" if extension else "no extension"
+        raise ValueError(f"cannot write {os.fspath(path)}: {problem}; use one of {', '.join(AUDIO_FORMATS)}")
+    kind = AUDIO_FORMATS[extension]
+    if values not in _SUBTYPES:
+        raise ValueError(f"samples are int16, int32, float32 or float64; got {values}")
+    if values not in kind.subtypes:
+        raise ValueError(
+            f"{kind.name} cannot hold {values} samples: write .wav, or convert to int16 or int32"
+        )
+    if not 1 <= channels <= kind.max_channels:
+        raise ValueError(f"{kind.name} holds 1 to {kind.max_channels} channels; got {channels}")
+    check_folder(path)
+
+
+def write_audio(path: PathLike, samples: np.ndarray, sample_rate: int, like: AudioFile | None = None) -> None:
+    """Write a sound file; the extension of `path` says the format.
+
+    The coding is `like`'s where format and dtype are `like`'s, and else the one that holds the dtype exactly
+    (FLAC: int32 is rounded to 24 bits). OGG and MP3 are lossy by nature. Titles and other tags are not
+    carried over.
+
+    Args:
+        path: where to write; .wav, .flac, .ogg, .aif, .aiff or .mp3. Written atomically.
+        samples: (T,) or (T, C); int16, int32, float32 or float64 (full scale 1).
+        sample_rate: samples per second and channel.
+        like: the sound whose coding to keep, as a rule the input.
+
+    Raises:
+        ValueError, OSError: see `check_audio_writable`, which says so before the computing.
+        TypeError: `samples` is not an array.
+    """
+    if not isinstance(samples, np.ndarray):
+        raise TypeError(f"samples must be a NumPy array; got {type(samples).__name__}")
+    if samples.ndim not in (1, 2) or not samples.size:
+        raise ValueError(f"samples must be (T,) or (T, C) with T > 0; got shape {samples.shape}")
+    if sample_rate != int(sample_rate) or sample_rate < 1:
+        raise ValueError(f"sample_rate is a whole number of samples per second; got {sample_rate!r}")
+    channels = samples.shape[1] if samples.ndim == 2 else 1
+    check_audio_writable(path, channels=channels, dtype=samples.dtype)
+    import soundfile
+
+    kind = AUDIO_FORMATS[os.path.splitext(os.fspath(path))[1].lower()]
+    name, subtype = kind.name, kind.subtypes[samples.dtype.name]
+    kept = like is not None and like.samples.dtype == samples.dtype and like.subtype
+    if kept and soundfile.check_format(name, kept):
+        subtype = kept
+    if name == "WAV" and samples.nbytes > _MAX_RIFF_BYTES:
+        name = "RF64"
+    # Into memory first: libsndfile swallows errors of Python streams, a full disk among them.
+    stream = io.BytesIO()
+    samples = np.ascontiguousarray(samples, samples.dtype.newbyteorder("="))
+    try:
+        with soundfile.SoundFile(
+            stream, "w", int(sample_rate), channels, subtype=subtype, format=name
+        ) as file:
+            # In blocks: libsndfile's Vorbis encoder overflows the stack on long arrays.
+            for start in range(0, len(samples), 2**16):
+                file.write(samples[start : start + 2**16])
+    except soundfile.LibsndfileError as error:
+        raise ValueError(f"cannot write {os.fspath(path)}: {error}; write .wav instead") from error
+    atomic_write(path, lambda target: target.write(stream.getbuffer()))
+
+
+_SUBTYPES = {"int16": "PCM_16", "int32": "PCM_32", "float32": "FLOAT", "float64": "DOUBLE"}
+_AUDIO_DTYPES = {"DOUBLE": "float64"}  # by subtype; any other gives float32
+_AUDIO_DTYPES |= dict.fromkeys(("PCM_24", "PCM_32", "ALAC_20", "ALAC_24", "ALAC_32"), "int32")
+_AUDIO_DTYPES |= dict.fromkeys(("PCM_S8", "PCM_U8", "PCM_16", "ULAW", "ALAW", "ALAC_16"), "int16")
+AUDIO_FORMATS = {
+    ".wav": AudioFormat("WAV", _SUBTYPES),
+    ".flac": AudioFormat("FLAC", {"int16": "PCM_16", "int32": "PCM_24"}, max_channels=8),
+    ".ogg": AudioFormat("OGG", dict.fromkeys(_SUBTYPES, "VORBIS"), max_channels=255),
+    ".aif": AudioFormat("AIFF", _SUBTYPES),
+    ".aiff": AudioFormat("AIFF", _SUBTYPES),
+    ".mp3": AudioFormat("MP3", dict.fromkeys(_SUBTYPES, "MPEG_LAYER_III"), max_channels=2),
+}

@@ -1,0 +1,98 @@
+"""The 8-bit formats that Pillow reads and writes: JPEG, WebP, BMP, GIF and AVIF."""
+
+from __future__ import annotations
+
+import importlib
+import io
+from typing import Any
+
+import numpy as np
+
+from .exif import bare_exif
+from .image import ImageFile, RefusedError, check_size, plausible_dpi
+
+_PLUGINS = {
+    "JPEG": ("JpegImagePlugin", "JpegImageFile"),
+    "WEBP": ("WebPImagePlugin", "WebPImageFile"),
+    "BMP": ("BmpImagePlugin", "BmpImageFile"),
+    "GIF": ("GifImagePlugin", "GifImageFile"),
+    "AVIF": ("AvifImagePlugin", "AvifImageFile"),
+    "TIFF": ("TiffImagePlugin", "TiffImageFile"),
+}
+# Pillow's mode: what it is read as without and with transparency
+_MODES = {
+    "1": ("L", "LA"),
+    "L": ("L", "LA"),
+    "LA": ("LA", "LA"),
+    "P": ("RGB", "RGBA"),
+    "PA": ("RGBA", "RGBA"),
+    "RGB": ("RGB", "RGBA"),
+    "RGBX": ("RGB", "RGB"),
+    "RGBA": ("RGBA", "RGBA"),
+    "RGBa": ("RGBA", "RGBA"),
+    "YCbCr": ("RGB", "RGB"),
+}
+
+
+def read_with_pillow(data: bytes, name: str) -> ImageFile:
+    """Decode a whole file of the format `name`, a key of `_PLUGINS`."""
+    if name == "AVIF" and (at := data.find(b"av1C")) >= 0 and data[at + 6] & 0x40:
+        raise RefusedError("AVIF of more than 8 bits is not supported: convert it to 16-bit PNG or TIFF")
+    module, plugin = _PLUGINS[name]
+    # The class itself rather than Image.open, whose size limit is a global setting and a warning.
+    with getattr(importlib.import_module(f"PIL.{module}"), plugin)(io.BytesIO(data)) as image:
+        check_size(image.height, image.width)
+        if name != "TIFF" and getattr(image, "n_frames", 1) > 1:
+            raise RefusedError(f"it holds {image.n_frames} frames; only single images are supported")
+        modes = _MODES.get(image.mode)
+        if modes is None:
+            raise RefusedError(
+                f"{image.mode} images are not supported: convert it to gray or RGB of 8 or 16 bits"
+            )
+        mode = modes[image.has_transparency_data]
+        image.load()
+        pixels = np.array(image if image.mode == mode else image.convert(mode))
+        info = image.info
+    dpi = info.get("dpi")
+    return ImageFile(
+        pixels,
+        name,
+        exif=bare_exif(info.get("exif")),
+        icc_profile=info.get("icc_profile") or None,
+        dpi=plausible_dpi(dpi) if dpi else None,
+        xmp=info.get("xmp") or None,
+    )
+
+
+def _encode(pixels: np.ndarray, name: str, **options: Any) -> bytes:
+    from PIL import Image
+
+    stream = io.BytesIO()
+    options = {key: value for key, value in options.items() if value is not None}
+    Image.fromarray(pixels).save(stream, name, **options)
+    return stream.getvalue()
+
+
+def encode_jpeg(image: ImageFile, quality: int) -> bytes:
+    """The bytes of a JPEG file, with colour at full resolution."""
+    dpi = image.dpi and tuple(min(round(value), 65535) for value in image.dpi)
+    exif = image.exif and b"Exif\0\0" + image.exif
+    beside = {"exif": exif, "icc_profile": image.icc_profile, "xmp": image.xmp, "dpi": dpi}
+    return _encode(image.pixels, "JPEG", quality=quality, subsampling=0, **beside)
+
+
+def encode_webp(image: ImageFile, quality: int) -> bytes:
+    """The bytes of a WebP file, lossless at quality 100; WebP knows no gray, which becomes RGB."""
+    pixels = image.pixels
+    if pixels.ndim == 2:
+        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    elif pixels.shape[2] == 2:
+        pixels = pixels[..., [0, 0, 0, 1]]
+    beside = {"exif": image.exif, "icc_profile": image.icc_profile, "xmp": image.xmp}
+    lossless = quality == 100
+    return _encode(pixels, "WEBP", quality=quality, lossless=lossless, exact=lossless, **beside)
+
+
+def encode_bmp(image: ImageFile, quality: int) -> bytes:
+    """The bytes of a BMP file, always lossless: `quality` is not used."""
+    return _encode(image.pixels, "BMP", dpi=image.dpi)

@@ -1,0 +1,91 @@
+"""PNG: pixels by libpng (through imagecodecs), chunks by hand, as no library carries all of them."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from .exif import bare_exif
+from .image import ImageFile, RefusedError, check_size, plausible_dpi
+
+_XMP_KEYWORD = b"XML:com.adobe.xmp"
+_CARRIED = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"tEXt", b"zTXt", b"iTXt")
+
+
+def read_png(data: bytes, name: str) -> ImageFile:
+    """Decode a whole PNG file; `name` is "PNG"."""
+    import imagecodecs
+
+    found = list(_chunks(data))
+    if not found or found[-1][0] != b"IEND":
+        raise OSError("the file is cut off")
+    width, height = struct.unpack_from(">II", found[0][1])
+    check_size(height, width)
+    if any(kind == b"acTL" for kind, _, _ in found):
+        raise RefusedError("it is an animated PNG; only single images are supported")
+    # Colour and text chunks are left out of what is decoded: libpng prints warnings about odd ones.
+    needed = b"".join(raw for kind, _, raw in found if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
+    pixels = imagecodecs.png_decode(data[:8] + needed)
+    beside: dict[str, Any] = {}
+    carried = []
+    for kind, body, _ in found:
+        if kind == b"iCCP":
+            beside["icc_profile"] = _inflated(body.partition(b"\0")[2][1:])
+        elif kind == b"eXIf":
+            beside["exif"] = bare_exif(body)
+        elif kind == b"pHYs" and len(body) == 9 and body[8] == 1:
+            x, y = struct.unpack_from(">II", body)
+            beside["dpi"] = plausible_dpi((x * 0.0254, y * 0.0254))
+        elif kind == b"iTXt" and body.startswith(_XMP_KEYWORD + b"\0"):
+            packed, rest = body[len(_XMP_KEYWORD) + 1], body[len(_XMP_KEYWORD) + 3 :]
+            text = rest.split(b"\0", 2)[-1]  # after the language and the translated keyword
+            beside["xmp"] = _inflated(text) if packed else text
+        elif kind in _CARRIED:
+            carried.append((kind, body))
+    return ImageFile(pixels, name, png_chunks=tuple(carried), **beside)
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """(type, body, whole chunk) of each complete chunk."""
+    position = 8
+    while position + 12 <= len(data):
+        end = position + 12 + struct.unpack_from(">I", data, position)[0]
+        if end > len(data):
+            return
+        yield data[position + 4 : position + 8], data[position + 8 : end - 4], data[position:end]
+        if data[position + 4 : position + 8] == b"IEND":
+            return
+        position = end
+
+
+def _inflated(packed: bytes) -> bytes | None:
+    """The bytes, unless cut off or a bomb: metadata that cannot be read is no reason to refuse a picture."""
+    inflater = zlib.decompressobj()
+    with contextlib.suppress(zlib.error):
+        data = inflater.decompress(packed, 2**26)
+        return data if inflater.eof else None
+    return None
+
+
+def encode_png(image: ImageFile, quality: int) -> bytes:
+    """The bytes of a PNG file, always lossless: `quality` is not used."""
+    import imagecodecs
+
+    chunks = [(b"iCCP", b"icc\0\0" + zlib.compress(image.icc_profile))] if image.icc_profile else []
+    chunks += image.png_chunks
+    if image.dpi:
+        per_metre = (min(round(value / 0.0254), 2**31 - 1) for value in image.dpi)
+        chunks.append((b"pHYs", struct.pack(">IIB", *per_metre, 1)))
+    if image.exif:
+        chunks.append((b"eXIf", image.exif))
+    if image.xmp:
+        chunks.append((b"iTXt", _XMP_KEYWORD + b"\0\0\0\0\0" + image.xmp))
+    extra = b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+    data = bytes(imagecodecs.png_encode(image.pixels))
+    return data[:33] + extra + data[33:]  # 33: the signature and the header chunk, which comes first

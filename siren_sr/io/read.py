@@ -1,0 +1,81 @@
+"""Reading an image: which format a file is, its reader, and one kind of error for what is broken."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+
+from .atomic import PathLike, read_bytes
+from .image import ImageFile, RefusedError
+from .pillow import read_with_pillow
+from .png import read_png
+from .tiff import read_tiff
+
+
+def read_image(path: PathLike) -> ImageFile:
+    """Read a still image exactly as stored: PNG, TIFF, JPEG, WebP, BMP, one-frame GIF, 8-bit AVIF.
+
+    Of a JPEG with previews or depth maps beside the picture (MPO), the picture is read. A TIFF may hold
+    reduced copies beside its one page.
+
+    Args:
+        path: the file; what it holds says the format, not its name.
+
+    Returns:
+        The pixels and what travels beside them.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: the file is broken, cut off or no image.
+        ValueError: an image of a kind that is not handled (CMYK, float, animated, ...) or of over
+            `MAX_PIXELS`.
+    """
+    data = read_bytes(path)
+    name = _sniff(data)
+    if name is None:
+        allowed = ", ".join(_READERS)
+        problem = f"it holds none of {allowed}" if data else "the file is empty"
+        raise OSError(f"{os.fspath(path)} is not a readable image: {problem}")
+    try:
+        if name not in _READERS:
+            raise RefusedError(f"{name} images are not supported: convert it to PNG, TIFF or JPEG first")
+        image = _READERS[name](data, name)
+        if 0 in image.pixels.shape or image.pixels.shape[2:] not in ((), (2,), (3,), (4,)):
+            raise OSError(f"its pixels have shape {image.pixels.shape}")
+        return image
+    except RefusedError as reason:
+        raise ValueError(f"cannot read {os.fspath(path)}: {reason}") from None
+    except MemoryError as error:
+        raise MemoryError(f"not enough memory to read {os.fspath(path)}: cut it into parts") from error
+    except Exception as error:  # decoders raise nearly every kind of exception on broken files
+        raise OSError(f"{os.fspath(path)} is not a readable image: {error}") from error
+
+
+def _sniff(data: bytes) -> str | None:
+    """The format that a file's first bytes tell, or None."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data[4:8] == b"ftyp":
+        brands = data[8 : struct.unpack_from(">I", data)[0]]
+        return next((name for brand, name in _BRANDS if brand in brands), None)
+    return next((name for start, name in _SIGNATURES if data.startswith(start)), None)
+
+
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"BM", "BMP"),
+    (b"GIF8", "GIF"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+    (b"\0\0\0\x0cjP", "JPEG 2000"),
+    (b"\0\0\0\x0cJXL", "JPEG XL"),
+)
+_BRANDS = ((b"avif", "AVIF"), (b"hei", "HEIC"), (b"hev", "HEIC"), (b"mif1", "HEIC"))  # of ISO media files
+_READERS: dict[str, Callable[[bytes, str], ImageFile]] = {
+    "PNG": read_png,
+    "TIFF": read_tiff,
+} | dict.fromkeys(("JPEG", "WEBP", "BMP", "GIF", "AVIF"), read_with_pillow)

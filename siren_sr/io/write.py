@@ -1,0 +1,214 @@
+"""Writing an image: what each format can hold, the checks, and metadata that fits the new pixels."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .atomic import PathLike, atomic_write, check_folder
+from .exif import resized_exif
+from .image import ImageFile
+from .pillow import encode_bmp, encode_jpeg, encode_webp
+from .png import encode_png
+from .tiff import MAX_TIFF_BYTES, encode_tiff
+
+
+@dataclass(frozen=True)
+class ImageFormat:
+    """What a format can hold, and the function `encode(image, quality) -> bytes`.
+
+    Attributes:
+        extensions: what its files' names end in, lower case, with the dot.
+        encode: the bytes of a file; lossless formats do not use the quality.
+        alpha: whether it holds an alpha channel.
+        deep: whether it holds 16 bits.
+        gray: whether it holds gray as gray.
+        exif: whether it holds EXIF.
+        max_side: the largest height and width in pixels.
+        max_bytes: the most bytes of pixels, or None for any.
+        max_metadata: the most bytes of EXIF or of XMP, or None for any.
+    """
+
+    extensions: tuple[str, ...]
+    encode: Callable[[ImageFile, int], bytes]
+    alpha: bool = True
+    deep: bool = False
+    gray: bool = True
+    exif: bool = True
+    max_side: int = 2**31 - 1
+    max_bytes: int | None = None
+    max_metadata: int | None = None
+
+
+def check_writable(
+    path: PathLike,
+    *,
+    channels: int,
+    dtype: Any,
+    shape: tuple[int, int] | None = None,
+    like: ImageFile | None = None,
+    format: str | None = None,
+) -> None:
+    """Raise, before the computing, what `write_image` would raise after it.
+
+    Args:
+        path: the image file to be written.
+        channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
+        dtype: uint8 or uint16.
+        shape: (H, W) of the image to be written, if known; some formats have a largest size.
+        like: the image whose metadata will be carried over, if any.
+        format: see `write_image`.
+
+    Raises:
+        ValueError: the extension is unknown, or the format cannot hold such an image; the message names one
+            that can.
+        OSError: the folder is missing or not writable, or `path` is a folder.
+    """
+    name = _format_name(path, format)
+    values: np.dtype[Any] = np.dtype(dtype).newbyteorder("=")
+    kind = IMAGE_FORMATS[name]
+    if channels not in (1, 2, 3, 4):
+        raise ValueError(
+            f"an image has 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA) channels; got {channels}"
+        )
+    if values not in (np.uint8, np.uint16):
+        raise ValueError(
+            f"pixels are uint8 or uint16; got {values}: scale to 0..255 or 0..65535, round and convert"
+        )
+    if values == np.uint16 and not kind.deep:
+        raise ValueError(
+            f"{name} cannot hold 16-bit values: write .png or .tif, or convert the pixels to uint8"
+        )
+    if channels in (2, 4) and not kind.alpha:
+        allowed = ".png or .tif" if values == np.uint16 else ".png, .tif or .webp"
+        raise ValueError(f"{name} cannot hold an alpha channel: write {allowed}, or drop the alpha channel")
+    if shape is not None:
+        height, width = shape
+        if min(shape) < 1:
+            raise ValueError(f"an image needs at least one pixel; got {height} x {width}")
+        if max(shape) > kind.max_side:
+            raise ValueError(
+                f"{name} holds at most {kind.max_side} pixels a side, got {height} x {width}: write .png"
+            )
+        if kind.max_bytes and height * width * channels * values.itemsize > kind.max_bytes:
+            raise ValueError(
+                f"{name} holds at most {kind.max_bytes / 2**30:.0f} GB, "
+                f"got {height} x {width} x {channels} {values}: write .png"
+            )
+    if like is not None:
+        if like.orientation != 1 and not kind.exif:
+            raise ValueError(
+                f"{name} cannot hold the EXIF orientation ({like.orientation}) of the input: write .png, "
+                ".tif or .jpg, or rotate the pixels and leave `like` out"
+            )
+        longest = max(len(resized_exif(like.exif, 1, 1) or b""), len(like.xmp or b""))
+        if kind.max_metadata and longest > kind.max_metadata:
+            raise ValueError(
+                f"{name} cannot hold {longest} bytes of EXIF or XMP ({kind.max_metadata} at most): write .png"
+            )
+    check_folder(path)
+
+
+def write_image(
+    path: PathLike,
+    pixels: np.ndarray,
+    like: ImageFile | None = None,
+    *,
+    quality: int = 95,
+    format: str | None = None,
+) -> None:
+    """Write an image; the extension of `path` says the format.
+
+    EXIF, ICC profile, dpi and XMP of `like` are carried over as far as the format holds them (BMP: dpi only).
+    Stale entries are corrected: EXIF and XMP get the new size in pixels and the EXIF thumbnail is removed; a
+    profile of another colour space (a gray profile for what is now RGB) is left out. The pixels are written
+    as given: `like`'s orientation tag still applies to them.
+
+    Args:
+        path: where to write; .png, .tif, .tiff, .jpg, .jpeg, .webp or .bmp. Written atomically.
+        pixels: (H, W) or (H, W, C), uint8 or uint16; C in 1, 2, 3, 4. WebP stores gray as RGB.
+        like: the image whose metadata to carry over, as a rule the input's.
+        quality: 1 to 100, for JPEG (colour at full resolution) and WebP (100: lossless). PNG, TIFF and BMP
+            are always lossless.
+        format: "PNG", "TIFF", "JPEG", "WEBP" or "BMP", instead of the extension's.
+
+    Raises:
+        ValueError, OSError: see `check_writable`, which says so before the computing.
+        TypeError: `pixels` is not an array.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from siren_sr.io import read_image
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "ramp.png")
+        ...     write_image(path, np.arange(6, dtype=np.uint16).reshape(2, 3))
+        ...     read_image(path).pixels.tolist()
+        [[0, 1, 2], [3, 4, 5]]
+    """
+    if not isinstance(pixels, np.ndarray):
+        raise TypeError(f"pixels must be a NumPy array; got {type(pixels).__name__}")
+    if pixels.ndim not in (2, 3):
+        raise ValueError(f"pixels must be (H, W) or (H, W, C); got shape {pixels.shape}")
+    if isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= 100:
+        raise ValueError(f"quality is a whole number from 1 to 100; got {quality!r}")
+    height, width, channels = (*pixels.shape, 1)[:3]
+    check_writable(
+        path, channels=channels, dtype=pixels.dtype, shape=(height, width), like=like, format=format
+    )
+    kind = IMAGE_FORMATS[_format_name(path, format)]
+    pixels = pixels[..., 0] if pixels.shape[2:] == (1,) else pixels
+    image = ImageFile(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("=")), "")
+    if like is not None:
+        image = replace(
+            like,
+            pixels=image.pixels,
+            exif=resized_exif(like.exif, height, width),
+            icc_profile=_matching_profile(like.icc_profile, gray=channels < 3 and kind.gray),
+            xmp=_resized_xmp(like.xmp, height, width),
+        )
+    data = kind.encode(image, quality)
+    atomic_write(path, lambda stream: stream.write(data))
+
+
+def _format_name(path: PathLike, name: str | None) -> str:
+    """The key of `IMAGE_FORMATS` that `name` or else the extension of `path` says."""
+    if name is not None:
+        if name not in IMAGE_FORMATS:
+            raise ValueError(f"unknown image format {name!r}: choose one of {', '.join(IMAGE_FORMATS)}")
+        return name
+    extension = os.path.splitext(os.fspath(path))[1].lower()
+    for name, kind in IMAGE_FORMATS.items():
+        if extension in kind.extensions:
+            return name
+    allowed = ", ".join(extension for kind in IMAGE_FORMATS.values() for extension in kind.extensions)
+    problem = f"unknown image extension {extension!r}" if extension else "no extension"
+    raise ValueError(f"cannot write {os.fspath(path)}: {problem}; use one of {allowed}")
+
+
+def _resized_xmp(xmp: bytes | None, height: int, width: int) -> bytes | None:
+    """`xmp` with the new size in pixels."""
+    for names, value in (
+        (b"exif:PixelXDimension|tiff:ImageWidth", width),
+        (b"exif:PixelYDimension|tiff:ImageLength", height),
+    ):
+        xmp = xmp and re.sub(rb"((?:%s)(?:=[\"']|>))\d+" % names, rb"\g<1>%d" % value, xmp)
+    return xmp
+
+
+def _matching_profile(profile: bytes | None, *, gray: bool) -> bytes | None:
+    """The profile if its colour space (bytes 16 to 19 of its header) fits the pixels."""
+    return profile if profile and profile[16:20] == (b"GRAY" if gray else b"RGB ") else None
+
+
+IMAGE_FORMATS = {
+    "PNG": ImageFormat((".png",), encode_png, deep=True),
+    "TIFF": ImageFormat((".tif", ".tiff"), encode_tiff, deep=True, max_bytes=MAX_TIFF_BYTES),
+    "JPEG": ImageFormat((".jpg", ".jpeg"), encode_jpeg, alpha=False, max_side=65500, max_metadata=65500),
+    "WEBP": ImageFormat((".webp",), encode_webp, gray=False, max_side=16383),
+    "BMP": ImageFormat((".bmp",), encode_bmp, alpha=False, exif=False),
+}
