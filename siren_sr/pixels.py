@@ -27,7 +27,7 @@ SIMILARITY = 0.04  # patch distance at which non-local means stops averaging
 SEARCH = 8  # its search radius in pixels
 SIGMA = 8.0  # dual step size; the primal one follows from |∇|² <= 8
 PLAN = (100, 60, 50, 50, 50, 50)  # iterations: plain TV, steered TV, then four rounds with new NLM and T
-NOISE = 1e-5  # keeps the projection well-posed at scales near 1; indistinguishable from 0 at ×4
+NOISE = 1e-4  # keeps the projection well-posed at scales near 1; indistinguishable from 0 at ×4
 
 
 def iterations() -> int:

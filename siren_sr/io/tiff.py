@@ -114,7 +114,8 @@ def encode_tiff(image: ImageFile, quality: int) -> bytes:
     height, width, channels = pixels.shape
     order = ">" if (image.exif or b"").startswith(b"MM") else "<"
     rows = max(1, 2**18 // (width * channels * pixels.itemsize))  # strips of about 256 KiB
-    strips = [_packed(pixels[top : top + rows], order) for top in range(0, height, rows)]
+    stored = pixels.dtype.newbyteorder(order)
+    strips = [_packed(pixels[top : top + rows], stored) for top in range(0, height, rows)]
     *offsets, end = itertools.accumulate((len(strip) + len(strip) % 2 for strip in strips), initial=8)
     if end > MAX_TIFF_BYTES:  # noise that grew in packing
         raise ValueError("TIFF holds at most 4 GB: write .png")
@@ -152,8 +153,8 @@ def encode_tiff(image: ImageFile, quality: int) -> bytes:
     return b"".join([header(order, end), *padded, write_ifd(entries, order, end)])
 
 
-def _packed(rows: np.ndarray, order: str) -> bytes:
-    """Rows (H, W, C) as horizontal differences, deflated."""
+def _packed(rows: np.ndarray, stored: np.dtype[Any]) -> bytes:
+    """Rows (H, W, C) as horizontal differences in the byte order of `stored`, deflated."""
     differences = rows.copy()
     differences[:, 1:] -= rows[:, :-1]  # wraps around, as the predictor is defined
-    return zlib.compress(differences.astype(rows.dtype.newbyteorder(order)).tobytes())
+    return zlib.compress(differences.astype(stored).tobytes())

@@ -95,7 +95,8 @@ def check_writable(
             raise ValueError(
                 f"{name} holds at most {kind.max_side} pixels a side, got {height} x {width}: write .png"
             )
-        if kind.max_bytes and height * width * channels * values.itemsize > kind.max_bytes:
+        size = height * width * channels * (1 if values == np.uint8 else 2)
+        if kind.max_bytes and size > kind.max_bytes:
             raise ValueError(
                 f"{name} holds at most {kind.max_bytes / 2**30:.0f} GB, "
                 f"got {height} x {width} x {channels} {values}: write .png"

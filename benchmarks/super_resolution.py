@@ -1,0 +1,122 @@
+"""Quality and time of super resolution on a folder of images.
+
+    python -m benchmarks.super_resolution --data DIR [--scale 4] [--methods bicubic consistent ...] [--steps N]
+
+DIR holds one of: ``HR/NAME.png`` with ``LR_bicubic/X4/NAMEx4.png`` (as Set5 is usually packed); ``NAME.png`` with
+``NAMEx4.png``; or high-resolution images alone, from which the low-resolution ones are made with MATLAB's bicubic.
+Prints one line per image and the means: PSNR and SSIM of the luma (border = scale), PSNR of RGB in the usual
+convention and summed over channels as in the paper, and seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import platform
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from siren_sr import __version__, io, metrics, resampling, super_resolve
+
+METHODS = ("bicubic", "basic", "trick1", "trick2", "consistent")
+COLUMNS = ("psnr_y", "ssim_y", "psnr_rgb", "psnr_sum", "seconds")
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description="Super resolution on a folder of images.")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--scale", type=int, default=4)
+    parser.add_argument("--methods", nargs="+", default=["bicubic", "consistent"], choices=METHODS)
+    parser.add_argument("--images", nargs="+", help="names, without extension (default: all)")
+    parser.add_argument("--steps", type=int, help="steps of the paper's strategies (default: their 5000 epochs)")
+    parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--out", type=Path, help="folder for the enlarged images and results.json")
+    a = parser.parse_args()
+    if a.threads:
+        torch.set_num_threads(a.threads)
+    threads = torch.get_num_threads()
+    print(f"siren_sr {__version__}, torch {torch.__version__}, {platform.machine()}, {a.device}, {threads} threads")
+    print(f"{'image':12} {'method':11}" + "".join(f"{c:>10}" for c in COLUMNS))
+    rows: dict[str, list[dict[str, float]]] = {m: [] for m in a.methods}
+    for name, lr, hr in pairs(a.data, a.scale):
+        if a.images and name not in a.images:
+            continue
+        for method in a.methods:
+            start = time.perf_counter()
+            steps = a.steps if method in ("basic", "trick1", "trick2") else None
+            image = enlarge(lr.to(a.device), method, hr.shape[1:], steps).cpu()
+            row = {**quality(image, hr, a.scale), "seconds": time.perf_counter() - start}
+            rows[method].append(row)
+            print(f"{name:12} {method:11}" + "".join(f"{row[c]:10.4g}" for c in COLUMNS), flush=True)
+            if a.out:
+                a.out.mkdir(parents=True, exist_ok=True)
+                io.write_image(a.out / f"{name}_{method}.png", to_array(image))
+    if not any(rows.values()):
+        raise SystemExit(f"no image pairs found in {a.data}: see the module's docstring for what it may hold")
+    for method in a.methods:
+        means = {c: float(np.mean([r[c] for r in rows[method]])) for c in COLUMNS}
+        print(f"{'mean':12} {method:11}" + "".join(f"{means[c]:10.4g}" for c in COLUMNS))
+    if a.out:
+        (a.out / "results.json").write_text(json.dumps(rows, indent=1))
+
+
+def enlarge(lr: Tensor, method: str, size: torch.Size, steps: int | None) -> Tensor:
+    """One method on one image (C, h, w) in [0, 1]; the result is rounded to 8 bit, as it would be saved."""
+    if method == "bicubic":
+        image = resampling.resize(lr, size).clamp(0, 1)
+    else:
+        image = super_resolve(lr, size=tuple(size), strategy=method, steps=steps)
+    return (image * 255).round() / 255
+
+
+def quality(image: Tensor, hr: Tensor, border: int) -> dict[str, float]:
+    """All conventions at once."""
+    return {
+        "psnr_y": metrics.psnr_y(image, hr, border=border),
+        "ssim_y": metrics.ssim_y(image, hr, border=border),
+        "psnr_rgb": metrics.psnr(image, hr),
+        "psnr_sum": metrics.psnr(image, hr, channel_sum=True),
+    }
+
+
+def pairs(folder: Path, scale: int) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """(name, LR, HR) as (C, H, W) in [0, 1]; HR is cropped to a multiple of the scale."""
+    high = folder / "HR" if (folder / "HR").is_dir() else folder
+    low = folder / "LR_bicubic" / f"X{scale}" if (folder / "HR").is_dir() else folder
+    for path in sorted(high.glob("*.png")):
+        if path.stem.endswith(tuple(f"x{s}" for s in range(2, 9))):
+            continue
+        hr = read(path)
+        hr = hr[:, : hr.shape[1] // scale * scale, : hr.shape[2] // scale * scale]
+        partner = low / f"{path.stem}x{scale}.png"
+        if partner.is_file():
+            lr = read(partner)
+            hr = hr[:, : lr.shape[1] * scale, : lr.shape[2] * scale]
+        else:
+            size = (math.floor(hr.shape[1] / scale), math.floor(hr.shape[2] / scale))
+            lr = (resampling.resize(hr, size).clamp(0, 1) * 255).round() / 255
+        yield path.stem, lr, hr
+
+
+def read(path: Path) -> Tensor:
+    """An image file as RGB (3, H, W) in [0, 1]."""
+    pixels = io.read_image(path).pixels
+    pixels = pixels[..., None].repeat(3, axis=-1) if pixels.ndim == 2 else pixels[..., :3]
+    return torch.from_numpy(pixels / np.float32(np.iinfo(pixels.dtype).max)).permute(2, 0, 1)
+
+
+def to_array(image: Tensor) -> np.ndarray:
+    """(C, H, W) in [0, 1] as an 8-bit array."""
+    return (image * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+
+
+if __name__ == "__main__":
+    main()
