@@ -1,0 +1,44 @@
+"""Make the README's picture: a photograph at a quarter of its size, enlarged by bicubic and by siren_sr.
+
+    python examples/before_after.py docs/images/before_after.png
+
+The photograph is scikit-image's astronaut (NASA, public domain); needs scikit-image and Pillow.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from skimage import data
+
+from siren_sr import metrics, resampling, super_resolve
+
+SCALE = 4
+
+
+def main(path: str) -> None:
+    """Write the picture."""
+    original = torch.from_numpy(data.astronaut()[0:256, 96:352].copy()).permute(2, 0, 1) / 255
+    small = (resampling.resize(original, (64, 64)).clamp(0, 1) * 255).round() / 255
+    panels = {
+        "given: 64 x 64": small.repeat_interleave(SCALE, 1).repeat_interleave(SCALE, 2),
+        "bicubic x4": resampling.resize(small, (256, 256)).clamp(0, 1),
+        "siren_sr x4": super_resolve(small, SCALE),
+        "original": original,
+    }
+    sheet = Image.new("RGB", (4 * 264 - 8, 256 + 28), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(16)
+    for i, (name, image) in enumerate(panels.items()):
+        if name.endswith("x4"):
+            name += f", {metrics.psnr_y(image, original, border=SCALE):.2f} dB"
+        array = (image * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+        sheet.paste(Image.fromarray(np.ascontiguousarray(array)), (i * 264, 0))
+        draw.text((i * 264 + 4, 260), name, fill="black", font=font)
+    sheet.save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,91 @@
+"""Figures of fits and networks; matplotlib is imported when one is drawn (``pip install "siren-sr[plots]"``)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from siren_sr.fit import Fit
+from siren_sr.siren import LayerActivity
+
+
+def history(fits: Mapping[str, Fit] | Fit, *, against: str = "seconds") -> Any:
+    """PSNR along the training, one curve per fit.
+
+    Args:
+        fits: A fit, or fits by name.
+        against: "seconds" or "step".
+
+    Returns:
+        A ``matplotlib.figure.Figure``.
+
+    Raises:
+        ValueError: Unknown ``against``.
+    """
+    if against not in ("seconds", "step"):
+        raise ValueError(f'against={against!r} is unknown: use "seconds" or "step"')
+    figure, axes = _figure(1, 1, width=6, height=4)
+    for name, fit in ({"fit": fits} if isinstance(fits, Fit) else fits).items():
+        points = [(getattr(e, against), e.psnr) for e in fit.history if math.isfinite(e.psnr)]
+        axes[0].plot(*zip(*points, strict=True) if points else ([], []), label=name)
+    axes[0].set_xlabel({"seconds": "seconds", "step": "steps"}[against])
+    axes[0].set_ylabel("PSNR in dB")
+    axes[0].legend()
+    return figure
+
+
+def images(pictures: Mapping[str, Any], *, columns: int = 4) -> Any:
+    """Pictures side by side: arrays (H, W[, C]), tensors (C, H, W) or PIL images, by title.
+
+    Returns:
+        A ``matplotlib.figure.Figure``.
+    """
+    rows = max(1, math.ceil(len(pictures) / columns))
+    figure, axes = _figure(rows, min(columns, max(1, len(pictures))), width=3 * columns, height=3.2 * rows)
+    for axis, (title, picture) in zip(axes, pictures.items(), strict=False):
+        array = np.asarray(picture)
+        if hasattr(picture, "movedim") and array.ndim == 3:
+            array = np.moveaxis(array, 0, -1)
+        axis.imshow(array[..., 0] if array.shape[-1] == 1 else array, cmap="gray")
+        axis.set_title(title)
+    for axis in axes:
+        axis.axis("off")
+    return figure
+
+
+def activity(layers: Sequence[LayerActivity], *, bins: int = 256) -> Any:
+    """Histograms of pre-activations and activations and their spectra, one row per layer (section 4 of the paper).
+
+    Args:
+        layers: What `siren_sr.siren.capture` gives for points on a line, ``torch.linspace(-1, 1, n)[:, None]``.
+        bins: Of the histograms.
+
+    Returns:
+        A ``matplotlib.figure.Figure``. Spectra are of the sum over units, first 100 bins, as in the paper.
+    """
+    titles = ("before the activation", "after the activation", "spectrum after")
+    figure, axes = _figure(len(layers), 3, width=10, height=2.2 * len(layers))
+    for i, layer in enumerate(layers):
+        before, after = layer.pre_activation.cpu().numpy(), layer.activation.cpu().numpy()
+        row = axes[3 * i : 3 * i + 3]
+        row[0].hist(before.ravel(), bins=bins, density=True)
+        row[1].hist(after.ravel(), bins=bins, density=True)
+        row[2].plot(np.abs(np.fft.rfft(after.astype(np.float64).sum(1)))[:100])
+        row[0].set_ylabel(layer.name)
+        if i == 0:
+            for axis, title in zip(row, titles, strict=True):
+                axis.set_title(title)
+    return figure
+
+
+def _figure(rows: int, columns: int, *, width: float, height: float) -> tuple[Any, list[Any]]:
+    """A figure of its own, outside pyplot's global state."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError('figures need matplotlib: pip install "siren-sr[plots]"') from error
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, list(np.ravel(figure.subplots(rows, columns, squeeze=False)))

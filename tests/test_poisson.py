@@ -1,0 +1,214 @@
+import numpy as np
+import pytest
+import torch
+from problems import picture
+
+from siren_sr import coordinates, derivatives, metrics, omega, solve_poisson, training
+from siren_sr.poisson import laplacian_of_gradient
+
+SMALL = {"hidden_features": 32, "hidden_layers": 1}
+
+
+def smooth(height=24, width=32, channels=2):
+    """A picture of low frequencies, (C, H, W) in [0, 1]."""
+    x, y = coordinates.grid((height, width), dtype=torch.float64).T
+    bands = [0.5 + 0.25 * torch.sin((2 + c) * x + 1.5 * y) + 0.15 * torch.cos(3 * y - c) for c in range(channels)]
+    return torch.stack(bands).reshape(channels, height, width).float()
+
+
+def targets(image):
+    return {"gradient": derivatives.image_gradient(image), "laplacian": derivatives.image_laplacian(image)}
+
+
+@pytest.mark.parametrize("method", ["numerical", "analytical"])
+@pytest.mark.parametrize("name", ["gradient", "laplacian"])
+def test_a_picture_is_rebuilt_from_its_derivatives(name, method):
+    image = smooth()
+    found = solve_poisson(**{name: targets(image)[name]}, mean=image.mean((1, 2)), method=method, steps=150, **SMALL)
+    assert (found.shape, found.dtype) == (image.shape, image.dtype)
+    # Without the mean gradient a Laplacian leaves the harmonic part to the borders, where the kernel reflects:
+    # exact derivatives do not, so they know less.
+    bound = {"gradient": {"numerical": 38, "analytical": 38}, "laplacian": {"numerical": 25, "analytical": 12}}[name][method]
+    assert metrics.psnr(found, image) > bound
+
+
+def test_both_methods_find_the_same_picture():
+    image = smooth()
+    gradient, mean = derivatives.image_gradient(image), image.mean((1, 2))
+    a, b = (solve_poisson(gradient=gradient, mean=mean, method=m, steps=150, **SMALL) for m in ("numerical", "analytical"))
+    assert metrics.psnr(a, b) > 35
+
+
+@pytest.mark.parametrize("mean", [0.3, [0.2, 0.6], torch.tensor([0.2, 0.6])])
+def test_the_mean_is_met_exactly(mean):
+    fit = solve_poisson(gradient=derivatives.image_gradient(smooth()), mean=mean, steps=3, return_fit=True, **SMALL)
+    expected = torch.as_tensor(mean, dtype=torch.float32).expand(2)
+    torch.testing.assert_close(fit.reconstruction.mean((1, 2)), expected, rtol=0, atol=1e-6)
+
+
+def test_the_mean_changes_nothing_but_the_mean():
+    gradient = derivatives.image_gradient(smooth())
+    a, b = (solve_poisson(gradient=gradient, mean=m, steps=5, **SMALL) for m in (None, 0.5))
+    difference = a - b
+    torch.testing.assert_close(difference, difference.mean((1, 2), keepdim=True).expand_as(a), rtol=0, atol=1e-6)
+
+
+def test_the_mean_gradient_decides_what_the_laplacian_does_not_say():
+    x, y = coordinates.grid((24, 24)).T.reshape(2, 1, 24, 24)
+    ramp = 0.5 + 0.2 * x - 0.1 * y  # harmonic: inside, its Laplacian is 0
+    laplacian = torch.zeros_like(ramp)
+    wanted = derivatives.image_gradient(ramp).flatten(2).mean(2)
+    options = {"laplacian": laplacian, "mean": 0.5, "method": "analytical", "steps": 150, **SMALL}
+    with_it = solve_poisson(mean_gradient=wanted, **options)
+    torch.testing.assert_close(derivatives.image_gradient(with_it).flatten(2).mean(2), wanted, rtol=0.05, atol=5e-3)
+    assert metrics.psnr(with_it, ramp) > metrics.psnr(solve_poisson(**options), ramp) + 10
+
+
+def test_kinds_come_back():
+    image = smooth(8, 9)
+    gradient, laplacian = derivatives.image_gradient(image), derivatives.image_laplacian(image)
+    tensor = solve_poisson(gradient=gradient, steps=2, **SMALL)
+    array = solve_poisson(gradient=gradient.numpy(), steps=2, **SMALL)
+    assert isinstance(array, np.ndarray)
+    np.testing.assert_array_equal(array, tensor.numpy())  # channels first, as the target
+    assert solve_poisson(gradient=gradient[0], steps=2, **SMALL).shape == (8, 9)
+    assert solve_poisson(laplacian=laplacian[0].numpy(), steps=2, **SMALL).shape == (8, 9)
+    assert solve_poisson(laplacian=laplacian.double(), steps=2, **SMALL).dtype == torch.float64
+    assert solve_poisson(laplacian=laplacian.numpy().astype(">f8"), steps=2, **SMALL).dtype == np.float64
+
+
+def test_arrays_of_any_layout_and_targets_with_a_graph():
+    gradient = derivatives.image_gradient(smooth(8, 9))
+    expected = solve_poisson(gradient=gradient, mean=0.5, steps=3, **SMALL)
+    array = np.ascontiguousarray(gradient.numpy()[..., ::-1])[..., ::-1]
+    array.flags.writeable = False
+    np.testing.assert_array_equal(solve_poisson(gradient=array, mean=0.5, steps=3, **SMALL), expected)
+    leaf = gradient.clone().requires_grad_(True)
+    found = solve_poisson(gradient=leaf, mean=torch.tensor(0.5, requires_grad=True), steps=3, **SMALL)
+    assert torch.equal(found, expected)
+    assert leaf.grad is None
+
+
+def test_thin_pictures():
+    for shape in ((1, 1, 9), (1, 9, 1), (3, 1, 1)):
+        image = torch.linspace(0.2, 0.7, 9 if 9 in shape else 1).expand(shape[0], -1).reshape(shape)
+        for name, target in targets(image).items():
+            assert solve_poisson(**{name: target}, mean=0.5, steps=2, **SMALL).shape == shape
+
+
+def test_a_call_repeats_itself_and_a_generator_changes_it():
+    gradient = derivatives.image_gradient(smooth(8, 9))
+    a, b, c = (solve_poisson(gradient=gradient, steps=3, generator=g, **SMALL) for g in (None, None, torch.Generator().manual_seed(5)))
+    assert torch.equal(a, b)
+    assert not torch.equal(a, c)
+
+
+def test_omega_is_that_of_the_image():
+    image = picture(40, 56)
+    for name, target in targets(image).items():
+        fit = solve_poisson(**{name: target}, steps=1, return_fit=True, **SMALL)
+        assert fit.model.first_omega_0 == pytest.approx(omega.omega_star(image), rel={"gradient": 0.35, "laplacian": 1e-4}[name])
+    fit = solve_poisson(gradient=targets(image)["gradient"], steps=1, activation="relu", return_fit=True, **SMALL)
+    assert fit.model.first_omega_0 == 30
+    assert solve_poisson(laplacian=torch.zeros(1, 4, 4), steps=1, return_fit=True, **SMALL).model.first_omega_0 == omega.MINIMUM
+
+
+def test_the_psnr_is_that_of_the_matched_derivative():
+    image = smooth()
+    gradient = derivatives.image_gradient(image)
+    fit = solve_poisson(gradient=gradient, mean=0.5, steps=40, return_fit=True, **SMALL)
+    found = derivatives.image_gradient(fit.reconstruction)
+    assert fit.psnr == pytest.approx(-10 * torch.log10((found - gradient).square().mean()).item(), abs=1e-3)
+    assert fit.psnr > fit.history[0].psnr + 10
+    assert [e.step for e in fit.history] == list(range(1, 41))
+
+
+@pytest.mark.parametrize(
+    ("options", "lr"),
+    [({}, 5e-4), ({"method": "analytical"}, 1e-4), ({"activation": "relu"}, 1e-4)],
+)
+def test_the_papers_recipe(options, lr, monkeypatch):
+    seen = []
+    monkeypatch.setattr(torch.optim, "Adam", spy(torch.optim.Adam, seen))
+    gradient = derivatives.image_gradient(smooth(6, 7))
+    fit = solve_poisson(gradient=gradient, recipe="paper", steps=2, return_fit=True, **{**SMALL, **options})
+    assert [e.lr for e in fit.history] == [lr, lr]
+    assert seen == [{"lr": lr}]
+
+
+def spy(function, seen):
+    def wrapper(*args, **options):
+        seen.append(options)
+        return function(*args, **options)
+
+    return wrapper
+
+
+def test_optimizers_callbacks_and_corners():
+    fit = solve_poisson(
+        laplacian=torch.zeros(1, 5, 6),
+        optimizer=training.adam(0.125),
+        scheduler=lambda optimizer: torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5),
+        callback=lambda progress: progress.entry.step == 3,
+        align_corners=True,
+        steps=9,
+        return_fit=True,
+        **SMALL,
+    )
+    assert [e.lr for e in fit.history] == [0.125, 0.0625, 0.03125]
+    assert fit.stopped
+    assert fit.align_corners
+
+
+# ------------------------------------------------------------------------------------------ Laplacian of a gradient
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (24, 40), (33, 47)])
+def test_laplacian_of_gradient_on_band_limited_images(shape):
+    # Cosines that are mirrored at the borders of the cells, as the transform mirrors the gradient.
+    y, x = (torch.arange(n, dtype=torch.float64) + 0.5 for n in shape)
+    waves = [(1, 2), (3, 0), (0, 4), (5, 3)]
+    image = sum(torch.cos(torch.pi * i * y / shape[0])[:, None] * torch.cos(torch.pi * j * x / shape[1]) for i, j in waves)[None]
+    expected = derivatives.image_laplacian(image)
+    found = laplacian_of_gradient(derivatives.image_gradient(image))
+    assert found.dtype == image.dtype
+    assert (found - expected)[:, 2:-2, 2:-2].abs().max() < 0.02 * expected.abs().max()
+    assert (found.std() - expected.std()).abs() < 0.1 * expected.std()
+
+
+def test_laplacian_of_gradient_of_a_constant():
+    assert torch.equal(laplacian_of_gradient(torch.zeros(2, 2, 5, 6)), torch.zeros(2, 5, 6))
+
+
+# --------------------------------------------------------------------------------------------------------- errors
+
+GRADIENT = torch.zeros(2, 2, 4, 5)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({}, ValueError, "give either gradient= or laplacian=, exactly one of them"),
+        ({"gradient": GRADIENT, "laplacian": GRADIENT[0]}, ValueError, "exactly one of them"),
+        ({"gradient": [[0.0]]}, TypeError, "gradient must be a tensor or an array, got list"),
+        ({"gradient": GRADIENT.long()}, TypeError, r"gradient must be floating point \(derivatives have signs\), got torch.int64"),
+        ({"laplacian": np.zeros((4, 5), np.uint8)}, TypeError, "laplacian must be floating point"),
+        ({"gradient": torch.zeros(3, 4, 5)}, ValueError, r"gradient must have shape \(C, 2, H, W\) or \(2, H, W\) .* got \(3, 4, 5\)"),
+        ({"laplacian": torch.zeros(4)}, ValueError, r"laplacian must have shape \(C, H, W\) or \(H, W\)"),
+        ({"laplacian": torch.zeros(1, 0, 5)}, ValueError, "with at least one pixel"),
+        ({"laplacian": torch.full((4, 5), float("nan"))}, ValueError, "laplacian has NaN or infinite values: replace them first"),
+        ({"gradient": GRADIENT, "method": "exact"}, ValueError, "method='exact' is unknown"),
+        ({"gradient": GRADIENT, "recipe": "best"}, ValueError, r"recipe='best' is unknown: use one of \['fast', 'paper'\]"),
+        ({"gradient": GRADIENT, "mean": [0.1, 0.2, 0.3]}, ValueError, r"mean must be a number or have shape \(2,\), got \[0.1"),
+        ({"gradient": GRADIENT, "mean": "dark"}, ValueError, "mean must be a number"),
+        ({"gradient": GRADIENT, "mean": float("nan")}, ValueError, "mean must be finite"),
+        ({"gradient": GRADIENT, "mean_gradient": [1.0, 2.0, 3.0]}, ValueError, r"mean_gradient must be a number or have shape \(2, 2\)"),
+        ({"gradient": GRADIENT, "steps": 0}, ValueError, "steps must be >= 1, got 0"),
+        ({"gradient": GRADIENT, "steps": 1.5}, TypeError, "steps must be an integer"),
+        ({"gradient": GRADIENT, "omega_0": -1.0}, ValueError, "first_omega_0 must be a finite number > 0"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_errors(options, error, text):
+    with pytest.raises(error, match=text):
+        solve_poisson(**options)
