@@ -18,22 +18,18 @@ constant (one sample wide, say): a row of pixels, the image that repeats it, and
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from itertools import combinations
+from collections.abc import Sequence
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from siren_sr.focus import MEASURES, ROLLOFF, Measure, laplacian_variance
 from siren_sr.signals import as_signal, grid_size
-
-Measure = Callable[[Tensor], float]
 
 FACTOR = 250.0  # equation 7
 HR_RATIO = 0.15  # section 3.4, for x4
 MINIMUM = 1.0  # below it the first layer is close to linear over the whole signal
-ROLLOFF = 0.95  # share of the power that lies below `spectral_rolloff`
 
 
 def omega_star(image: Any, *, factor: float = FACTOR) -> float:
@@ -56,6 +52,7 @@ def omega_star(image: Any, *, factor: float = FACTOR) -> float:
         ValueError: Its shape or values cannot be used, or ``factor`` is not positive.
 
     Examples:
+        >>> import torch
         >>> board = torch.arange(8)[:, None] + torch.arange(8)
         >>> omega_star((board % 2).float()) > omega_star(board / 14)
         True
@@ -64,16 +61,17 @@ def omega_star(image: Any, *, factor: float = FACTOR) -> float:
 
 
 def omega_hr(
-    image: Any, scale: float = 4, *, ratio: float = HR_RATIO, size: Sequence[int] | None = None
+    image: Any, scale: float = 4, *, ratio: float | None = None, size: Sequence[int] | None = None
 ) -> float:
     """Section 3.4: the ω0* of an unseen high-resolution image, ``omega_star(bicubic enlargement)/ratio``.
 
     Args:
         image: The low-resolution image, as for `omega_star`.
         scale: Enlargement, at least 1.
-        ratio: The mean of ``omega_star(enlarged)/omega_star(HR)``; every scale has its own. 0.15 is the
-            paper's for ×4 (0.145 ± 0.045 on its 11 pairs). Antialiased bicubic reductions of its 11 HR images
-            give 0.38 at ×2, 0.21 at ×3, 0.13 at ×4 and 0.04 at ×8; at ×1 it is 1.
+        ratio: The mean of ``omega_star(enlarged)/omega_star(HR)``; every scale s has its own. Default:
+            0.15**(log s/log 4), the paper's 0.15 at ×4 (0.145 ± 0.045 on its 11 pairs) and 1 at ×1. Between
+            and beyond, 0.39 at ×2, 0.22 at ×3 and 0.06 at ×8; antialiased bicubic reductions of the 11 HR
+            images were measured to have 0.38, 0.21 and 0.04.
         size: (H, W) of the high-resolution image, in place of ``scale``.
 
     Returns:
@@ -85,18 +83,21 @@ def omega_hr(
         ValueError: The image, ``scale``, ``ratio`` or ``size`` cannot be used.
 
     Examples:
+        >>> import torch
         >>> omega_hr(torch.eye(8)) == omega_hr(torch.eye(8), size=(32, 32))
         True
     """
-    values, ratio = _unit_image(image, dims=2), _positive("ratio", ratio)
+    values = _unit_image(image, dims=2)
     height, width = values.shape[1:]
     target = grid_size((height, width), scale=_positive("scale", scale) if size is None else None, size=size)
     if target[0] < height or target[1] < width:
         asked = f"scale {scale}" if size is None else f"size {tuple(size)}"
         raise ValueError(f"super-resolution only enlarges: got {asked} for an image of {height} x {width}")
+    if ratio is None:
+        ratio = HR_RATIO ** (math.log(target[0] * target[1] / (height * width)) / 2 / math.log(4))
     # As the paper's code: a = -0.75, no antialiasing, not clamped.
     enlarged = F.interpolate(values[None], target, mode="bicubic", align_corners=False, antialias=False)
-    return FACTOR * math.sqrt(laplacian_variance(enlarged[0])) / ratio
+    return FACTOR * math.sqrt(laplacian_variance(enlarged[0])) / _positive("ratio", ratio)
 
 
 def omega_r(sample_rate: float) -> float:
@@ -147,6 +148,7 @@ def choose(
         ValueError: The signal, the measure's name or its result cannot be used.
 
     Examples:
+        >>> import torch
         >>> periods = torch.sin(50 * 2 * torch.pi * torch.linspace(0, 1, 1000))
         >>> round(choose(periods, "rms_frequency") / (50 * torch.pi * 3**0.5), 2)
         1.0
@@ -175,194 +177,6 @@ def choose(
     return min(max(omega, MINIMUM), len(sides) * math.pi * max(sides) / 2)
 
 
-# Focus measures: in units of contrast or its square, per sample. How noise weighs is said for its power.
-
-
-def laplacian_variance(values: Tensor) -> float:
-    """Var[L], unbiased (Pech-Pacheco 2000), in contrast².
-
-    L is the sum over the 3×…×3 neighbourhood less 3^D times its centre, scaled to 3·h²·Δ for every D; for
-    images it is ``derivatives.image_laplacian``. Noise weighs as frequency⁴.
-    """
-    response = _laplacian(values)
-    return response.var().item() if response.numel() > 1 else 0.0
-
-
-def laplacian_energy(values: Tensor) -> float:
-    """E[L²], L as in `laplacian_variance` (Subbarao 1992), in contrast². Noise weighs as frequency⁴."""
-    return _laplacian(values).square().mean().item()
-
-
-def modified_laplacian(values: Tensor) -> float:
-    """E[Σᵢ |f(x+eᵢ) - 2·f(x) + f(x-eᵢ)|] (Nayar and Nakagawa 1994), in contrast.
-
-    Second derivatives of opposite sign cannot cancel. Noise weighs as frequency⁴; not isotropic.
-    """
-    return sum(_second(values, (axis,)).abs().mean().item() for axis in _axes(values))
-
-
-def diagonal_laplacian(values: Tensor) -> float:
-    """`modified_laplacian` and, over √2, the diagonals of each pair of axes (Thelen 2009), in contrast.
-
-    More isotropic. A sound counts as an image of one row; constant axes beyond the second change the value.
-    """
-    values = values[:, None] if values.ndim == 2 else values
-    diagonals = [
-        _second(values, pair, sign).abs().mean().item() / math.sqrt(2)
-        for pair in combinations(_axes(values), 2)
-        for sign in (1, -1)
-    ]
-    return modified_laplacian(values) + sum(diagonals)
-
-
-def tenengrad(values: Tensor) -> float:
-    """E[|S|²] of the Sobel gradient S, scaled to 8·h·∂ for every D (Tenenbaum 1970), in contrast².
-
-    For images S is ``derivatives.image_gradient``. Blind to the Nyquist frequency, so calm under noise.
-    """
-    return _sobel_squared(values).mean().item()
-
-
-def tenengrad_variance(values: Tensor) -> float:
-    """Var[|S|], unbiased, S as in `tenengrad` (Pech-Pacheco 2000), in contrast². Small for a ramp."""
-    magnitude = _sobel_squared(values).sqrt()
-    return magnitude.var().item() if magnitude.numel() > 1 else 0.0
-
-
-def gradient_energy(values: Tensor) -> float:
-    """Σᵢ E[(f(x+eᵢ) - f(x))²] (Subbarao 1992), in contrast². Noise weighs as frequency²."""
-    return sum(_mean(difference.square()) for difference in _differences(values, 1))
-
-
-def brenner(values: Tensor) -> float:
-    """Σᵢ E[(f(x+2eᵢ) - f(x))²] (Brenner 1976, here along every axis), in contrast².
-
-    Blind to the Nyquist frequency, most sensitive to half of it.
-    """
-    return sum(_mean(difference.square()) for difference in _differences(values, 2))
-
-
-def gray_level_variance(values: Tensor) -> float:
-    """Var[f] about the mean of each channel, in contrast². Blind to frequency: a control, not an estimate."""
-    return _centred(values).square().mean().item()
-
-
-def total_variation(values: Tensor) -> float:
-    """Σᵢ E[|f(x+eᵢ) - f(x)|], in contrast. Noise weighs as frequency²; blind to how sharp an edge is."""
-    return sum(_mean(difference.abs()) for difference in _differences(values, 1))
-
-
-# Spectral measures: radians per unit of coordinate, root mean square over the axes. Blind to contrast. A
-# signal that is as sharp per sample on twice as many samples has twice the value; resampling it without loss
-# changes nothing.
-
-
-def spectral_centroid(values: Tensor) -> float:
-    """ΣωP/ΣP along each axis, P being the power of the signal less its mean. Noise weighs as frequency."""
-    return _over_axes(values, lambda omega, share: (omega * share).sum())
-
-
-def rms_frequency(values: Tensor) -> float:
-    """√(Σω²P/ΣP) along each axis, the gradient's norm over the signal's. Noise weighs as frequency²."""
-    return _over_axes(values, lambda omega, share: (omega.square() * share).sum().sqrt())
-
-
-def spectral_rolloff(values: Tensor) -> float:
-    """The ω with 95% of the power P at or below it, along each axis. Little moved by noise of less power."""
-
-    def quantile(omega: Tensor, share: Tensor) -> Tensor:
-        return omega[min(int((share.cumsum(0) < ROLLOFF).sum()), len(omega) - 1)]
-
-    return _over_axes(values, quantile)
-
-
-def _axes(values: Tensor) -> range:
-    if values.ndim < 2 or not values.is_floating_point() or values.numel() == 0:
-        found = f"{values.dtype} of shape {tuple(values.shape)}"
-        raise ValueError(f"a measure needs a non-empty floating-point (C, *grid) tensor, got {found}")
-    return range(1, values.ndim)
-
-
-def _centred(values: Tensor) -> Tensor:
-    return values - values.mean(dim=list(_axes(values)), keepdim=True)
-
-
-def _mean(values: Tensor) -> float:
-    return (
-        values.mean().item() if values.numel() else 0.0
-    )  # an axis too short to differ along does not change
-
-
-def _differences(values: Tensor, step: int) -> list[Tensor]:
-    pairs = [(axis, max(values.shape[axis] - step, 0)) for axis in _axes(values)]
-    return [values.narrow(axis, values.shape[axis] - n, n) - values.narrow(axis, 0, n) for axis, n in pairs]
-
-
-def _pad(values: Tensor, axis: int, *, reflect: bool) -> Tensor:
-    """One sample more at both ends: the border's neighbour, as kornia's Laplacian, or the border, as its
-    Sobel.
-    """
-    last = values.shape[axis] - 1
-    first = min(1, last) if reflect else 0
-    return torch.cat([values.narrow(axis, first, 1), values, values.narrow(axis, last - first, 1)], dim=axis)
-
-
-def _three(values: Tensor, axis: int, weights: tuple[int, int, int], *, reflect: bool) -> Tensor:
-    """Correlate with three weights along one axis."""
-    padded, n = _pad(values, axis, reflect=reflect), values.shape[axis]
-    return sum((w * padded.narrow(axis, i, n) for i, w in enumerate(weights) if w), torch.zeros_like(values))
-
-
-def _laplacian(values: Tensor) -> Tensor:
-    total, dims = values, len(_axes(values))
-    for axis in _axes(values):
-        total = _three(total, axis, (1, 1, 1), reflect=True)
-    return (total - 3**dims * values) * 3.0 ** (2 - dims)
-
-
-def _second(values: Tensor, axes: tuple[int, ...], sign: int = 1) -> Tensor:
-    """Second difference along one axis, or along one diagonal of two."""
-    padded = values
-    for axis in axes:
-        padded = _pad(padded, axis, reflect=True)
-
-    def neighbour(direction: int) -> Tensor:
-        moved = padded
-        for axis, turn in zip(axes, (1, sign), strict=False):
-            moved = moved.narrow(axis, 1 + direction * turn, values.shape[axis])
-        return moved
-
-    return neighbour(1) - 2 * values + neighbour(-1)
-
-
-def _sobel_squared(values: Tensor) -> Tensor:
-    total = torch.zeros_like(values)
-    for along in _axes(values):
-        response = values * 4.0 ** (2 - len(_axes(values)))
-        for axis in _axes(values):
-            weights = (-1, 0, 1) if axis == along else (1, 2, 1)
-            response = _three(response, axis, weights, reflect=False)
-        total += response.square()
-    return total
-
-
-def _over_axes(values: Tensor, statistic: Callable[[Tensor, Tensor], Tensor]) -> float:
-    """Root mean square over the axes of ``statistic(frequencies, shares of the power)``.
-
-    By Parseval the power along one axis is the sum over its lines. Each line is mirrored first (a cosine
-    transform): repeated as it is, unequal ends would make a jump, whose spectrum falls too slowly for moments
-    to settle.
-    """
-    values, found = _centred(values), []
-    for axis in _axes(values):
-        spectrum = torch.fft.rfft(torch.cat([values, values.flip(axis)], dim=axis), dim=axis)
-        power = spectrum.abs().square().transpose(axis, -1).flatten(0, -2).sum(0).cpu().double()
-        power[0] /= 2  # the only bin without a negative twin, for the last of a mirrored signal is 0
-        omega = math.pi / 2 * torch.arange(len(power), dtype=torch.float64)
-        found.append(float(statistic(omega, power / power.sum())) if power.sum() > 0 else 0.0)
-    return math.sqrt(sum(value**2 for value in found) / len(found))
-
-
 def _unit_image(data: Any, *, sample_rate: float | None = None, dims: int | None = None) -> Tensor:
     """A signal as a (C, *grid) tensor whose full range has length 1; where it begins does not matter."""
     return as_signal(data, sample_rate=sample_rate, dims=dims).values / 2
@@ -377,25 +191,6 @@ def _positive(name: str, value: Any) -> float:
         raise ValueError(f"{name} must be a positive finite number, got {value!r}")
     return number
 
-
-MEASURES: dict[str, Measure] = {
-    measure.__name__: measure
-    for measure in (
-        laplacian_variance,
-        laplacian_energy,
-        modified_laplacian,
-        diagonal_laplacian,
-        tenengrad,
-        tenengrad_variance,
-        gradient_energy,
-        brenner,
-        gray_level_variance,
-        total_variation,
-        spectral_centroid,
-        rms_frequency,
-        spectral_rolloff,
-    )
-}
 
 # ω0 = constant·measure**power; the power turns contrast² into contrast. The constant is the least-squares
 # fit, in the logarithm, to ω0* on the paper's 11 low-resolution images: the geometric mean of

@@ -84,7 +84,7 @@ def test_scales_per_axis_and_sizes():
     assert volume.render(scale=2).shape == (6, 8, 10, 1)
 
 
-@pytest.mark.parametrize("size", [(300, 400), (3, 50000), (50000, 3)])
+@pytest.mark.parametrize("size", [(150, 200), (3, 10000), (10000, 3)])
 def test_memory_does_not_grow_with_the_result(size, monkeypatch):
     monkeypatch.setattr(fit_module, "SLAB", 1 << 13)
     fit, seen, slabs = untrained(), [], []

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siren_sr import derivatives, init, omega
+from siren_sr import derivatives, focus, init, omega
 
 DATA = Path(os.environ.get("SIREN_SR_DATA", Path(__file__).parents[2] / "shared" / "data"))
 needs_images = pytest.mark.skipif(
@@ -129,18 +129,18 @@ def test_focus_measures_of_a_sampled_cosine(half_periods: int) -> None:
     )  # reflection at the ends continues it
     values, power, size = wave[None], wave.square().mean().item(), wave.abs().mean().item()
     step = 2 - 2 * math.cos(theta)
-    assert omega.laplacian_energy(values) == pytest.approx(9 * step**2 * power)
-    assert omega.laplacian_variance(values) == pytest.approx(9 * step**2 * wave.var().item())
-    assert omega.modified_laplacian(values) == pytest.approx(step * size)
-    assert omega.diagonal_laplacian(values) == pytest.approx(step * size * (1 + math.sqrt(2)))
-    assert omega.gradient_energy(values) == pytest.approx(2 * math.sin(theta / 2) ** 2)
-    assert omega.brenner(values) == pytest.approx(2 * math.sin(theta) ** 2 * last / (last - 1))
-    assert omega.total_variation(values) == pytest.approx(
+    assert focus.laplacian_energy(values) == pytest.approx(9 * step**2 * power)
+    assert focus.laplacian_variance(values) == pytest.approx(9 * step**2 * wave.var().item())
+    assert focus.modified_laplacian(values) == pytest.approx(step * size)
+    assert focus.diagonal_laplacian(values) == pytest.approx(step * size * (1 + math.sqrt(2)))
+    assert focus.gradient_energy(values) == pytest.approx(2 * math.sin(theta / 2) ** 2)
+    assert focus.brenner(values) == pytest.approx(2 * math.sin(theta) ** 2 * last / (last - 1))
+    assert focus.total_variation(values) == pytest.approx(
         np.abs(2 * np.sin(theta / 2) * np.sin(theta * (np.arange(last) + 0.5))).mean()
     )
-    assert omega.gray_level_variance(values) == pytest.approx(wave.var(unbiased=False).item())
+    assert focus.gray_level_variance(values) == pytest.approx(wave.var(unbiased=False).item())
     ends = (4 * (1 - math.cos(theta))) ** 2 * 2  # borders are replicated there
-    assert omega.tenengrad(values) == pytest.approx(
+    assert focus.tenengrad(values) == pytest.approx(
         ((8 * math.sin(theta)) ** 2 * last / 2 + ends) / (last + 1)
     )
 
@@ -149,17 +149,17 @@ def test_operators_on_images_are_those_of_derivatives() -> None:
     image = noise(3, 11, 14)
     sobel = derivatives.image_gradient(image).square().sum(1)
     laplacian = derivatives.image_laplacian(image)
-    assert omega.laplacian_variance(image) == pytest.approx(laplacian.var().item(), rel=1e-10)
-    assert omega.laplacian_energy(image) == pytest.approx(laplacian.square().mean().item(), rel=1e-10)
-    assert omega.tenengrad(image) == pytest.approx(sobel.mean().item(), rel=1e-10)
-    assert omega.tenengrad_variance(image) == pytest.approx(sobel.sqrt().var().item(), rel=1e-10)
+    assert focus.laplacian_variance(image) == pytest.approx(laplacian.var().item(), rel=1e-10)
+    assert focus.laplacian_energy(image) == pytest.approx(laplacian.square().mean().item(), rel=1e-10)
+    assert focus.tenengrad(image) == pytest.approx(sobel.mean().item(), rel=1e-10)
+    assert focus.tenengrad_variance(image) == pytest.approx(sobel.sqrt().var().item(), rel=1e-10)
 
 
 def test_diagonal_laplacian_of_one_bright_pixel() -> None:
     image = torch.zeros(1, 7, 7, dtype=torch.float64)
     image[0, 3, 3] = 1
-    assert omega.modified_laplacian(image) == pytest.approx(2 * (2 + 1 + 1) / 49)
-    assert omega.diagonal_laplacian(image) == pytest.approx((8 + 8 / math.sqrt(2)) / 49)
+    assert focus.modified_laplacian(image) == pytest.approx(2 * (2 + 1 + 1) / 49)
+    assert focus.diagonal_laplacian(image) == pytest.approx((8 + 8 / math.sqrt(2)) / 49)
 
 
 @pytest.mark.parametrize("name", FOCUS)
@@ -208,10 +208,10 @@ def test_spectral_measures_of_a_cosine_are_its_frequency_at_any_sampling(name: s
 def test_moments_of_two_cosines() -> None:
     values = (cosine(100, 10) + 0.5 * cosine(100, 40))[None]  # powers 4 : 1
     unit = math.pi / 2
-    assert omega.spectral_centroid(values) == pytest.approx(unit * (4 * 10 + 40) / 5)
-    assert omega.rms_frequency(values) == pytest.approx(unit * math.sqrt((4 * 100 + 1600) / 5))
-    assert omega.spectral_rolloff(values) == pytest.approx(unit * 40)
-    assert omega.spectral_rolloff((cosine(100, 10) + 0.1 * cosine(100, 40))[None]) == pytest.approx(unit * 10)
+    assert focus.spectral_centroid(values) == pytest.approx(unit * (4 * 10 + 40) / 5)
+    assert focus.rms_frequency(values) == pytest.approx(unit * math.sqrt((4 * 100 + 1600) / 5))
+    assert focus.spectral_rolloff(values) == pytest.approx(unit * 40)
+    assert focus.spectral_rolloff((cosine(100, 10) + 0.1 * cosine(100, 40))[None]) == pytest.approx(unit * 10)
 
 
 def test_rms_frequency_is_the_norm_of_the_gradient_over_that_of_the_signal() -> None:
@@ -219,7 +219,7 @@ def test_rms_frequency_is_the_norm_of_the_gradient_over_that_of_the_signal() -> 
     wave = torch.exp(-20 * x**2) * torch.sin(30 * x + 1)
     slope = torch.gradient(wave, spacing=(x,))[0]
     expected = (slope.square().mean() / wave.var(unbiased=False)).sqrt().item()
-    assert omega.rms_frequency(wave[None]) == pytest.approx(expected, rel=1e-3)
+    assert focus.rms_frequency(wave[None]) == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", SPECTRAL)
@@ -368,13 +368,19 @@ def test_the_input_and_the_random_state_stay_as_they_are() -> None:
         ),
         (lambda: omega.choose(torch.zeros(4), sample_rate=-8), ValueError, "sample_rate .* got -8"),
         (
-            lambda: omega.rms_frequency(torch.zeros(4)),
+            lambda: focus.rms_frequency(torch.zeros(4)),
             ValueError,
             r"\(C, \*grid\) tensor, got torch.float32 of shape",
         ),
-        (lambda: omega.brenner(torch.zeros(1, 4, dtype=torch.uint8)), ValueError, "got torch.uint8"),
+        (lambda: focus.brenner(torch.zeros(1, 4, dtype=torch.uint8)), ValueError, "got torch.uint8"),
     ],
 )
 def test_errors_say_what_was_got(call, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         call()
+
+
+@pytest.mark.parametrize(("scale", "ratio"), [(1, 1.0), (2, 0.15**0.5), (4, 0.15), (16, 0.15**2)])
+def test_the_ratio_of_omega_hr_follows_the_scale(scale, ratio):
+    image = torch.eye(8)
+    assert omega.omega_hr(image, scale) == pytest.approx(omega.omega_hr(image, scale, ratio=ratio))

@@ -1,0 +1,393 @@
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from PIL import Image
+from problems import picture
+
+import siren_sr
+from siren_sr import Fit, derivatives, fit_signal, io, omega
+from siren_sr.cli import build_parser, main
+
+COMMANDS = ("super-resolve", "fit", "render", "poisson", "omega")
+SMALL = ("--hidden-features", "16", "--hidden-layers", "1", "--steps", "2", "--quiet")
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A tiny RGB picture."""
+    path = tmp_path / "photo.png"
+    Image.fromarray((picture(10, 12) * 255).byte().permute(1, 2, 0).numpy()).save(path)
+    return path
+
+
+@pytest.fixture
+def sound(tmp_path):
+    path = tmp_path / "sound.wav"
+    t = np.linspace(0, 1, 400)
+    soundfile.write(path, np.stack([np.sin(30 * t), 0.5 * np.cos(20 * t)], 1), 400, subtype="PCM_16")
+    return path
+
+
+def call(*arguments):
+    return main([str(a) for a in arguments])
+
+
+def fails(capsys, *arguments):
+    """Run what must fail; returns the one line on stderr."""
+    capsys.readouterr()
+    assert call(*arguments) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("siren-sr: error: ")
+    assert err.count("\n") == 1
+    assert err.endswith("\n")
+    return err
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+# --------------------------------------------------------------------------------------------------------- usage
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        call(command, "--help")
+    assert ended.value.code == 0
+    example = re.search(rf"example:\n  siren-sr ({command} .*)\n", capsys.readouterr().out)
+    assert example
+    build_parser().parse_args(example[1].split())  # and the example is valid
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as ended:
+        call("--version")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"siren-sr {siren_sr.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["enlarge"],
+        ["super-resolve", "in.png"],
+        ["super-resolve", "in.png", "out.png", "--scale", "two"],
+        ["super-resolve", "in.png", "out.png", "--scale", "2", "--size", "4", "4"],
+        ["fit", "in.png", "out.safetensors", "--activation", "gelu"],
+        ["poisson", "in.png", "out.png", "--of", "curl"],
+        ["poisson", "in.png", "out.png", "--mean", "0.5", "--no-mean"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        call(*arguments)
+    assert ended.value.code == 2
+    assert "usage: siren-sr" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------------------------------- super-resolve
+
+
+def test_super_resolve(photo, tmp_path, capsys):
+    assert call("super-resolve", photo, tmp_path / "a.png", "--scale", "2", "--steps", "2", "--quiet") == 0
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "")
+    assert io.read_image(tmp_path / "a.png").pixels.shape == (20, 24, 3)
+    assert call("super-resolve", photo, tmp_path / "b.png", "--size", "15", "30", "--strategy", "basic", "--steps", "2") == 0
+    assert "step" in capsys.readouterr().err  # the progress bar
+    assert io.read_image(tmp_path / "b.png").pixels.shape == (15, 30, 3)
+    assert names(tmp_path) == ["a.png", "b.png", "photo.png"]
+
+
+def test_sixteen_bits_alpha_orientation_and_profile_survive(tmp_path):
+    rgba = torch.cat([picture(9, 12, 3), picture(9, 12, 1)]).permute(1, 2, 0).numpy()
+    exif = b"II*\0\x08\0\0\0" + struct.pack("<HHHIHHI", 1, 274, 3, 1, 6, 0, 0)
+    profile = Image_profile()
+    stored = io.ImageFile((rgba * 65535).astype(np.uint16), "PNG", exif=exif, icc_profile=profile, dpi=(300.0, 300.0))
+    io.write_image(tmp_path / "in.png", stored.pixels, like=stored)
+    assert call("super-resolve", tmp_path / "in.png", tmp_path / "out.png", "--size", "24", "18", "--steps", "2", "--quiet") == 0
+    result = io.read_image(tmp_path / "out.png")
+    assert result.pixels.dtype == np.uint16
+    assert result.pixels.shape == (18, 24, 4)  # --size is that of the picture as it is seen: lying on its side
+    assert result.orientation == 6
+    assert result.icc_profile == profile
+    assert result.dpi == pytest.approx((300, 300), rel=1e-3)
+    assert len(np.unique(result.pixels)) > 256
+
+
+def Image_profile():  # noqa: N802
+    from PIL import ImageCms
+
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P"])
+def test_other_modes(mode, photo, tmp_path):
+    Image.open(photo).convert(mode).save(tmp_path / "in.png")
+    assert call("super-resolve", tmp_path / "in.png", tmp_path / "out.png", "--scale", "1.5", "--steps", "1", "--quiet") == 0
+    with Image.open(tmp_path / "out.png") as result:
+        assert result.size == (18, 15)
+        assert result.mode == {"P": "RGB"}.get(mode, mode)
+
+
+# ---------------------------------------------------------------------------------------------------- fit, render
+
+
+def test_fit_and_render(photo, tmp_path, capsys):
+    saved = tmp_path / "photo.safetensors"
+    assert call("fit", photo, saved, *SMALL, "--seed", "3") == 0
+    out, err = capsys.readouterr()
+    fit = Fit.load(saved)
+    assert out == f"{saved}: {fit.psnr:.2f} dB, first_omega_0 {fit.model.first_omega_0:.2f}\n"
+    assert err == ""
+    assert fit.model.first_omega_0 == pytest.approx(omega.omega_star(photo), rel=1e-5)
+    expected = fit_signal(photo, hidden_features=16, hidden_layers=1, steps=2, generator=torch.Generator().manual_seed(3))
+    np.testing.assert_array_equal(np.asarray(fit.reconstruction), np.asarray(expected.reconstruction))
+
+    assert call("render", saved, tmp_path / "same.png") == 0
+    np.testing.assert_array_equal(io.read_image(tmp_path / "same.png").pixels, np.asarray(fit.render()))
+    assert call("render", saved, tmp_path / "part.png", "--scale", "2", "--region", "2", "5", "0", "12") == 0
+    np.testing.assert_array_equal(
+        io.read_image(tmp_path / "part.png").pixels, np.asarray(fit.render(scale=2, region=((2, 5), (0, 12))))
+    )
+    assert call("render", saved, tmp_path / "size.jpg", "--size", "7", "9") == 0
+    assert io.read_image(tmp_path / "size.jpg").pixels.shape == (7, 9, 3)
+    assert "--region needs 4 numbers" in fails(capsys, "render", saved, tmp_path / "x.png", "--region", "2", "5")
+    assert "region must hold one" in fails(capsys, "render", saved, tmp_path / "x.png", "--region", "0", "5", "0", "13")
+
+
+def test_fit_options(photo, tmp_path):
+    saved = tmp_path / "a.safetensors"
+    assert call("fit", photo, saved, *SMALL, "--omega", "17.5", "--objective", "mse_fft", "--recipe", "paper") == 0
+    fit = Fit.load(saved)
+    assert fit.model.first_omega_0 == 17.5
+    assert fit.history[0].lr == 5e-4
+    assert call("fit", photo, saved, *SMALL, "--omega", "tenengrad", "--activation", "relu") == 0
+    assert Fit.load(saved).model.config()["activation"] == "relu"
+
+
+def test_sounds(sound, tmp_path, capsys):
+    saved = tmp_path / "sound.safetensors"
+    assert call("fit", sound, saved, *SMALL) == 0
+    assert Fit.load(saved).model.first_omega_0 == 400
+    assert call("render", saved, tmp_path / "same.wav") == 0
+    same = io.read_audio(tmp_path / "same.wav")
+    assert (same.samples.shape, same.samples.dtype, same.sample_rate) == ((400, 2), np.int16, 400)
+    assert call("render", saved, tmp_path / "part.flac", "--scale", "2", "--region", "100", "150") == 0
+    part = io.read_audio(tmp_path / "part.flac")
+    assert (part.samples.shape, part.sample_rate) == ((100, 2), 800)
+    assert "--region needs 2 numbers" in fails(capsys, "render", saved, tmp_path / "x.wav", "--region", "1", "2", "3", "4")
+    assert "unknown sound extension '.png'" in fails(capsys, "render", saved, tmp_path / "x.png")
+
+
+@pytest.mark.parametrize("signal_", [picture(6, 8), picture(6, 8, 1)[0].double(), (picture(6, 8) * 255).byte()], ids=["float", "gray", "uint8"])
+def test_fits_of_tensors_can_be_rendered_into_files(signal_, tmp_path):
+    fit = fit_signal(signal_, hidden_features=16, steps=2)
+    fit.save(tmp_path / "a.safetensors")
+    assert call("render", tmp_path / "a.safetensors", tmp_path / "a.png", "--scale", "2") == 0
+    pixels = io.read_image(tmp_path / "a.png").pixels
+    values = fit.render(scale=2).double() * (1 if signal_.dtype == torch.uint8 else 255)
+    expected = values.round() if values.ndim == 2 else values.round().movedim(0, -1)
+    np.testing.assert_allclose(pixels, expected, atol=1)
+
+
+def test_volumes_have_no_file(tmp_path, capsys):
+    fit_signal(torch.zeros(3, 4, 5), dims=3, hidden_features=8, steps=1).save(tmp_path / "a.safetensors")
+    assert "only images and sounds have files" in fails(capsys, "render", tmp_path / "a.safetensors", tmp_path / "a.png")
+
+
+# ------------------------------------------------------------------------------------------------------- poisson
+
+
+@pytest.mark.parametrize("of", ["gradient", "laplacian"])
+@pytest.mark.parametrize("method", ["numerical", "analytical"])
+def test_poisson(of, method, photo, tmp_path):
+    out = tmp_path / "out.png"
+    more = ["--mean-gradient"] if of == "laplacian" else []
+    assert call("poisson", photo, out, "--of", of, "--method", method, "--steps", "3", "--quiet", *more) == 0
+    result = io.read_image(out).pixels
+    assert (result.shape, result.dtype) == ((10, 12, 3), np.uint8)
+
+
+def test_poisson_means(tmp_path, capsys):
+    out = tmp_path / "out.png"
+    flat = tmp_path / "flat.png"
+    Image.new("L", (6, 5), 100).save(flat)
+    for options, mean in (((), 100), (("--mean", "0.7"), 0.7 * 255)):
+        assert call("poisson", flat, out, "--steps", "3", "--quiet", *options) == 0
+        assert io.read_image(out).pixels.mean() == pytest.approx(mean, abs=1)
+    assert call("poisson", flat, out, "--steps", "3", "--quiet", "--no-mean") == 0
+    array = tmp_path / "g.npy"
+    np.save(array, derivatives.image_gradient(torch.zeros(3, 5, 6)).numpy())
+    assert call("poisson", array, out, "--steps", "3", "--quiet") == 0
+    pixels = io.read_image(out).pixels
+    assert pixels.shape == (5, 6, 3)
+    assert pixels.mean() == pytest.approx(127.5, abs=1)
+    assert "--mean-gradient needs an image" in fails(capsys, "poisson", array, out, "--mean-gradient")
+    assert "laplacian must have shape" in fails(capsys, "poisson", array, out, "--of", "laplacian")
+    for content in (b"", b"no array", array.read_bytes()[:140]):
+        array.write_bytes(content)
+        assert "is not a readable .npy file" in fails(capsys, "poisson", array, out)
+
+
+# --------------------------------------------------------------------------------------------------------- omega
+
+
+def test_omega(photo, sound, capsys):
+    assert call("omega", photo, "--scale", "2") == 0
+    star, hr = omega.omega_star(photo), omega.omega_hr(photo, 2)
+    assert capsys.readouterr().out == f"omega_star  {star:.2f}\nomega_hr    {hr:.2f}  (x2)\n"
+    assert call("omega", photo, "--measure", "all") == 0
+    lines = dict(line.split() for line in capsys.readouterr().out.splitlines())
+    assert list(lines) == list(omega.MEASURES)
+    assert float(lines["tenengrad"]) == pytest.approx(omega.choose(photo, "tenengrad"), abs=0.01)
+    assert call("omega", photo, "--measure", "brenner") == 0
+    assert capsys.readouterr().out == f"brenner  {omega.choose(photo, 'brenner'):.2f}\n"
+    assert call("omega", sound) == 0
+    assert capsys.readouterr().out == "omega_r  400.00\n"
+
+
+# -------------------------------------------------------------------------------------------------------- errors
+
+
+def test_errors_are_one_line_and_leave_the_output_alone(photo, tmp_path, capsys):
+    for name in ("out.png", "out.safetensors", "out.jpg", "out.xyz"):
+        (tmp_path / name).write_bytes(b"precious")
+    text, out, net = tmp_path / "text.png", tmp_path / "out.png", tmp_path / "out.safetensors"
+    text.write_bytes(b"not an image")
+    alpha = tmp_path / "alpha.png"
+    Image.new("RGBA", (4, 5)).save(alpha)
+    before = names(tmp_path)
+    cases = [
+        (("super-resolve", tmp_path / "none.png", out), "there is no file"),
+        (("super-resolve", text, out), "is not a readable image"),
+        (("super-resolve", photo, tmp_path / "out.xyz"), "unknown image extension '.xyz'"),
+        (("super-resolve", photo, tmp_path / "none" / "a.png"), "there is no folder"),
+        (("super-resolve", photo, tmp_path), "no extension"),
+        (("super-resolve", alpha, tmp_path / "out.jpg"), "JPEG cannot hold an alpha channel"),
+        (("super-resolve", photo, out, "--scale", "0.5"), "smaller than the image"),
+        (("super-resolve", photo, out, "--scale", "nan"), "scale must be a finite number > 0"),
+        (("super-resolve", photo, out, "--size", "3"), "size must be 2 integers"),
+        (("super-resolve", photo, out, "--strategy", "magic"), "strategy='magic' is unknown"),
+        (("super-resolve", photo, out, "--steps", "0"), "steps must be >= 1"),
+        (("super-resolve", photo, out, "--device", "nowhere"), "nowhere"),
+        (("super-resolve", photo, out, "--seed", str(2**70)), "error: "),
+        (("fit", photo, tmp_path / "out.png"), "a fit is saved as .safetensors"),
+        (("fit", tmp_path / "none.wav", net), "there is no file"),
+        (("fit", photo, net, "--omega", "sharpness"), "unknown measure 'sharpness'"),
+        (("fit", photo, net, "--objective", "mae"), "objective='mae' is unknown"),
+        (("fit", photo, net, "--recipe", "best"), "recipe='best' is unknown"),
+        (("fit", photo, net, "--hidden-features", "0"), "hidden_features must be >= 1"),
+        (("render", net, out), "is damaged or not a safetensors file"),
+        (("render", tmp_path / "none.safetensors", out), "no such file"),
+        (("poisson", photo, out, "--mean", "nan"), "mean must be finite"),
+        (("poisson", photo, out, "--recipe", "best"), "recipe='best' is unknown"),
+        (("omega", text), "is not a readable image"),
+        (("omega", photo, "--measure", "sharpness"), "unknown measure 'sharpness'"),
+        (("omega", photo, "--scale", "0.5"), "super-resolution only enlarges"),
+    ]
+    for arguments, expected in cases:
+        assert expected in fails(capsys, *arguments), arguments
+    assert names(tmp_path) == before
+    for name in ("out.png", "out.safetensors", "out.jpg", "out.xyz"):
+        assert (tmp_path / name).read_bytes() == b"precious"
+
+
+def test_a_full_disk(photo, tmp_path, capsys, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, os.strerror(28))
+
+    (tmp_path / "out.png").write_bytes(b"precious")
+    (tmp_path / "out.safetensors").write_bytes(b"precious")
+    before = names(tmp_path)
+    monkeypatch.setattr(os, "fsync", full)
+    assert "No space left" in fails(capsys, "super-resolve", photo, tmp_path / "out.png", "--scale", "2", "--steps", "1", "--quiet")
+    assert "No space left" in fails(capsys, "fit", photo, tmp_path / "out.safetensors", *SMALL)
+    assert names(tmp_path) == before
+    assert (tmp_path / "out.png").read_bytes() == (tmp_path / "out.safetensors").read_bytes() == b"precious"
+
+
+def test_too_little_memory(tmp_path, capsys, monkeypatch):
+    def too_large(path):
+        raise MemoryError
+
+    monkeypatch.setattr(io, "read_image", too_large)
+    assert "not enough memory" in fails(capsys, "super-resolve", "a.png", tmp_path / "b.png")
+
+
+# ---------------------------------------------------------------------------------------------------- as a process
+
+
+def start(*arguments):
+    environment = {**os.environ, "PYTHONPATH": str(Path(siren_sr.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "siren_sr.cli", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    )
+
+
+def interrupt(process):
+    """Press Ctrl-C as soon as the progress bar shows that steps are being made."""
+    seen, end = b"", time.monotonic() + 60
+    while not re.search(rb"\b[1-9]\d*/", seen) and time.monotonic() < end:
+        piece = os.read(process.stderr.fileno(), 1 << 12)
+        if not piece:
+            break
+        seen += piece
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    return out.decode(), (seen + err).decode().split("\r")[-1].split("\x1b[A")[-1].strip().splitlines()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_ctrl_c(photo, tmp_path):
+    before = names(tmp_path)
+    long = ("--steps", "1000000")
+    processes = {
+        "fit": start("fit", photo, tmp_path / "out.safetensors", "--hidden-features", "16", *long),
+        "super-resolve": start("super-resolve", photo, tmp_path / "out.png", "--strategy", "basic", *long),
+    }
+    lines = {}
+    for name, process in processes.items():
+        out, lines[name] = interrupt(process)
+        assert process.returncode == 130
+        assert out == ""
+        assert re.match(r"siren-sr: interrupted at step \d+ of 1000000, PSNR -?[\d.]+ dB; ", lines[name][-1])
+    assert lines["super-resolve"][-1].endswith("nothing was written")
+    assert lines["fit"][-1].endswith(f"the network reached so far is in {tmp_path / 'out.safetensors'}")
+    assert names(tmp_path) == sorted([*before, "out.safetensors"])
+    fit = Fit.load(tmp_path / "out.safetensors")
+    assert fit.stopped
+    assert f"at step {len(fit.history)} of" in lines["fit"][-1]
+    assert fit.render(scale=2).shape == (20, 24, 3) if isinstance(fit.render(), np.ndarray) else fit.render(scale=2).size == (24, 20)
+
+
+def test_processes(photo, tmp_path):
+    processes = [
+        start("super-resolve", photo, tmp_path / "a.png", "--scale", "2", "--steps", "2"),
+        start("super-resolve", tmp_path / "none.png", tmp_path / "b.png"),
+        start("render", "one argument"),
+    ]
+    outputs = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0, 1, 2]
+    assert io.read_image(tmp_path / "a.png").pixels.shape == (20, 24, 3)
+    assert outputs[0][0] == b""
+    assert outputs[1][1].decode() == f"siren-sr: error: there is no file {tmp_path / 'none.png'}\n"
+    assert b"Traceback" not in b"".join(err for _, err in outputs)
+    assert names(tmp_path) == ["a.png", "photo.png"]
