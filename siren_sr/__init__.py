@@ -1,12 +1,10 @@
 """Sinusoidal representation networks: fit signals, solve Poisson problems, super-resolve images.
 
->>> import siren_sr
+>>> import torch, siren_sr
 >>> small = torch.linspace(0, 1, 36).reshape(1, 6, 6)
 >>> siren_sr.super_resolve(small, scale=2, steps=2).shape
 torch.Size([1, 12, 12])
 """
-
-import torch
 
 from siren_sr import derivatives, init, metrics, omega
 from siren_sr.fit import Fit

@@ -10,6 +10,7 @@ import math
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from typing import Any
 
 PROGRAM = "siren-sr"
@@ -17,6 +18,9 @@ PROGRAM = "siren-sr"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # ω on a terminal that has none must not be an error
+            stream.reconfigure(errors="replace")
     arguments = build_parser().parse_args(argv)
     try:
         return arguments.run(arguments)
@@ -25,7 +29,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
-    except (ValueError, TypeError, OSError, EOFError, ArithmeticError, MemoryError, RuntimeError, ImportError) as error:
+    except (
+        ValueError,
+        TypeError,
+        OSError,
+        EOFError,
+        ArithmeticError,
+        MemoryError,
+        RuntimeError,
+        ImportError,
+    ) as error:
         text = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, MemoryError) or any(t in text.lower() for t in ("out of memory", "allocate memory")):
             text = f"not enough memory ({text[:200]}): use a smaller image, scale or network"
@@ -128,9 +141,7 @@ def _super_resolve(a: argparse.Namespace) -> int:
     channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
     io.check_writable(a.output, channels=channels, dtype=image.pixels.dtype, like=image)
     with _Training(a) as training:
-        result = super_resolve(
-            image, a.scale, size=a.size, strategy=a.strategy, **training.options(a, steps=a.steps)
-        )
+        result = super_resolve(image, a.scale, size=a.size, strategy=a.strategy, **training.options(a, steps=a.steps))
     if training.stopped:
         return _say(f"interrupted {training.reached}; nothing was written", 130)
     io.write_image(a.output, _pixels(result), like=image)
@@ -250,8 +261,8 @@ def _omega(a: argparse.Namespace) -> int:
     data = signals.as_signal(a.input)
     user = data.values if data.sample_rate else (data.values + 1) / 2
     if a.measure is None and data.sample_rate is None:
-        print(f"omega_star  {omega.omega_star(user):.2f}")
-        print(f"omega_hr    {omega.omega_hr(user, a.scale):.2f}  (x{a.scale:g})")
+        star, high = omega.omega_star(user), omega.omega_hr(user, a.scale)
+        print(f"omega_star  {star:.2f}\nomega_hr    {high:.2f}  (x{a.scale:g})")
     elif a.measure is None:
         print(f"omega_r  {omega.omega_r(data.sample_rate or 0):.2f}")
     else:
@@ -264,7 +275,7 @@ def _omega(a: argparse.Namespace) -> int:
 
 
 class _Training:
-    """Progress bar and Ctrl-C around a training: the first Ctrl-C ends it after the step, a second one at once."""
+    """Progress bar and Ctrl-C around a training: the first ends it after the step, a second at once."""
 
     def __init__(self, a: argparse.Namespace) -> None:
         self._quiet, self.stopped, self._bar, self._last = a.quiet, False, None, None
@@ -273,7 +284,12 @@ class _Training:
         """The arguments that every task shares."""
         import torch
 
-        return {"generator": torch.Generator().manual_seed(a.seed), "device": a.device, "callback": self, **more}
+        return {
+            "generator": torch.Generator().manual_seed(a.seed),
+            "device": a.device,
+            "callback": self,
+            **more,
+        }
 
     @property
     def reached(self) -> str:

@@ -223,9 +223,7 @@ def _rebuild(meta: dict[str, Any], tensors: dict[str, Tensor], activation: Activ
     model = _build(meta["network"], dict(meta["model"]), next(iter(state.values())), activation)
     model.load_state_dict(state)
     base = tensors.get("base")
-    history = tuple(
-        Entry(int(r[0]), r[1], r[2], r[3], r[4], int(r[5])) for r in tensors["history"].tolist()
-    )
+    history = tuple(Entry(int(r[0]), r[1], r[2], r[3], r[4], int(r[5])) for r in tensors["history"].tolist())
     values = dict(meta["fit"])
     values["kind"] = signals.Kind(**values["kind"])
     values["shape"] = tuple(values["shape"])

@@ -17,6 +17,7 @@ from siren_sr.init import Initializer
 from siren_sr.layers import Activation
 from siren_sr.objectives import OBJECTIVES, Field, Objective, squared_error
 from siren_sr.siren import Siren
+from siren_sr.tiles import TiledSiren
 from siren_sr.training import (
     Callback,
     OptimizerFactory,
@@ -24,6 +25,7 @@ from siren_sr.training import (
     Stage,
     adam,
     cosine,
+    evaluate,
     reduce_on_plateau,
     soap,
     train,
@@ -50,7 +52,7 @@ class Recipe:
 def paper(*, dims: int, hidden_layers: int, activation: str | Activation) -> Recipe:
     """Section 5: Adam and ReduceLROnPlateau(0.6, patience 10·hidden layers); audio 1e-4 and 500 epochs, images 5e-4
     (ReLU 1e-4) and 5000 epochs.
-    """  # noqa: D205
+    """
     audio = dims == 1
     lr = 1e-4 if audio or activation == "relu" else 5e-4
     return Recipe(500 if audio else 5000, adam(lr), lambda steps: reduce_on_plateau(patience=10 * hidden_layers))
@@ -209,12 +211,10 @@ def psnr_against(target: Tensor) -> Callable[[Field], float]:
 
 def final_score(model: Siren, stage: Stage) -> float:
     """The stage's score for the model as it is now."""
-    from siren_sr.training import evaluate
-
     return math.nan if stage.score is None else stage.score(evaluate(model, stage))
 
 
-def make_fit(model: Siren, data: signals.Signal, history: Any, *, psnr: float, **more: Any) -> Fit:
+def make_fit(model: Siren | TiledSiren, data: signals.Signal, history: Any, *, psnr: float, **more: Any) -> Fit:
     """A `Fit` that gives results back as ``data`` came."""
     model.eval()
     return Fit(

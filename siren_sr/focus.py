@@ -132,9 +132,7 @@ def _centred(values: Tensor) -> Tensor:
 
 
 def _mean(values: Tensor) -> float:
-    return (
-        values.mean().item() if values.numel() else 0.0
-    )  # an axis too short to differ along does not change
+    return values.mean().item() if values.numel() else 0.0  # an axis too short to differ along does not change
 
 
 def _differences(values: Tensor, step: int) -> list[Tensor]:

@@ -119,7 +119,8 @@ def resolve(initializer: str | Initializer, *, name: str = "init") -> Initialize
             raise TypeError(
                 f"{name}: {getattr(initializer, '__name__', initializer)!s} does not accept {', '.join(missing)}; "
                 "an initializer is called as f(weight, omega_0=..., is_first=..., generator=...). "
-                "Wrap it: lambda w, *, omega_0, is_first, generator=None: torch.nn.init.orthogonal_(w, generator=generator)"
+                "Wrap it: lambda w, *, omega_0, is_first, generator=None: "
+                "torch.nn.init.orthogonal_(w, generator=generator)"
             )
     return initializer
 

@@ -104,9 +104,7 @@ def rgb_to_y(image: Any) -> Any:
     axis = -3 if isinstance(image, Tensor) else -1
     if values.ndim < 3 or values.shape[axis] != 3:
         layout = "tensor (..., 3, H, W)" if isinstance(image, Tensor) else "array (H, W, 3)"
-        raise ValueError(
-            f"expected an RGB {layout}, got shape {tuple(values.shape)}: drop alpha, or use gray as it is"
-        )
+        raise ValueError(f"expected an RGB {layout}, got shape {tuple(values.shape)}: drop alpha, or use gray as it is")
     weights = torch.tensor(BT601, dtype=values.dtype, device=values.device)
     luma = ((values.movedim(axis, -1) @ weights) + 16) / 255
     return luma.unsqueeze(-3) if isinstance(image, Tensor) else luma.numpy()
@@ -233,9 +231,7 @@ def _shape(data: Any) -> tuple[int, ...]:
 def _values(data: Any) -> Tensor:
     """What the user gave as a float64 tensor of the same shape; integers divided by their largest value."""
     if not isinstance(data, (Tensor, np.ndarray)):
-        raise TypeError(
-            f"expected a tensor or a NumPy array, got {type(data).__name__}: use numpy.asarray on images"
-        )
+        raise TypeError(f"expected a tensor or a NumPy array, got {type(data).__name__}: use numpy.asarray on images")
     name = str(data.dtype).removeprefix("torch.")
     if name not in LEVELS and not name.startswith(("float", "bfloat")):
         raise TypeError(f"{name} values are not supported: use uint8, uint16 or a floating-point type")
@@ -254,9 +250,7 @@ def _pair(a: Any, b: Any) -> tuple[Tensor, Tensor]:
     x, y = _values(a), _values(b)
     if isinstance(a, Tensor) != isinstance(b, Tensor):
         kinds = f"{type(a).__name__} and {type(b).__name__}"
-        raise TypeError(
-            f"expected two tensors or two arrays, got {kinds}: their axes are ordered differently"
-        )
+        raise TypeError(f"expected two tensors or two arrays, got {kinds}: their axes are ordered differently")
     if x.shape != y.shape:
         raise ValueError(f"the shapes differ: {_shape(a)} and {_shape(b)}; crop or resize one of them first")
     return x, y.to(x.device)
@@ -269,9 +263,7 @@ def _data_range(data_range: Any, *signals: Any) -> float:
         raise ValueError(f"data_range must be a positive number, got {data_range!r}")
     integer = any(str(getattr(signal, "dtype", "")).removeprefix("torch.") in LEVELS for signal in signals)
     if integer and data_range != 1:
-        raise ValueError(
-            f"integers are divided by their largest value: leave data_range out, got {data_range!r}"
-        )
+        raise ValueError(f"integers are divided by their largest value: leave data_range out, got {data_range!r}")
     return float(data_range)
 
 

@@ -87,9 +87,7 @@ def spectrum(target: Tensor, *, alpha: float = 50.0, as_published: bool = False)
     return objective
 
 
-def gradient(
-    target: Tensor, *, method: str = "numerical", factor: float = 1.0, channel_sum: bool = False
-) -> Objective:
+def gradient(target: Tensor, *, method: str = "numerical", factor: float = 1.0, channel_sum: bool = False) -> Objective:
     """Equations (9) and (11): match a gradient measured with Sobel's kernel.
 
     Args:
@@ -105,10 +103,8 @@ def gradient(
     analytical = _is_analytical(method)
 
     def objective(field: Field) -> Tensor:
-        if analytical:
-            found = derivatives.SOBEL_FACTOR * field.gradient
-        else:
-            found = derivatives.image_gradient(field.values)
+        exact = derivatives.SOBEL_FACTOR
+        found = exact * field.gradient if analytical else derivatives.image_gradient(field.values)
         return factor**2 * squared_error(found, target, channel_sum=channel_sum)
 
     return objective

@@ -60,9 +60,7 @@ def omega_star(image: Any, *, factor: float = FACTOR) -> float:
     return _positive("factor", factor) * math.sqrt(laplacian_variance(_unit_image(image, dims=2)))
 
 
-def omega_hr(
-    image: Any, scale: float = 4, *, ratio: float | None = None, size: Sequence[int] | None = None
-) -> float:
+def omega_hr(image: Any, scale: float = 4, *, ratio: float | None = None, size: Sequence[int] | None = None) -> float:
     """Section 3.4: the ω0* of an unseen high-resolution image, ``omega_star(bicubic enlargement)/ratio``.
 
     Args:

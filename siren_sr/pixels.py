@@ -121,9 +121,7 @@ def edge_tensor(x: Tensor, *, blur: float = 0.8, integration: float = 2.5) -> Te
     """
     p = functional.pad(gaussian(x, blur)[None], (1, 1, 1, 1), mode="replicate")[0]
     gx, gy = (p[:, 1:-1, 2:] - p[:, 1:-1, :-2]) / 2, (p[:, 2:, 1:-1] - p[:, :-2, 1:-1]) / 2
-    xx, xy, yy = gaussian(
-        torch.stack([gx.square().sum(0), (gx * gy).sum(0), gy.square().sum(0)]), integration
-    )
+    xx, xy, yy = gaussian(torch.stack([gx.square().sum(0), (gx * gy).sum(0), gy.square().sum(0)]), integration)
     half = ((xx - yy).square() / 4 + xy.square()).sqrt()
     coherence = 2 * half / (xx + yy + CONTRAST**2)
     angle = 0.5 * torch.atan2(2 * xy, xx - yy)

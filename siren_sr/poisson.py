@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from siren_sr import derivatives, objectives, omega
+from siren_sr import objectives, omega
 from siren_sr.fit import Fit
 from siren_sr.fitting import Recipe, check_steps, default_generator, final_score
 from siren_sr.init import Initializer
@@ -107,6 +107,7 @@ def solve_poisson(
         TypeError: A target that is neither tensor nor array.
 
     Examples:
+        >>> from siren_sr import derivatives
         >>> ramp = torch.linspace(0, 1, 8).expand(1, 8, 8)
         >>> g = derivatives.image_gradient(ramp)
         >>> solve_poisson(gradient=g, mean=0.5, hidden_features=16, steps=2).shape
@@ -142,7 +143,9 @@ def solve_poisson(
     match = {"gradient": objectives.gradient, "laplacian": objectives.laplacian}[name](2 * target, method=method)
     terms = [(1.0, match)]
     if mean_gradient is not None:
-        terms.append((1.0, objectives.mean_gradient(2 * _condition("mean_gradient", mean_gradient, (channels, 2), target))))
+        terms.append(
+            (1.0, objectives.mean_gradient(2 * _condition("mean_gradient", mean_gradient, (channels, 2), target)))
+        )
     wanted_mean = None if mean is None else _condition("mean", mean, (channels,), target)
 
     def score(field: Field) -> float:

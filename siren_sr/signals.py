@@ -80,9 +80,7 @@ class Signal:
 
     def restore(self, values: Tensor) -> Any:
         """Give a (C, *grid) tensor in [-1, 1], of any grid size, back as the kind of thing the user gave."""
-        return restore(
-            values, low=self.low, high=self.high, kind=self.kind, device=self.device, info=self.info
-        )
+        return restore(values, low=self.low, high=self.high, kind=self.kind, device=self.device, info=self.info)
 
 
 def denormalize(values: Tensor, low: float, high: float, *, clip: bool) -> Tensor:
@@ -92,7 +90,13 @@ def denormalize(values: Tensor, low: float, high: float, *, clip: bool) -> Tenso
 
 
 def restore(
-    values: Tensor, *, low: float, high: float, kind: Kind, device: torch.device | None = None, info: Any = None
+    values: Tensor,
+    *,
+    low: float,
+    high: float,
+    kind: Kind,
+    device: torch.device | None = None,
+    info: Any = None,
 ) -> Any:
     """The inverse of `as_signal` for a (C, *grid) tensor in [-1, 1] of any grid size."""
     channels, *size = values.shape
@@ -124,9 +128,7 @@ class Assembly:
         self._integer = not kind.dtype.startswith(("float", "bfloat"))
         if self._integer:
             self._levels = torch.iinfo(getattr(torch, kind.dtype))
-        self._data = torch.empty(
-            shape, dtype=getattr(torch, kind.dtype), device=device if self._first else None
-        )
+        self._data = torch.empty(shape, dtype=getattr(torch, kind.dtype), device=device if self._first else None)
 
     def put(self, start: int, values: Tensor) -> None:
         """Write values (C, rows, ...) in [-1, 1] at rows ``start`` onwards."""
@@ -360,7 +362,10 @@ def _to_pil(array: np.ndarray, info: Any) -> Any:
 
 
 def grid_size(
-    shape: Sequence[float], *, scale: float | Sequence[float] | None = None, size: int | Sequence[int] | None = None
+    shape: Sequence[float],
+    *,
+    scale: float | Sequence[float] | None = None,
+    size: int | Sequence[int] | None = None,
 ) -> tuple[int, ...]:
     """Samples per axis that ``scale=`` or ``size=`` asks for; the original ``shape`` if neither is given.
 

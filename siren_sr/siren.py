@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from siren_sr import init as initializers
-from siren_sr.layers import Activation, SineLayer, propagate_linear
+from siren_sr.layers import ACTIVATIONS, Activation, SineLayer, propagate_linear
 
 
 class Siren(nn.Module):
@@ -75,9 +75,9 @@ class Siren(nn.Module):
         if dtype is not None and not dtype.is_floating_point:
             raise ValueError(f"dtype must be a floating-point type such as torch.float32, got {dtype}")
         self._names = {
-            "activation": _name(activation),
-            "first_init": _name(first_init),
-            "hidden_init": _name(hidden_init),
+            "activation": _name(activation, ACTIVATIONS),
+            "first_init": _name(first_init, initializers.INITIALIZERS),
+            "hidden_init": _name(hidden_init, initializers.INITIALIZERS),
         }
         self.layers = nn.ModuleList(
             SineLayer(
@@ -92,7 +92,9 @@ class Siren(nn.Module):
             for i in range(self.hidden_layers + 1)
         )
         # skip_init: nn.Linear would draw from the global generator.
-        self.output = nn.utils.skip_init(nn.Linear, self.hidden_features, self.out_features, dtype=dtype or _dtype())
+        self.output: nn.Linear = nn.utils.skip_init(  # pyright: ignore[reportAttributeAccessIssue]
+            nn.Linear, self.hidden_features, self.out_features, dtype=dtype
+        )
         self.reset_parameters(generator)
         if device is not None:
             self.to(device)
@@ -229,9 +231,8 @@ def capture(model: Siren, coords: Tensor, *, gradients: bool = True) -> tuple[La
     with torch.enable_grad():
         x = coords.detach().clone().requires_grad_(True)
         for i, layer in enumerate(model.layers):
-            assert isinstance(layer, SineLayer)
-            z = layer.pre_activation(x)
-            x = layer.activation(z)
+            z = layer.pre_activation(x)  # pyright: ignore[reportCallIssue]
+            x = layer.activation(z)  # pyright: ignore[reportCallIssue]
             pairs.append((f"layers.{i}", z, x))
         x = model.output(x)
         pairs.append(("output", x, x))
@@ -245,12 +246,12 @@ def capture(model: Siren, coords: Tensor, *, gradients: bool = True) -> tuple[La
     )
 
 
-def _name(value: object) -> str:
-    return value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__)
-
-
-def _dtype() -> torch.dtype:
-    return torch.get_default_dtype()
+def _name(value: object, taken: Iterable[str]) -> str:
+    """A name as given, or that of a callable, told apart from the library's own."""
+    if isinstance(value, str):
+        return value
+    name = getattr(value, "__name__", type(value).__name__)
+    return f"custom {name}" if name in taken else name
 
 
 def _size(name: str, value: int, least: int) -> int:

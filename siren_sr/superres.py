@@ -84,12 +84,12 @@ Strategy = Callable[[Problem], Plan | TiledPlan]
 
 
 def basic(problem: Problem) -> Plan:
-    """"Basic SIREN" of Table 7: 5000 epochs on the low-resolution image."""  # noqa: D210
+    """Table 7, basic SIREN: 5000 epochs on the low-resolution image."""
     return _published(problem, [(1, 1, 5000)])
 
 
 def trick1(problem: Problem) -> Plan:
-    """"SIREN trick 1" (Figure 2, top): blurred versions of the image first, then the image, then enlarged ones."""  # noqa: D210
+    """Table 7, SIREN trick 1 (Figure 2, top): blurred versions of the image, the image, enlarged ones."""
     return _published(
         problem,
         [(4, 4, 500), (3, 3, 500), (2, 2, 500), (1.5, 1.5, 500), (1, 1, 1000), (1, 1.5, 1000), (1, 2, 1000)],
@@ -97,7 +97,7 @@ def trick1(problem: Problem) -> Plan:
 
 
 def trick2(problem: Problem) -> Plan:
-    """"SIREN trick 2" (Figure 2, bottom): the image, then bicubic enlargements of it in twenty small steps up to 3."""  # noqa: D210
+    """Table 7, SIREN trick 2 (Figure 2, bottom): the image, then bicubic enlargements up to 3 in twenty steps."""
     return _published(problem, [(1, 1, 1000), *((1, 1 + i / 10, 200) for i in range(1, 21))])
 
 
@@ -265,9 +265,12 @@ def super_resolve(
     steps = None if steps is None else check_steps(steps)
     problem = Problem(data.values, (height, width), steps, align_corners, report)
     plan = chosen(problem)
-    before = {"done": done, "seconds": time.perf_counter() - start}
-    run = _run_tiled if isinstance(plan, TiledPlan) else _run
-    fit = run(plan, problem, data, default_generator(generator), callback, **before)
+    generator = default_generator(generator)
+    if isinstance(plan, TiledPlan):
+        seconds = time.perf_counter() - start
+        fit = _run_tiled(plan, problem, data, generator, callback, done=done, seconds=seconds)
+    else:
+        fit = _run(plan, problem, data, generator, callback)
     return fit if return_fit else fit.render(size=problem.size)
 
 
@@ -277,9 +280,6 @@ def _run(
     data: signals.Signal,
     generator: torch.Generator,
     callback: Callback | None,
-    *,
-    done: int,
-    seconds: float,
 ) -> Fit:
     model = Siren(
         2,

@@ -6,8 +6,9 @@ costs little and fits in a fraction of the steps. All networks of a batch are ev
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,7 +95,7 @@ class SirenBatch(nn.Module):
         super().__init__()
         widths = [in_features] + [hidden_features] * (hidden_layers + 1)
         weights, biases = [], []
-        for i, (n, m) in enumerate(zip(widths, widths[1:], strict=False)):
+        for i, (n, m) in enumerate(itertools.pairwise(widths)):
             omega = first_omega_0 if i == 0 else 1.0
             rows = sitzmann_(torch.empty(networks * m, n), omega_0=1.0, is_first=i == 0, generator=generator)
             bias = torch.empty(networks, 1, m).uniform_(-1 / math.sqrt(n), 1 / math.sqrt(n), generator=generator)
@@ -208,9 +209,11 @@ class TiledSiren(nn.Module):
                 result = result.index_add(0, index, weight[index, None] * self._one(network, local))
         return result
 
-    def _tiles(self):
+    def _tiles(self) -> Iterator[tuple[int, int, int]]:
+        """(row, column, network) of every tile."""
         for network in range(len(self.rows.starts) * len(self.columns.starts)):
-            yield *divmod(network, len(self.columns.starts)), network
+            row, column = divmod(network, len(self.columns.starts))
+            yield row, column, network
 
     def _one(self, network: int, coords: Tensor) -> Tensor:
         """One tile's network at its own coordinates, (N, 2) -> (N, C)."""
@@ -267,7 +270,7 @@ def fit_tiles(
         stacked = wanted.flatten(0, 1)
         scale = unit.repeat_interleave(len(target))[:, None, None]
 
-        def score(field: Field, stacked=stacked, scale=scale) -> float:  # noqa: ANN001
+        def score(field: Field, stacked=stacked, scale=scale) -> float:
             return -10 * math.log10(max(squared_error(scale * field.values, scale * stacked).item() / 4, 1e-30))
 
         stage = Stage(
@@ -275,7 +278,7 @@ def fit_tiles(
         )
         offset, elapsed = done + len(history), seconds + (history[-1].seconds if history else 0.0)
 
-        def report(progress: Progress, offset=offset, elapsed=elapsed) -> bool | None:  # noqa: ANN001
+        def report(progress: Progress, offset=offset, elapsed=elapsed) -> bool | None:
             if callback is None:
                 return None
             entry = _shifted(progress.entry, offset, elapsed)

@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -138,7 +139,9 @@ class GridField:
             for i, coords in enumerate(self._chunks):
                 stop = start + len(coords)
                 outputs = pieces[i] if pieces else self._evaluate(coords, len(leaves) - 1)
-                pairs = [(o, leaf.grad[start:stop]) for o, leaf in zip(outputs, leaves, strict=True) if leaf.grad is not None]
+                pairs = [
+                    (o, leaf.grad[start:stop]) for o, leaf in zip(outputs, leaves, strict=True) if leaf.grad is not None
+                ]
                 if pairs:
                     torch.autograd.backward([o for o, _ in pairs], [g for _, g in pairs])
                 if pieces:
@@ -201,17 +204,10 @@ def train(
         order = 0
         for _ in range(stage.steps):
             lr = float(optimizer.param_groups[0]["lr"])
+            make_field = partial(GridField, model, chunks, stage.shape, spacing, order=order, keep=keep)
             evaluations: list[tuple[GridField, float]] = []
-
-            def closure(evaluations=evaluations, optimizer=optimizer, order=order) -> float:  # noqa: ANN001
-                # LBFGS and its kind evaluate several times a step; the first is where the step starts.
-                field = GridField(model, chunks, stage.shape, spacing, order=order, keep=keep)  # noqa: B023
-                loss = _backward(field, stage.objective, optimizer, len(history) + 1)  # noqa: B023
-                if not evaluations:
-                    evaluations.append((field, loss))
-                return loss
-
-            optimizer.step(closure)  # pyright: ignore[reportArgumentType]
+            closure = partial(_backward, make_field, stage.objective, optimizer, len(history) + 1, evaluations)
+            optimizer.step(closure)
             field, loss = evaluations[0]
             order = field.order
             with torch.no_grad():
@@ -227,9 +223,20 @@ def train(
     return tuple(history)
 
 
-def _backward(field: GridField, objective: Objective, optimizer: torch.optim.Optimizer, number: int) -> float:
+def _backward(
+    make_field: Callable[[], GridField],
+    objective: Objective,
+    optimizer: torch.optim.Optimizer,
+    number: int,
+    evaluations: list[tuple[GridField, float]],
+) -> float:
+    """Loss and gradients at the current weights; what an optimizer's closure does.
+
+    LBFGS and its kind call it several times a step: the first evaluation, where the step starts, is recorded.
+    """
     optimizer.zero_grad(set_to_none=True)
     with torch.enable_grad():
+        field = make_field()
         loss = objective(field)
         value = loss.item()
         if not math.isfinite(value):
@@ -238,6 +245,8 @@ def _backward(field: GridField, objective: Objective, optimizer: torch.optim.Opt
                 "or check the optimizer and the objective that were passed in"
             )
         field.backward(loss)
+    if not evaluations:
+        evaluations.append((field, value))
     return value
 
 

@@ -13,6 +13,9 @@ from hypothesis import settings
 settings.register_profile("siren_sr", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("siren_sr")
 
+# Small tensors gain nothing from threads, and lose much where other work shares the processor.
+torch.set_num_threads(1)
+
 
 @pytest.fixture
 def generator() -> torch.Generator:

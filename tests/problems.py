@@ -28,5 +28,7 @@ class Wave(nn.Module):
 def picture(height: int = 24, width: int = 32, channels: int = 3) -> Tensor:
     """A smooth test picture with an edge, (C, H, W) in [0, 1]."""
     x, y = coordinates.grid((height, width), dtype=torch.float64).T
-    bands = [0.5 + 0.3 * torch.sin((3 + c) * x + 2 * y) + 0.15 * ((x + 0.3 * c > y).double() - 0.5) for c in range(channels)]
+    bands = [
+        0.5 + 0.3 * torch.sin((3 + c) * x + 2 * y) + 0.15 * ((x + 0.3 * c > y).double() - 0.5) for c in range(channels)
+    ]
     return torch.stack(bands).reshape(channels, height, width).float()

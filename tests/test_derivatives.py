@@ -42,12 +42,23 @@ def test_gradients_with_respect_to_parameters_agree(generator):
 
 
 def test_gradcheck(generator):
-    model = Siren(2, 1, hidden_features=6, hidden_layers=1, first_omega_0=3.0, hidden_omega_0=2.0, dtype=torch.float64, generator=generator)
+    model = Siren(
+        2,
+        1,
+        hidden_features=6,
+        hidden_layers=1,
+        first_omega_0=3.0,
+        hidden_omega_0=2.0,
+        dtype=torch.float64,
+        generator=generator,
+    )
     x = torch.rand(4, 2, generator=generator, dtype=torch.float64)
     names = [name for name, _ in model.named_parameters()]
 
     def outputs(*values):
-        return torch.func.functional_call(Taylor(model), {f"model.{n}": v for n, v in zip(names, values, strict=True)}, (x,))
+        return torch.func.functional_call(
+            Taylor(model), {f"model.{n}": v for n, v in zip(names, values, strict=True)}, (x,)
+        )
 
     parameters = [p.detach().clone().requires_grad_(True) for p in model.parameters()]
     assert torch.autograd.gradcheck(outputs, parameters)
@@ -72,7 +83,16 @@ def test_relu_has_a_gradient_and_no_laplacian(generator):
 
 
 def test_user_activation_falls_back(generator):
-    model = Siren(1, 1, hidden_features=8, activation=torch.tanh, first_omega_0=2.0, hidden_omega_0=1.0, dtype=torch.float64, generator=generator)
+    model = Siren(
+        1,
+        1,
+        hidden_features=8,
+        activation=torch.tanh,
+        first_omega_0=2.0,
+        hidden_omega_0=1.0,
+        dtype=torch.float64,
+        generator=generator,
+    )
     x = torch.linspace(-1, 1, 9, dtype=torch.float64)[:, None]
     step = 1e-4
     second = (model(x + step) - 2 * model(x) + model(x - step)) / step**2
@@ -140,3 +160,14 @@ def test_thin_images(shape):
 def test_errors(call, text):
     with pytest.raises(ValueError, match=text):
         call()
+
+
+def test_an_activation_that_is_only_called_sine_is_not_taken_for_one(generator):
+    def sine(x):
+        return torch.sin(x) ** 3
+
+    model = Siren(1, 1, hidden_features=8, hidden_layers=0, activation=sine, dtype=torch.float64, generator=generator)
+    x = torch.linspace(-1, 1, 7, dtype=torch.float64)[:, None]
+    expected = derivatives.nested_autograd(model, x, order=2)
+    torch.testing.assert_close(derivatives.laplacian(model, x), expected[2])
+    assert model.config()["activation"] == "custom sine"

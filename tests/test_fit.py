@@ -22,7 +22,12 @@ IMAGE = Kind("tensor", "float32", channels=True, dims=2, clip=False)
 def untrained(shape=(6, 9), *, channels=2, kind=IMAGE, **options):
     """A fit of known shape, without training."""
     model = Siren(
-        len(shape), channels, hidden_features=16, hidden_layers=1, first_omega_0=8.0, generator=torch.Generator().manual_seed(0)
+        len(shape),
+        channels,
+        hidden_features=16,
+        hidden_layers=1,
+        first_omega_0=8.0,
+        generator=torch.Generator().manual_seed(0),
     )
     history = (Entry(1, 0.5, 12.0, 0.1, 1e-3), Entry(2, 0.25, float("nan"), 0.2, 5e-4, 1))
     return Fit(model=model, history=history, psnr=13.5, shape=shape, low=-1.0, high=1.0, kind=kind, **options)
@@ -42,7 +47,7 @@ def same(a, b):
     return True
 
 
-# ----------------------------------------------------------------------------------------------------- rendering
+# ---- rendering
 
 
 @pytest.mark.parametrize("align_corners", [False, True])
@@ -57,7 +62,9 @@ def test_a_region_is_a_part_of_the_whole(align_corners, base):
         fine = fit.render(scale=4)
         assert fine.shape == (2, 24, 36)
         torch.testing.assert_close(fit.render(scale=4, region=((1, 4), (2, 9))), fine[:, 4:16, 8:36], rtol=0, atol=1e-5)
-        torch.testing.assert_close(fit.render(size=(3, 5), region=((0.5, 1.25), (2.25, 3.5))), fine[:, 2:5, 9:14], rtol=0, atol=1e-5)
+        torch.testing.assert_close(
+            fit.render(size=(3, 5), region=((0.5, 1.25), (2.25, 3.5))), fine[:, 2:5, 9:14], rtol=0, atol=1e-5
+        )
 
 
 def test_rendering_evaluates_the_network_at_the_pixel_centres():
@@ -91,7 +98,9 @@ def test_memory_does_not_grow_with_the_result(size, monkeypatch):
     fit.model.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
     put = fit_module.signals.Assembly.put
     monkeypatch.setattr(
-        fit_module.signals.Assembly, "put", lambda self, start, values: (slabs.append(values[0].numel()), put(self, start, values))[1]
+        fit_module.signals.Assembly,
+        "put",
+        lambda self, start, values: (slabs.append(values[0].numel()), put(self, start, values))[1],
     )
     result = fit.render(size=size)
     assert sum(seen) == sum(slabs) == size[0] * size[1]
@@ -107,10 +116,20 @@ def test_rendering_leaves_no_graph():
 
 @pytest.mark.parametrize(
     "region",
-    [((0, 7), (0, 9)), ((-1, 3), (0, 9)), ((2, 2), (0, 9)), ((3, 2), (0, 9)), ((0, 3),), ((0, float("nan")), (0, 9))],
+    [
+        ((0, 7), (0, 9)),
+        ((-1, 3), (0, 9)),
+        ((2, 2), (0, 9)),
+        ((3, 2), (0, 9)),
+        ((0, 3),),
+        ((0, float("nan")), (0, 9)),
+    ],
 )
 def test_regions_outside(region):
-    with pytest.raises(ValueError, match=r"region must hold one \(start, stop\) per axis with 0 <= start < stop <= n, n in \(6, 9\), got"):
+    with pytest.raises(
+        ValueError,
+        match=r"region must hold one \(start, stop\) per axis with 0 <= start < stop <= n, n in \(6, 9\)",
+    ):
         untrained().render(region=region)
 
 
@@ -121,15 +140,24 @@ def test_rendering_errors():
         untrained().render(scale=0.01)
 
 
-# ----------------------------------------------------------------------------------------------- saving, loading
+# ---- saving, loading
 
 
 @pytest.mark.parametrize(
     "fit",
     [
         untrained(),
-        untrained(align_corners=True, base=torch.rand(2, 6, 9, generator=torch.Generator().manual_seed(0)), stopped=True),
-        untrained((7,), channels=1, kind=Kind("array", "int16", channels=False, dims=1, clip=True), sample_rate=44100.0),
+        untrained(
+            align_corners=True,
+            base=torch.rand(2, 6, 9, generator=torch.Generator().manual_seed(0)),
+            stopped=True,
+        ),
+        untrained(
+            (7,),
+            channels=1,
+            kind=Kind("array", "int16", channels=False, dims=1, clip=True),
+            sample_rate=44100.0,
+        ),
         untrained((2, 3, 4), kind=Kind("array", "uint8", channels=True, dims=3, clip=True)),
     ],
     ids=["image", "base", "sound", "volume"],
@@ -191,7 +219,9 @@ def test_an_activation_of_the_users_own_has_to_be_given(tmp_path):
 
     fit = fit_signal(picture(6, 8), activation=bump, **SMALL)
     fit.save(tmp_path / "a.safetensors")
-    with pytest.raises(ValueError, match=r"an activation of your own, 'bump': pass it as Fit.load\(path, activation=...\)"):
+    with pytest.raises(
+        ValueError, match=r"an activation of your own, 'bump': pass it as Fit.load\(path, activation=...\)"
+    ):
         Fit.load(tmp_path / "a.safetensors")
     loaded = Fit.load(tmp_path / "a.safetensors", activation=bump)
     assert same(fit, loaded)
@@ -214,7 +244,7 @@ def test_relu_needs_nothing(tmp_path):
     assert same(fit, Fit.load(tmp_path / "a.safetensors"))
 
 
-# ------------------------------------------------------------------------------------------------- damaged files
+# ---- damaged files
 
 
 @pytest.fixture
@@ -227,7 +257,7 @@ def saved(tmp_path):
 @pytest.mark.parametrize("length", [0, 7, 100, -1])
 def test_cut_off_files(saved, length):
     saved.write_bytes(saved.read_bytes()[:length])
-    with pytest.raises(ValueError, match="a.safetensors' is damaged or not a safetensors file"):
+    with pytest.raises(ValueError, match=r"a.safetensors' is damaged or not a safetensors file"):
         Fit.load(saved)
 
 
@@ -258,7 +288,7 @@ def test_missing_tensors(saved, missing):
     tensors = {key: value for key, value in load_file(saved).items() if not key.startswith(missing)}
     text = metadata(saved)
     save_file(tensors, saved, metadata={"siren_sr": text})
-    with pytest.raises(ValueError, match="a.safetensors' is damaged: "):
+    with pytest.raises(ValueError, match=r"a.safetensors' is damaged: "):
         Fit.load(saved)
 
 
@@ -272,16 +302,16 @@ def test_broken_configurations(saved, broken):
     else:
         del meta[broken]
     save_file(tensors, saved, metadata={"siren_sr": json.dumps(meta)})
-    with pytest.raises(ValueError, match="a.safetensors' is damaged: "):
+    with pytest.raises(ValueError, match=r"a.safetensors' is damaged: "):
         Fit.load(saved)
 
 
 def test_missing_files(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no such file: .*none.safetensors"):
+    with pytest.raises(FileNotFoundError, match=r"no such file: .*none.safetensors"):
         Fit.load(tmp_path / "none.safetensors")
 
 
-# -------------------------------------------------------------------------------------------------- whole or not
+# ---- whole or not
 
 
 def test_the_extension_and_the_folder_are_checked(tmp_path):
@@ -304,7 +334,7 @@ def test_a_full_disk_leaves_everything_as_it_was(tmp_path, monkeypatch, existing
 
     monkeypatch.setattr(os, "fsync", full)
     other = replace(untrained(), psnr=99.0)
-    with pytest.raises(OSError, match="cannot write .*No space left on device; free some space") as caught:
+    with pytest.raises(OSError, match=r"cannot write .*No space left on device; free some space") as caught:
         other.save(path)
     assert caught.value.errno == errno.ENOSPC
     assert [p.name for p in tmp_path.iterdir()] == (["a.safetensors"] if existing else [])

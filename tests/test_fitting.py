@@ -19,7 +19,7 @@ def wave(samples=256, channels=1):
     return torch.stack([torch.sin(2 * torch.pi * (4 + c) * t) * 0.7 for c in range(channels)])
 
 
-# ------------------------------------------------------------------------------------------------- what is fitted
+# ---- what is fitted
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,9 @@ def test_volumes():
     assert fit.model.in_features == 3
     assert fit.psnr > 25
     assert fit.reconstruction.shape == (8, 8, 8)
-    assert fit_signal(volume, dims=3, steps=1, **SMALL).model.first_omega_0 == pytest.approx(omega.choose(volume, dims=3), rel=1e-5)
+    assert fit_signal(volume, dims=3, steps=1, **SMALL).model.first_omega_0 == pytest.approx(
+        omega.choose(volume, dims=3), rel=1e-5
+    )
 
 
 def test_a_batch_is_a_list_of_fits():
@@ -92,13 +94,13 @@ def test_paths(tmp_path):
     assert fit.render(scale=3).size == (24, 18)
 
 
-# ---------------------------------------------------------------------------------------------------------- PSNR
+# ---- PSNR
 
 
 def test_the_psnr_is_that_of_the_reconstruction():
     image = 0.2 + 0.6 * picture(12, 14)  # far from where it would be clipped
     fit = fit_signal(image, steps=60, **QUICK)
-    assert 0 < fit.reconstruction.min()
+    assert fit.reconstruction.min() > 0
     assert fit.reconstruction.max() < 1
     assert fit.psnr == pytest.approx(metrics.psnr(fit.reconstruction, image), abs=1e-3)
 
@@ -106,7 +108,9 @@ def test_the_psnr_is_that_of_the_reconstruction():
 def test_the_psnr_of_a_sound_is_in_its_range():
     samples = wave() * 5
     fit = fit_signal(samples, sample_rate=60, steps=20, **QUICK)
-    assert fit.psnr == pytest.approx(metrics.psnr(fit.reconstruction, samples, data_range=2 * float(samples.abs().max())), abs=1e-3)
+    assert fit.psnr == pytest.approx(
+        metrics.psnr(fit.reconstruction, samples, data_range=2 * float(samples.abs().max())), abs=1e-3
+    )
 
 
 def test_the_history_is_of_the_network_before_each_step():
@@ -120,7 +124,7 @@ def test_the_history_is_of_the_network_before_each_step():
     assert [e.psnr for e in seen] == pytest.approx([10 * np.log10(4 / e.loss) for e in seen], abs=1e-4)
 
 
-# --------------------------------------------------------------------------------------------------- determinism
+# ---- determinism
 
 
 def test_a_call_repeats_itself_and_a_generator_changes_it():
@@ -135,7 +139,7 @@ def test_a_call_repeats_itself_and_a_generator_changes_it():
     assert torch.equal(a.reconstruction, zero.reconstruction)
 
 
-# -------------------------------------------------------------------------------------------------------- omega0
+# ---- omega0
 
 
 def test_the_default_omega():
@@ -153,15 +157,21 @@ def test_other_omegas():
     assert found(12) == found(12.0) == found(np.float32(12)) == 12
     assert found("tenengrad") == pytest.approx(omega.choose(picture(), "tenengrad"), rel=1e-5)
     assert found(lambda values: 4.0 * len(values)) == 12
-    for wrong, error, text in (("sharpness", ValueError, "unknown measure 'sharpness'"), (True, TypeError, "must be a name or a function")):
+    for wrong, error, text in (
+        ("sharpness", ValueError, "unknown measure 'sharpness'"),
+        (True, TypeError, "must be a name or a function"),
+    ):
         with pytest.raises(error, match=text):
             found(wrong)
 
 
-# ------------------------------------------------------------------------------------------------ depth and recipe
+# ---- depth and recipe
 
 
-@pytest.mark.parametrize(("samples", "channels", "layers"), [(100, 1, 1), (109226, 1, 1), (109227, 1, 2), (54614, 2, 2), (10**7, 1, 5)])
+@pytest.mark.parametrize(
+    ("samples", "channels", "layers"),
+    [(100, 1, 1), (109226, 1, 1), (109227, 1, 2), (54614, 2, 2), (10**7, 1, 5)],
+)
 def test_depth_of_sounds(samples, channels, layers):
     assert audio_hidden_layers(samples, channels) == layers
 
@@ -207,7 +217,7 @@ def test_the_papers_recipe(signal, options, lr, patience, steps, monkeypatch):
 
 
 class PlateauSpy(torch.optim.lr_scheduler.ReduceLROnPlateau):
-    seen: list  # noqa: RUF012
+    seen: list
 
     def __init__(self, optimizer, **options):
         self.seen.append(options)
@@ -222,7 +232,9 @@ def test_the_papers_schedule_lowers_the_rate_on_a_plateau():
     assert [e.lr for e in fit.history] == pytest.approx([5e-4] * 22 + [3e-4] * 21 + [1.8e-4])
 
 
-@pytest.mark.parametrize(("sample_rate", "layers", "patience"), [(None, 2, 100), (None, 12, 120), (60, 12, 100), (60, 3, 30)])
+@pytest.mark.parametrize(
+    ("sample_rate", "layers", "patience"), [(None, 2, 100), (None, 12, 120), (60, 12, 100), (60, 3, 30)]
+)
 def test_the_published_patience(sample_rate, layers, patience):
     recipe = RECIPES["published"](dims=2 if sample_rate is None else 1, hidden_layers=layers, activation="sine")
     optimizer = recipe.optimizer([torch.zeros(1, requires_grad=True)])
@@ -271,7 +283,13 @@ def test_the_network_is_as_asked():
         align_corners=True,
     )
     config = fit.model.config()
-    expected = {"hidden_features": 9, "hidden_layers": 3, "hidden_omega_0": 12, "first_init": "he", "hidden_init": "xavier"}
+    expected = {
+        "hidden_features": 9,
+        "hidden_layers": 3,
+        "hidden_omega_0": 12,
+        "first_init": "he",
+        "hidden_init": "xavier",
+    }
     assert {key: config[key] for key in expected} == expected
     assert fit.align_corners
     assert not fit.model.training
@@ -283,8 +301,16 @@ def test_the_network_is_as_asked():
         ({"steps": 0}, ValueError, "steps must be >= 1, got 0"),
         ({"steps": 2.0}, TypeError, "steps must be an integer >= 1, got 2.0"),
         ({"steps": True}, TypeError, "steps must be an integer >= 1, got True"),
-        ({"recipe": "quick"}, ValueError, r"recipe='quick' is unknown: use one of \['fast', 'paper', 'published'\] or a callable"),
-        ({"objective": "mae"}, ValueError, r"objective='mae' is unknown: use one of \['mse', 'mse_fft'\] or a function of the target"),
+        (
+            {"recipe": "quick"},
+            ValueError,
+            r"recipe='quick' is unknown: use one of \['fast', 'paper', 'published'\] or a callable",
+        ),
+        (
+            {"objective": "mae"},
+            ValueError,
+            r"objective='mae' is unknown: use one of \['mse', 'mse_fft'\] or a function of the target",
+        ),
         ({"objective": 3}, TypeError, "objective must be a name or a function of the target, got int"),
         ({"activation": "gelu"}, ValueError, "activation='gelu' is unknown"),
         ({"hidden_features": 0}, ValueError, "hidden_features must be >= 1"),
@@ -300,5 +326,11 @@ def test_errors(options, error, text):
 
 
 def test_divergence_says_what_to_do():
-    with pytest.raises(ValueError, match="the loss became .* at step .*: lower the learning rate"):
-        fit_signal(picture(6, 7), steps=50, optimizer=functools.partial(torch.optim.SGD, lr=1e30), activation="relu", **SMALL)
+    with pytest.raises(ValueError, match=r"the loss became .* at step .*: lower the learning rate"):
+        fit_signal(
+            picture(6, 7),
+            steps=50,
+            optimizer=functools.partial(torch.optim.SGD, lr=1e30),
+            activation="relu",
+            **SMALL,
+        )

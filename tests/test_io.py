@@ -83,8 +83,7 @@ def png(width, height, depth, colour, rows, extra=(), interlace=0):
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace)
     chunks = [(b"IHDR", header), *extra, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in chunks
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
     )
 
 
@@ -387,9 +386,7 @@ def test_pixels_are_not_rotated(tmp_path):
     np.testing.assert_array_equal(image.pixels, pixels)
 
 
-@pytest.mark.parametrize(
-    "exif", [b"", b"II", b"junk", exif_block()[:40], exif_block()[:9], b"MM\0*" + b"\xff" * 99]
-)
+@pytest.mark.parametrize("exif", [b"", b"II", b"junk", exif_block()[:40], exif_block()[:9], b"MM\0*" + b"\xff" * 99])
 def test_broken_exif_does_no_harm(tmp_path, exif):
     like = io.ImageFile(noise(3, 4, 3), "", exif or None)
     assert like.orientation in (1, 6)
@@ -669,9 +666,7 @@ def test_format_overrides_the_extension(tmp_path):
 
 def test_metadata_that_does_not_fit_is_refused(tmp_path):
     turned = io.ImageFile(noise(3, 4, 3), "", exif_block())
-    with pytest.raises(
-        ValueError, match=r"BMP cannot hold the EXIF orientation \(6\) of the input: write \.png"
-    ):
+    with pytest.raises(ValueError, match=r"BMP cannot hold the EXIF orientation \(6\) of the input: write \.png"):
         io.check_writable(tmp_path / "a.bmp", channels=3, dtype=np.uint8, like=turned)
     long = io.ImageFile(noise(3, 4, 3), "", xmp=bytes(70000))
     with pytest.raises(ValueError, match="JPEG cannot hold 70000 bytes of EXIF or XMP"):
@@ -896,9 +891,7 @@ def test_bad_sounds(tmp_path):
 
     with pytest.raises(ValueError, match=r"unknown sound extension '.m4a'; use one of \.wav, \.flac"):
         check("a.m4a")
-    with pytest.raises(
-        ValueError, match=r"FLAC cannot hold float32 samples: write \.wav, or convert to int16"
-    ):
+    with pytest.raises(ValueError, match=r"FLAC cannot hold float32 samples: write \.wav, or convert to int16"):
         check("a.flac")
     with pytest.raises(ValueError, match="samples are int16, int32, float32 or float64; got uint8"):
         check("a.wav", dtype=np.uint8)
@@ -929,7 +922,5 @@ def test_importing_is_cheap():
         "m = u.module_from_spec(spec); sys.modules['sio'] = m; spec.loader.exec_module(m);"
         "print([n for n in ('PIL', 'soundfile', 'imagecodecs', 'tifffile', 'torch') if n in sys.modules])"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code, io.__file__], capture_output=True, text=True, check=True
-    )
+    result = subprocess.run([sys.executable, "-c", code, io.__file__], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

@@ -8,10 +8,30 @@ import pytest
 import siren_sr
 
 PACKAGE = Path(siren_sr.__file__).parent
-LAYERS = (
-    "io signals coordinates init layers siren derivatives focus omega metrics resampling objectives training tiles fit "
-    "fitting poisson pixels superres plots reproduce cli"
-).split()
+LAYERS = [
+    "io",
+    "signals",
+    "coordinates",
+    "init",
+    "layers",
+    "siren",
+    "derivatives",
+    "focus",
+    "omega",
+    "metrics",
+    "resampling",
+    "objectives",
+    "training",
+    "tiles",
+    "fit",
+    "fitting",
+    "poisson",
+    "pixels",
+    "superres",
+    "plots",
+    "reproduce",
+    "cli",
+]
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 

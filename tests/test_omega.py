@@ -124,9 +124,7 @@ def test_omega_r_is_the_sampling_rate() -> None:
 def test_focus_measures_of_a_sampled_cosine(half_periods: int) -> None:
     last = 64
     theta = math.pi * half_periods / last
-    wave = torch.cos(
-        theta * torch.arange(last + 1, dtype=torch.float64)
-    )  # reflection at the ends continues it
+    wave = torch.cos(theta * torch.arange(last + 1, dtype=torch.float64))  # reflection at the ends continues it
     values, power, size = wave[None], wave.square().mean().item(), wave.abs().mean().item()
     step = 2 - 2 * math.cos(theta)
     assert focus.laplacian_energy(values) == pytest.approx(9 * step**2 * power)
@@ -140,9 +138,7 @@ def test_focus_measures_of_a_sampled_cosine(half_periods: int) -> None:
     )
     assert focus.gray_level_variance(values) == pytest.approx(wave.var(unbiased=False).item())
     ends = (4 * (1 - math.cos(theta))) ** 2 * 2  # borders are replicated there
-    assert focus.tenengrad(values) == pytest.approx(
-        ((8 * math.sin(theta)) ** 2 * last / 2 + ends) / (last + 1)
-    )
+    assert focus.tenengrad(values) == pytest.approx(((8 * math.sin(theta)) ** 2 * last / 2 + ends) / (last + 1))
 
 
 def test_operators_on_images_are_those_of_derivatives() -> None:
@@ -236,9 +232,7 @@ def test_first_layer_gets_the_frequency_of_the_signal() -> None:
     image = 0.5 + cosine(64, k)[:, None] * cosine(64, k) / 2
     weight = torch.empty(4000, 2)
     found = omega.choose(image, "rms_frequency")
-    init.INITIALIZERS["sitzmann"](
-        weight, omega_0=found, is_first=True, generator=torch.Generator().manual_seed(0)
-    )
+    init.INITIALIZERS["sitzmann"](weight, omega_0=found, is_first=True, generator=torch.Generator().manual_seed(0))
     frequencies = found * weight
     assert frequencies.square().mean().sqrt().item() == pytest.approx(math.pi * k / 2, rel=0.02)
 
@@ -270,9 +264,7 @@ def test_choose_for_sounds_ignores_the_amplitude_and_follows_the_length(name: st
     sound = torch.sin(2 * math.pi * 400 * t) + 0.2 * torch.sin(2 * math.pi * 900 * t)
     found = omega.choose(sound, name, sample_rate=8000)
     assert omega.choose(17 * sound, name, sample_rate=8000) == pytest.approx(found)
-    assert omega.choose((sound[:, None] * 1000).numpy(), name, sample_rate=8000) == pytest.approx(
-        found, rel=1e-4
-    )
+    assert omega.choose((sound[:, None] * 1000).numpy(), name, sample_rate=8000) == pytest.approx(found, rel=1e-4)
     assert omega.choose(sound.repeat(2), name, sample_rate=8000) == pytest.approx(2 * found, rel=0.02)
     assert omega.choose(torch.zeros(1, 100), name, sample_rate=8000) == omega.MINIMUM
 
@@ -280,14 +272,10 @@ def test_choose_for_sounds_ignores_the_amplitude_and_follows_the_length(name: st
 def test_resolution_aware_multiplies_focus_measures() -> None:
     image = 0.4 + 0.05 * noise(1, 100, 400)
     plain = omega.choose(image, "tenengrad")
-    assert omega.choose(image, "tenengrad", resolution_aware=True) == pytest.approx(
-        plain * 200 / omega.REFERENCE_SIDE
-    )
+    assert omega.choose(image, "tenengrad", resolution_aware=True) == pytest.approx(plain * 200 / omega.REFERENCE_SIDE)
     sound = torch.sin(torch.arange(500.0) / 10)
     per_sample = omega.choose(sound, "brenner", sample_rate=1.0, resolution_aware=False)
-    assert omega.choose(sound, "brenner", sample_rate=1.0) == pytest.approx(
-        per_sample * 500 / omega.REFERENCE_SIDE / 2
-    )
+    assert omega.choose(sound, "brenner", sample_rate=1.0) == pytest.approx(per_sample * 500 / omega.REFERENCE_SIDE / 2)
 
 
 def test_a_function_gives_omega_itself() -> None:

@@ -33,7 +33,9 @@ def test_activity_shows_the_frequency_of_the_first_layer(generator):
     def constant_(weight, *, omega_0, is_first, generator=None):
         return weight.data.fill_(1.0)
 
-    model = Siren(1, 1, hidden_features=1, hidden_layers=0, first_omega_0=torch.pi * 20, first_init=constant_, generator=generator)
+    model = Siren(
+        1, 1, hidden_features=1, hidden_layers=0, first_omega_0=torch.pi * 20, first_init=constant_, generator=generator
+    )
     figure = plots.activity(capture(model, torch.linspace(-1, 1, 4096)[:, None]))
     assert len(figure.axes) == 6
     assert np.argmax(figure.axes[2].lines[0].get_ydata()) == 20

@@ -28,14 +28,19 @@ def test_a_picture_is_rebuilt_from_its_derivatives(name, method):
     found = solve_poisson(**{name: targets(image)[name]}, mean=image.mean((1, 2)), method=method, steps=150, **QUICK)
     assert (found.shape, found.dtype) == (image.shape, image.dtype)
     # A Laplacian says little about what is slow: the same error in it is a larger one in the picture.
-    bound = {"gradient": {"numerical": 35, "analytical": 35}, "laplacian": {"numerical": 15, "analytical": 12}}[name][method]
+    bound = {
+        "gradient": {"numerical": 35, "analytical": 35},
+        "laplacian": {"numerical": 15, "analytical": 12},
+    }[name][method]
     assert metrics.psnr(found, image) > bound
 
 
 def test_both_methods_find_the_same_picture():
     image = smooth()
     gradient, mean = derivatives.image_gradient(image), image.mean((1, 2))
-    a, b = (solve_poisson(gradient=gradient, mean=mean, method=m, steps=150, **QUICK) for m in ("numerical", "analytical"))
+    a, b = (
+        solve_poisson(gradient=gradient, mean=mean, method=m, steps=150, **QUICK) for m in ("numerical", "analytical")
+    )
     assert metrics.psnr(a, b) > 35
 
 
@@ -98,7 +103,10 @@ def test_thin_pictures():
 
 def test_a_call_repeats_itself_and_a_generator_changes_it():
     gradient = derivatives.image_gradient(smooth(8, 9))
-    a, b, c = (solve_poisson(gradient=gradient, steps=3, generator=g, **SMALL) for g in (None, None, torch.Generator().manual_seed(5)))
+    a, b, c = (
+        solve_poisson(gradient=gradient, steps=3, generator=g, **SMALL)
+        for g in (None, None, torch.Generator().manual_seed(5))
+    )
     assert torch.equal(a, b)
     assert not torch.equal(a, c)
 
@@ -107,10 +115,15 @@ def test_omega_is_that_of_the_image():
     image = picture(40, 56)
     for name, target in targets(image).items():
         fit = solve_poisson(**{name: target}, steps=1, return_fit=True, **SMALL)
-        assert fit.model.first_omega_0 == pytest.approx(omega.omega_star(image), rel={"gradient": 0.35, "laplacian": 1e-4}[name])
+        assert fit.model.first_omega_0 == pytest.approx(
+            omega.omega_star(image), rel={"gradient": 0.35, "laplacian": 1e-4}[name]
+        )
     fit = solve_poisson(gradient=targets(image)["gradient"], steps=1, activation="relu", return_fit=True, **SMALL)
     assert fit.model.first_omega_0 == 30
-    assert solve_poisson(laplacian=torch.zeros(1, 4, 4), steps=1, return_fit=True, **SMALL).model.first_omega_0 == omega.MINIMUM
+    assert (
+        solve_poisson(laplacian=torch.zeros(1, 4, 4), steps=1, return_fit=True, **SMALL).model.first_omega_0
+        == omega.MINIMUM
+    )
 
 
 def test_the_psnr_is_that_of_the_matched_derivative():
@@ -160,7 +173,7 @@ def test_optimizers_callbacks_and_corners():
     assert fit.align_corners
 
 
-# ------------------------------------------------------------------------------------------ Laplacian of a gradient
+# ---- Laplacian of a gradient
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (24, 40), (33, 47)])
@@ -168,7 +181,9 @@ def test_laplacian_of_gradient_on_band_limited_images(shape):
     # Cosines that are mirrored at the borders of the cells, as the transform mirrors the gradient.
     y, x = (torch.arange(n, dtype=torch.float64) + 0.5 for n in shape)
     waves = [(1, 2), (3, 0), (0, 4), (5, 3)]
-    image = sum(torch.cos(torch.pi * i * y / shape[0])[:, None] * torch.cos(torch.pi * j * x / shape[1]) for i, j in waves)[None]
+    image = sum(
+        torch.cos(torch.pi * i * y / shape[0])[:, None] * torch.cos(torch.pi * j * x / shape[1]) for i, j in waves
+    )[None]
     expected = derivatives.image_laplacian(image)
     found = laplacian_of_gradient(derivatives.image_gradient(image))
     assert found.dtype == image.dtype
@@ -179,7 +194,7 @@ def test_laplacian_of_gradient_of_a_constant():
     assert torch.equal(laplacian_of_gradient(torch.zeros(2, 2, 5, 6)), torch.zeros(2, 5, 6))
 
 
-# --------------------------------------------------------------------------------------------------------- errors
+# ---- errors
 
 GRADIENT = torch.zeros(2, 2, 4, 5)
 
@@ -190,18 +205,42 @@ GRADIENT = torch.zeros(2, 2, 4, 5)
         ({}, ValueError, "give either gradient= or laplacian=, exactly one of them"),
         ({"gradient": GRADIENT, "laplacian": GRADIENT[0]}, ValueError, "exactly one of them"),
         ({"gradient": [[0.0]]}, TypeError, "gradient must be a tensor or an array, got list"),
-        ({"gradient": GRADIENT.long()}, TypeError, r"gradient must be floating point \(derivatives have signs\), got torch.int64"),
+        (
+            {"gradient": GRADIENT.long()},
+            TypeError,
+            r"gradient must be floating point \(derivatives have signs\), got torch.int64",
+        ),
         ({"laplacian": np.zeros((4, 5), np.uint8)}, TypeError, "laplacian must be floating point"),
-        ({"gradient": torch.zeros(3, 4, 5)}, ValueError, r"gradient must have shape \(C, 2, H, W\) or \(2, H, W\) .* got \(3, 4, 5\)"),
+        (
+            {"gradient": torch.zeros(3, 4, 5)},
+            ValueError,
+            r"gradient must have shape \(C, 2, H, W\) or \(2, H, W\) .* got \(3, 4, 5\)",
+        ),
         ({"laplacian": torch.zeros(4)}, ValueError, r"laplacian must have shape \(C, H, W\) or \(H, W\)"),
         ({"laplacian": torch.zeros(1, 0, 5)}, ValueError, "with at least one pixel"),
-        ({"laplacian": torch.full((4, 5), float("nan"))}, ValueError, "laplacian has NaN or infinite values: replace them first"),
+        (
+            {"laplacian": torch.full((4, 5), float("nan"))},
+            ValueError,
+            "laplacian has NaN or infinite values: replace them first",
+        ),
         ({"gradient": GRADIENT, "method": "exact"}, ValueError, "method='exact' is unknown"),
-        ({"gradient": GRADIENT, "recipe": "best"}, ValueError, r"recipe='best' is unknown: use one of \['fast', 'paper'\]"),
-        ({"gradient": GRADIENT, "mean": [0.1, 0.2, 0.3]}, ValueError, r"mean must be a number or have shape \(2,\), got \[0.1"),
+        (
+            {"gradient": GRADIENT, "recipe": "best"},
+            ValueError,
+            r"recipe='best' is unknown: use one of \['fast', 'paper'\]",
+        ),
+        (
+            {"gradient": GRADIENT, "mean": [0.1, 0.2, 0.3]},
+            ValueError,
+            r"mean must be a number or have shape \(2,\), got \[0.1",
+        ),
         ({"gradient": GRADIENT, "mean": "dark"}, ValueError, "mean must be a number"),
         ({"gradient": GRADIENT, "mean": float("nan")}, ValueError, "mean must be finite"),
-        ({"gradient": GRADIENT, "mean_gradient": [1.0, 2.0, 3.0]}, ValueError, r"mean_gradient must be a number or have shape \(2, 2\)"),
+        (
+            {"gradient": GRADIENT, "mean_gradient": [1.0, 2.0, 3.0]},
+            ValueError,
+            r"mean_gradient must be a number or have shape \(2, 2\)",
+        ),
         ({"gradient": GRADIENT, "steps": 0}, ValueError, "steps must be >= 1, got 0"),
         ({"gradient": GRADIENT, "steps": 1.5}, TypeError, "steps must be an integer"),
         ({"gradient": GRADIENT, "omega_0": -1.0}, ValueError, "first_omega_0 must be a finite number > 0"),

@@ -29,7 +29,12 @@ def test_agrees_with_torch_without_antialias():
 
 def test_agrees_with_pillow():
     image = picture(channels=1)[0]
-    for name, filter_ in (("bicubic", Image.Resampling.BICUBIC), ("lanczos", Image.Resampling.LANCZOS), ("box", Image.Resampling.BOX), ("bilinear", Image.Resampling.BILINEAR)):
+    for name, filter_ in (
+        ("bicubic", Image.Resampling.BICUBIC),
+        ("lanczos", Image.Resampling.LANCZOS),
+        ("box", Image.Resampling.BOX),
+        ("bilinear", Image.Resampling.BILINEAR),
+    ):
         theirs = np.asarray(Image.fromarray(image.numpy()).resize((8, 6), filter_))
         ours = resampling.resize(image, (6, 8), kernel=name, border="renormalize")
         np.testing.assert_allclose(ours.numpy(), theirs, atol=1e-5)
@@ -48,7 +53,12 @@ def test_reproduces_matlab(data, scale):
         assert error.mean() < 0.5
 
 
-@given(st.tuples(sides, sides), st.tuples(sides, sides), st.sampled_from(sorted(resampling.KERNELS)), st.sampled_from(["mirror", "replicate", "renormalize"]))
+@given(
+    st.tuples(sides, sides),
+    st.tuples(sides, sides),
+    st.sampled_from(sorted(resampling.KERNELS)),
+    st.sampled_from(["mirror", "replicate", "renormalize"]),
+)
 def test_a_constant_stays_constant(shape, size, kernel, border):
     result = resampling.resize(torch.full((1, *shape), 0.7, dtype=torch.float64), size, kernel=kernel, border=border)
     torch.testing.assert_close(result, torch.full((1, *size), 0.7, dtype=torch.float64))

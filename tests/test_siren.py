@@ -23,7 +23,9 @@ def test_forward_is_the_formula(generator):
 
 @pytest.mark.parametrize(("activation", "function"), [("relu", torch.relu), (torch.tanh, torch.tanh)])
 def test_other_activations_keep_omega(activation, function, generator):
-    model = Siren(1, 1, hidden_features=8, hidden_layers=0, first_omega_0=3.0, activation=activation, generator=generator)
+    model = Siren(
+        1, 1, hidden_features=8, hidden_layers=0, first_omega_0=3.0, activation=activation, generator=generator
+    )
     x = torch.linspace(-1, 1, 5)[:, None]
     layer = model.layers[0]
     torch.testing.assert_close(model(x), model.output(function(3 * (x @ layer.weight.T + layer.bias))))

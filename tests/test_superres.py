@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -55,7 +56,9 @@ def test_the_papers_loss_is_value_and_a_tenth_of_sobel():
 
 
 @pytest.mark.parametrize("kernel", ["bicubic", "box"])
-@pytest.mark.parametrize(("size", "shape"), [((40, 36), (10, 9)), ((17, 23), (11, 8)), ((9, 4), (3, 1)), ((8, 8), (8, 8))])
+@pytest.mark.parametrize(
+    ("size", "shape"), [((40, 36), (10, 9)), ((17, 23), (11, 8)), ((9, 4), (3, 1)), ((8, 8), (8, 8))]
+)
 def test_projection_onto_the_images_that_downsample_to_one(size, shape, kernel, generator):
     down = resampling.Downsample(size, shape, kernel=kernel)
     x = torch.randn(2, *size, generator=generator, dtype=torch.float64)
@@ -237,7 +240,7 @@ def test_progress_and_stopping():
     assert steps == list(range(1, len(steps) + 1))
     assert seen[-1].entry.step == seen[-1].steps
     assert [p.stage for p in seen] == ["pixels"] * pixels.iterations() + ["network"] * (len(seen) - pixels.iterations())
-    assert all(a.entry.seconds <= b.entry.seconds for a, b in zip(seen, seen[1:], strict=False))
+    assert all(a.entry.seconds <= b.entry.seconds for a, b in itertools.pairwise(seen))
     for limit in (3, pixels.iterations() + 3):
         fit = super_resolve(picture(20, 20), 4, steps=4, callback=lambda p, n=limit: p.entry.step >= n, return_fit=True)
         assert fit.stopped
@@ -261,7 +264,12 @@ def test_a_strategy_of_the_users():
         (picture(), {"scale": float("nan")}, ValueError, "scale must be a finite number > 0"),
         (picture(), {"scale": 2, "size": (48, 64)}, ValueError, "give scale or size, not both"),
         (picture(), {"size": (48,)}, ValueError, "size must be 2 integers"),
-        (picture(), {"strategy": "edsr"}, ValueError, r"strategy='edsr' is unknown: use one of \['basic', 'consistent'"),
+        (
+            picture(),
+            {"strategy": "edsr"},
+            ValueError,
+            r"strategy='edsr' is unknown: use one of \['basic', 'consistent'",
+        ),
         (picture(), {"strategy": 3}, TypeError, "strategy must be a name or a callable"),
         (picture(), {"steps": 0}, ValueError, "steps must be >= 1"),
         (picture(), {"align_corners": True}, ValueError, "defined on pixel centres"),

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -38,7 +39,9 @@ class Whole:
 
     def __init__(self, network):
         x = coordinates.grid(SHAPE, dtype=torch.float64)
-        value, gradient, laplacian = derivatives.nested_autograd(network, x, order=2, spacing=coordinates.spacing(SHAPE))
+        value, gradient, laplacian = derivatives.nested_autograd(
+            network, x, order=2, spacing=coordinates.spacing(SHAPE)
+        )
         self.values = value.T.reshape(-1, *SHAPE)
         self.gradient = gradient.permute(1, 2, 0).reshape(-1, 2, *SHAPE)
         self.laplacian = laplacian.T.reshape(-1, *SHAPE)
@@ -73,7 +76,9 @@ def test_one_step_is_one_step_of_the_optimizer():
         torch.testing.assert_close(a, b)
 
 
-@pytest.mark.parametrize("optimizer", [training.adam(5e-3), training.soap(5e-3), lambda p: torch.optim.LBFGS(p, max_iter=5)])
+@pytest.mark.parametrize(
+    "optimizer", [training.adam(5e-3), training.soap(5e-3), lambda p: torch.optim.LBFGS(p, max_iter=5)]
+)
 def test_the_loss_falls(optimizer):
     history = train(model(), [Stage(objectives.value(target()), 60, SHAPE, optimizer)])
     assert history[-1].loss < 0.1 * history[0].loss
@@ -94,22 +99,32 @@ def test_history_stages_schedulers_and_callback():
     assert [p.entry for p in seen] == list(history)
     assert [p.stage for p in seen] == ["one"] * 3 + ["two"] * 4
     assert seen[-1].remaining == 0
-    assert all(a.seconds < b.seconds for a, b in zip(history, history[1:], strict=False))
+    assert all(a.seconds < b.seconds for a, b in itertools.pairwise(history))
 
 
 def test_a_callback_stops():
-    history = train(model(), [Stage(objectives.value(target()), 50, SHAPE, training.adam(1e-3))], callback=lambda p: p.entry.step == 5)
+    history = train(
+        model(),
+        [Stage(objectives.value(target()), 50, SHAPE, training.adam(1e-3))],
+        callback=lambda p: p.entry.step == 5,
+    )
     assert len(history) == 5
 
 
 def test_plateau_scheduler_sees_the_loss():
-    stage = Stage(lambda field: (0 * field.values).sum() + 1.0, 5, SHAPE, training.adam(1.0), training.reduce_on_plateau(patience=1))
+    stage = Stage(
+        lambda field: (0 * field.values).sum() + 1.0,
+        5,
+        SHAPE,
+        training.adam(1.0),
+        training.reduce_on_plateau(patience=1),
+    )
     assert [e.lr for e in train(model(), [stage])] == pytest.approx([1.0, 1.0, 1.0, 0.6, 0.6])
 
 
 def test_divergence_is_an_error():
     stage = Stage(lambda field: (field.values * 1e400).sum(), 2, SHAPE, training.adam(1e-3))
-    with pytest.raises(ValueError, match="the loss became (nan|inf|-inf) at step 1: lower the learning rate"):
+    with pytest.raises(ValueError, match=r"the loss became (nan|inf|-inf) at step 1: lower the learning rate"):
         train(model(), [stage])
 
 

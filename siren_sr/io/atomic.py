@@ -42,7 +42,7 @@ def atomic_write(path: PathLike, write: Callable[[BinaryIO], object]) -> None:
         OSError: the folder is missing or not writable, the disk is full, ...; the message says which and what
             to do.
 
-    Example:
+    Examples:
         >>> import pathlib, tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     target = pathlib.Path(folder, "note.txt")

@@ -91,9 +91,7 @@ def check_audio_writable(path: PathLike, *, channels: int, dtype: Any) -> None:
     if values not in _SUBTYPES:
         raise ValueError(f"samples are int16, int32, float32 or float64; got {values}")
     if values not in kind.subtypes:
-        raise ValueError(
-            f"{kind.name} cannot hold {values} samples: write .wav, or convert to int16 or int32"
-        )
+        raise ValueError(f"{kind.name} cannot hold {values} samples: write .wav, or convert to int16 or int32")
     if not 1 <= channels <= kind.max_channels:
         raise ValueError(f"{kind.name} holds 1 to {kind.max_channels} channels; got {channels}")
     check_folder(path)
@@ -137,9 +135,7 @@ def write_audio(path: PathLike, samples: np.ndarray, sample_rate: int, like: Aud
     stream = io.BytesIO()
     samples = np.ascontiguousarray(samples, samples.dtype.newbyteorder("="))
     try:
-        with soundfile.SoundFile(
-            stream, "w", int(sample_rate), channels, subtype=subtype, format=name
-        ) as file:
+        with soundfile.SoundFile(stream, "w", int(sample_rate), channels, subtype=subtype, format=name) as file:
             # In blocks: libsndfile's Vorbis encoder overflows the stack on long arrays.
             for start in range(0, len(samples), 2**16):
                 file.write(samples[start : start + 2**16])

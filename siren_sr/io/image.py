@@ -50,9 +50,7 @@ class RefusedError(ValueError):
 def check_size(height: int, width: int) -> None:
     """Refuse more than `MAX_PIXELS`, before they are decoded."""
     if height * width > MAX_PIXELS:
-        raise RefusedError(
-            f"{height} x {width} pixels are more than the {MAX_PIXELS} allowed; cut it into parts"
-        )
+        raise RefusedError(f"{height} x {width} pixels are more than the {MAX_PIXELS} allowed; cut it into parts")
 
 
 def plausible_dpi(dpi: tuple[Any, Any]) -> tuple[float, float] | None:

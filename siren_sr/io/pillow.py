@@ -46,9 +46,7 @@ def read_with_pillow(data: bytes, name: str) -> ImageFile:
             raise RefusedError(f"it holds {image.n_frames} frames; only single images are supported")
         modes = _MODES.get(image.mode)
         if modes is None:
-            raise RefusedError(
-                f"{image.mode} images are not supported: convert it to gray or RGB of 8 or 16 bits"
-            )
+            raise RefusedError(f"{image.mode} images are not supported: convert it to gray or RGB of 8 or 16 bits")
         mode = modes[image.has_transparency_data]
         image.load()
         pixels = np.array(image if image.mode == mode else image.convert(mode))

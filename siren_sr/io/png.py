@@ -84,8 +84,7 @@ def encode_png(image: ImageFile, quality: int) -> bytes:
     if image.xmp:
         chunks.append((b"iTXt", _XMP_KEYWORD + b"\0\0\0\0\0" + image.xmp))
     extra = b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in chunks
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
     )
     data = bytes(imagecodecs.png_encode(image.pixels))
     return data[:33] + extra + data[33:]  # 33: the signature and the header chunk, which comes first

@@ -37,9 +37,7 @@ def read_tiff(data: bytes, name: str) -> ImageFile:
             raise RefusedError("it is a volume; only single images are supported")
         if page.sampleformat != 1 or page.bitspersample not in (1, 2, 4, 8, 16):
             kind = {1: "unsigned", 2: "signed", 3: "float"}.get(page.sampleformat, "such")
-            raise RefusedError(
-                f"{page.bitspersample}-bit {kind} values are not supported: convert it to 8 or 16 bits"
-            )
+            raise RefusedError(f"{page.bitspersample}-bit {kind} values are not supported: convert it to 8 or 16 bits")
         if photometric in ("MINISWHITE", "MINISBLACK", "RGB") and page.bitspersample >= 8:
             pixels = _pixels(page, photometric)
         elif photometric in ("MINISWHITE", "MINISBLACK", "PALETTE", "YCBCR"):
@@ -86,9 +84,7 @@ def _pixels(page: Any, photometric: str) -> np.ndarray:
     colours = 3 if photometric == "RGB" else 1
     extra = tuple(page.extrasamples) + (0,) * (page.samplesperpixel - colours - len(page.extrasamples))
     if len(extra) > 1 or 0 in extra:
-        raise RefusedError(
-            f"{len(extra)} extra channels of unknown meaning; only one alpha channel is supported"
-        )
+        raise RefusedError(f"{len(extra)} extra channels of unknown meaning; only one alpha channel is supported")
     if page.samplesperpixel < colours:
         raise OSError(f"{photometric} with {page.samplesperpixel} channels")
     pixels = page.asarray()

@@ -73,17 +73,11 @@ def check_writable(
     values: np.dtype[Any] = np.dtype(dtype).newbyteorder("=")
     kind = IMAGE_FORMATS[name]
     if channels not in (1, 2, 3, 4):
-        raise ValueError(
-            f"an image has 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA) channels; got {channels}"
-        )
+        raise ValueError(f"an image has 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA) channels; got {channels}")
     if values not in (np.uint8, np.uint16):
-        raise ValueError(
-            f"pixels are uint8 or uint16; got {values}: scale to 0..255 or 0..65535, round and convert"
-        )
+        raise ValueError(f"pixels are uint8 or uint16; got {values}: scale to 0..255 or 0..65535, round and convert")
     if values == np.uint16 and not kind.deep:
-        raise ValueError(
-            f"{name} cannot hold 16-bit values: write .png or .tif, or convert the pixels to uint8"
-        )
+        raise ValueError(f"{name} cannot hold 16-bit values: write .png or .tif, or convert the pixels to uint8")
     if channels in (2, 4) and not kind.alpha:
         allowed = ".png or .tif" if values == np.uint16 else ".png, .tif or .webp"
         raise ValueError(f"{name} cannot hold an alpha channel: write {allowed}, or drop the alpha channel")
@@ -92,9 +86,7 @@ def check_writable(
         if min(shape) < 1:
             raise ValueError(f"an image needs at least one pixel; got {height} x {width}")
         if max(shape) > kind.max_side:
-            raise ValueError(
-                f"{name} holds at most {kind.max_side} pixels a side, got {height} x {width}: write .png"
-            )
+            raise ValueError(f"{name} holds at most {kind.max_side} pixels a side, got {height} x {width}: write .png")
         size = height * width * channels * (1 if values == np.uint8 else 2)
         if kind.max_bytes and size > kind.max_bytes:
             raise ValueError(
@@ -142,7 +134,7 @@ def write_image(
         ValueError, OSError: see `check_writable`, which says so before the computing.
         TypeError: `pixels` is not an array.
 
-    Example:
+    Examples:
         >>> import pathlib, tempfile
         >>> from siren_sr.io import read_image
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -158,9 +150,7 @@ def write_image(
     if isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= 100:
         raise ValueError(f"quality is a whole number from 1 to 100; got {quality!r}")
     height, width, channels = (*pixels.shape, 1)[:3]
-    check_writable(
-        path, channels=channels, dtype=pixels.dtype, shape=(height, width), like=like, format=format
-    )
+    check_writable(path, channels=channels, dtype=pixels.dtype, shape=(height, width), like=like, format=format)
     kind = IMAGE_FORMATS[_format_name(path, format)]
     pixels = pixels[..., 0] if pixels.shape[2:] == (1,) else pixels
     image = ImageFile(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("=")), "")
