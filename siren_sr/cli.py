@@ -177,8 +177,12 @@ def _render(a: argparse.Namespace) -> int:
 
     fit = _as_file(Fit.load(a.input, device=a.device))
     dims, audio = fit.kind.dims, fit.kind.dims == 1
-    check = io.check_audio_writable if audio else io.check_writable
-    check(a.output, channels=fit.model.out_features, dtype=fit.kind.dtype)
+    channels, dtype = fit.model.out_features, fit.kind.dtype
+    like = fit.info if isinstance(fit.info, io.ImageFile) else None
+    if audio:
+        io.check_audio_writable(a.output, channels=channels, dtype=dtype)
+    else:
+        io.check_writable(a.output, channels=channels, dtype=dtype, like=like)
     if a.region is not None and len(a.region) != 2 * dims:
         raise ValueError(f"--region needs {2 * dims} numbers, START and STOP of each axis, got {len(a.region)}")
     region = None if a.region is None else list(zip(a.region[::2], a.region[1::2], strict=True))
@@ -187,7 +191,7 @@ def _render(a: argparse.Namespace) -> int:
         start, stop = (0, fit.shape[0]) if region is None else region[0]
         io.write_audio(a.output, result, round((fit.sample_rate or 44100) * len(result) / (stop - start)))
     else:
-        io.write_image(a.output, result)
+        io.write_image(a.output, result, like=like)
     return 0
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -143,8 +144,14 @@ class Fit:
         tensors["history"] = torch.tensor(rows, dtype=torch.float64).reshape(len(rows), len(fields(Entry)))
         if self.base is not None:
             tensors["base"] = self.base.detach().cpu().contiguous()
+        carried = self.info if isinstance(self.info, io.ImageFile) else None
+        for name in _CARRIED:  # what the image file held beside its pixels, so that a rendering can hold it too
+            block = getattr(carried, name, None)
+            if block:
+                tensors[f"file.{name}"] = torch.frombuffer(bytearray(block), dtype=torch.uint8)
         meta = {
             "format": FORMAT,
+            "file": None if carried is None else carried.format,
             "network": type(self.model).__name__,
             "model": self.model.config(),
             "fit": {
@@ -188,6 +195,7 @@ def check_save_path(path: str | os.PathLike[str]) -> None:
     io.check_folder(path)
 
 
+_CARRIED = ("exif", "icc_profile", "xmp")
 _SCALARS = ("psnr", "shape", "low", "high", "align_corners", "sample_rate", "stopped")
 
 
@@ -228,7 +236,9 @@ def _rebuild(meta: dict[str, Any], tensors: dict[str, Tensor], activation: Activ
     values["kind"] = signals.Kind(**values["kind"])
     values["shape"] = tuple(values["shape"])
     base = None if base is None else base.to(next(model.parameters()))
-    return Fit(model=model.eval(), history=history, base=base, **values)
+    blocks = {n: tensors[f"file.{n}"].numpy().tobytes() for n in _CARRIED if f"file.{n}" in tensors}
+    info = io.ImageFile(np.empty((0, 0), np.uint8), meta["file"], **blocks) if meta["file"] else None
+    return Fit(model=model.eval(), history=history, base=base, info=info, **values)
 
 
 def _build(network: str, config: dict[str, Any], like: Tensor, activation: Activation | None) -> Siren | TiledSiren:

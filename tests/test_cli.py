@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 from problems import picture
 
 import siren_sr
@@ -450,3 +450,18 @@ def test_processes(photo, tmp_path):
     assert outputs[1][1].decode() == f"siren-sr: error: there is no file {tmp_path / 'none.png'}\n"
     assert b"Traceback" not in b"".join(err for _, err in outputs)
     assert names(tmp_path) == ["a.png", "photo.png"]
+
+
+def test_what_a_photograph_carries_survives_fit_and_render(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    source = tmp_path / "a.jpg"
+    Image.new("RGB", (12, 8), "teal").save(source, exif=exif, icc_profile=profile)
+    fitted, out = tmp_path / "a.safetensors", tmp_path / "b.jpg"
+    assert main(["fit", str(source), str(fitted), "--steps", "2", "--hidden-features", "8", "--quiet"]) == 0
+    assert main(["render", str(fitted), str(out), "--scale", "2"]) == 0
+    with Image.open(out) as image:
+        assert image.size == (24, 16)
+        assert image.getexif()[274] == 6
+        assert image.info["icc_profile"] == profile
