@@ -236,8 +236,13 @@ def _rebuild(meta: dict[str, Any], tensors: dict[str, Tensor], activation: Activ
     values["kind"] = signals.Kind(**values["kind"])
     values["shape"] = tuple(values["shape"])
     base = None if base is None else base.to(next(model.parameters()))
-    blocks = {n: tensors[f"file.{n}"].numpy().tobytes() for n in _CARRIED if f"file.{n}" in tensors}
-    info = io.ImageFile(np.empty((0, 0), np.uint8), meta["file"], **blocks) if meta["file"] else None
+    exif, icc_profile, xmp = (
+        tensors[f"file.{name}"].numpy().tobytes() if f"file.{name}" in tensors else None for name in _CARRIED
+    )
+    info = None
+    if meta["file"]:
+        nothing = np.empty((0, 0), np.uint8)
+        info = io.ImageFile(nothing, meta["file"], exif=exif, icc_profile=icc_profile, xmp=xmp)
     return Fit(model=model.eval(), history=history, base=base, info=info, **values)
 
 
