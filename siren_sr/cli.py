@@ -322,7 +322,9 @@ class _Training:
 
         self._last = progress
         if self._bar is None:
-            self._bar = tqdm(total=progress.steps, disable=self._quiet, unit="step", dynamic_ncols=True, leave=False)
+            self._bar = tqdm(
+                total=progress.steps, disable=self._quiet, unit="step", dynamic_ncols=True, leave=False, mininterval=0.5
+            )
         self._bar.set_description(progress.stage, refresh=False)
         if math.isfinite(progress.entry.psnr):
             self._bar.set_postfix_str(f"{progress.entry.psnr:.2f} dB", refresh=False)
