@@ -325,6 +325,7 @@ class _Training:
             self._bar = tqdm(
                 total=progress.steps, disable=self._quiet, unit="step", dynamic_ncols=True, leave=False, mininterval=0.5
             )
+        self._bar.total = progress.steps  # how much a later stage has to do may show only when it begins
         self._bar.set_description(progress.stage, refresh=False)
         if math.isfinite(progress.entry.psnr):
             self._bar.set_postfix_str(f"{progress.entry.psnr:.2f} dB", refresh=False)
