@@ -1,179 +1,23 @@
-"""Super resolution of a single image: section 3.4 of the paper, and better.
-
-A strategy is a function `Problem` -> `Plan`: it says what to train on, and never trains.
-The paper's three fit the network to the low-resolution image (and blurred or bicubic versions of it) and evaluate it
-on a denser grid. ``"consistent"``, the default, asks instead that the network, *seen through the downsampling*, be
-the given image, and lets the picture's own edges and repetitions decide what the image does not say.
-"""
+"""Super resolution of a single image: section 3.4 of the paper, and better."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from siren_sr import coordinates, derivatives, objectives, omega, pixels, resampling, signals
+from siren_sr import coordinates, objectives, resampling, signals
 from siren_sr.fit import Fit
-from siren_sr.fitting import check_steps, default_generator, final_score, make_fit, psnr_against
+from siren_sr.fitting import check_steps, default_generator, final_score, make_fit
 from siren_sr.siren import Siren
+from siren_sr.strategies import STRATEGIES, Plan, Problem, Strategy, TiledPlan
 from siren_sr.tiles import fit_tiles
-from siren_sr.training import Callback, Entry, Progress, Stage, adam, reduce_on_plateau, train
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What a strategy is given.
-
-    Attributes:
-        image: The low-resolution image, (C, h, w) in [-1, 1].
-        size: (H, W) wanted.
-        steps: Training steps wanted in all, or None for the strategy's own number.
-        align_corners: Corner-aligned grid, as in the paper, instead of pixel centres.
-        report: A strategy that works long itself calls ``report(step, steps)`` after each of its ``steps``, and ends
-            with what it has if that returns True.
-    """
-
-    image: Tensor
-    size: tuple[int, int]
-    steps: int | None
-    align_corners: bool
-    report: Callable[[int, int], bool] = lambda step, steps: False
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Train one network through stages.
-
-    Attributes:
-        stages: What to train it on, in order.
-        first_omega_0: ω0 of its first layer.
-        hidden_features: Its width.
-        hidden_layers: Its sine layers after the first.
-    """
-
-    stages: tuple[Stage, ...]
-    first_omega_0: float
-    hidden_features: int = 256
-    hidden_layers: int = 2
-
-
-@dataclass(frozen=True)
-class TiledPlan:
-    """Represent a picture by a smooth base and tiles of small networks for what the base lacks.
-
-    Attributes:
-        picture: (C, H, W) in [-1, 1], what base and network are to show together.
-        base: (C, h, w), whose bicubic interpolant is the base.
-        correct: Map from what the trained network shows, (C, H, W), to the base to use with it.
-        steps: Training steps per batch of tiles.
-    """
-
-    picture: Tensor
-    base: Tensor
-    correct: Callable[[Tensor], Tensor]
-    steps: int = 60
-
-
-Strategy = Callable[[Problem], Plan | TiledPlan]
-
-
-def basic(problem: Problem) -> Plan:
-    """Table 7, basic SIREN: 5000 epochs on the low-resolution image."""
-    return _published(problem, [(1, 1, 5000)])
-
-
-def trick1(problem: Problem) -> Plan:
-    """Table 7, SIREN trick 1 (Figure 2, top): blurred versions of the image, the image, enlarged ones."""
-    return _published(
-        problem,
-        [(4, 4, 500), (3, 3, 500), (2, 2, 500), (1.5, 1.5, 500), (1, 1, 1000), (1, 1.5, 1000), (1, 2, 1000)],
-    )
-
-
-def trick2(problem: Problem) -> Plan:
-    """Table 7, SIREN trick 2 (Figure 2, bottom): the image, then bicubic enlargements up to 3 in twenty steps."""
-    return _published(problem, [(1, 1, 1000), *((1, 1 + i / 10, 200) for i in range(1, 21))])
-
-
-def _published(problem: Problem, schedule: Sequence[tuple[float, float, int]]) -> Plan:
-    """Section 5.5: (down, up, epochs) stages; Adam 5e-4 with weight decay 5e-6, MSE + MSE of 0.1·Sobel, ω_HR.
-
-    ``problem.steps`` scales the epochs in proportion. Errors are summed over channels as in the published code, where
-    the weight decay has its meaning relative to that sum. Blurred versions that would have no pixel are left out.
-    """
-    total = sum(epochs for _, _, epochs in schedule)
-    share = 1.0 if problem.steps is None else problem.steps / total
-    smallest = min(problem.image.shape[-2:])
-    schedule = [entry for entry in schedule if smallest >= entry[0]]
-    ends = np.rint(np.cumsum([0, *(epochs for _, _, epochs in schedule)]) * share).astype(int).tolist()
-    stages = []
-    for i, (down, up, _) in enumerate(schedule):
-        target = resampling.resize_as_published(problem.image, down=down, up=up)
-        gradient = derivatives.image_gradient(target)
-        stages.append(
-            Stage(
-                objective=objectives.weighted(
-                    [
-                        (1.0, objectives.value(target, channel_sum=True)),
-                        (1.0, objectives.gradient(gradient, factor=0.1, channel_sum=True)),
-                    ]
-                ),
-                steps=ends[i + 1] - ends[i],
-                shape=tuple(target.shape[-2:]),
-                optimizer=adam(5e-4, weight_decay=5e-6),
-                scheduler=reduce_on_plateau(patience=20),
-                score=psnr_against(target),
-                align_corners=problem.align_corners,
-                name=f"down {down:g}, up {up:g}",
-            )
-        )
-    user = (problem.image + 1) / 2
-    omega_hr = omega.omega_hr(user, size=problem.size)
-    return Plan(tuple(s for s in stages if s.steps > 0), max(omega.MINIMUM, omega_hr))
-
-
-def consistent(problem: Problem) -> TiledPlan:
-    """The library's own: a picture that downsamples to the image, then tiles of sine networks that represent it.
-
-    1. Pixels: the picture with D x = image and least steered total variation and least distance from its own
-       non-local means (`siren_sr.pixels`), D being MATLAB's bicubic.
-    2. Network: tiles fitted to that picture minus the bicubic enlargement.
-    3. Base: the low-resolution samples b for which D(bicubic(b) + network) = image exactly, in closed form. So the
-       continuous result, not only its pixels, explains the image (up to the final clipping to the image's range).
-
-    Raises:
-        ValueError: ``align_corners``: downsampling is defined on pixel centres.
-    """
-    if problem.align_corners:
-        raise ValueError('strategy="consistent" is defined on pixel centres: leave align_corners=False')
-    image, shape = problem.image, problem.image.shape[-2:]
-    down = resampling.Downsample(problem.size, shape, like=image)
-    enlarge = resampling.resize_matrices(shape, problem.size, like=image)
-    done, total = iter(range(1, pixels.iterations() + 1)), pixels.iterations()
-    unit = pixels.restore(
-        (image + 1) / 2,
-        down,
-        (resampling.apply(enlarge, image) + 1) / 2,
-        tick=lambda: problem.report(next(done), total),
-    )
-
-    def correct(detail: Tensor) -> Tensor:
-        return image + _deconvolve(down, enlarge, image - down(resampling.apply(enlarge, image) + detail))
-
-    return TiledPlan(unit * 2 - 1, image, correct, steps=60 if problem.steps is None else problem.steps)
-
-
-def _deconvolve(down: resampling.Downsample, enlarge: Sequence[Tensor], residual: Tensor) -> Tensor:
-    """The small image e with D(bicubic(e)) = residual: one small linear system per axis."""
-    rows, columns = down.rows.double() @ enlarge[0].double(), down.columns.double() @ enlarge[1].double()
-    half = torch.linalg.solve(rows, residual.double())
-    return torch.linalg.solve(columns, half.transpose(1, 2)).transpose(1, 2).to(residual)
+from siren_sr.training import Callback, Entry, Progress, train
 
 
 def super_resolve(
@@ -336,6 +180,3 @@ def _resolve(strategy: str | Strategy) -> Strategy:
     if not callable(strategy):
         raise TypeError(f"strategy must be a name or a callable Problem -> Plan, got {type(strategy).__name__}")
     return strategy
-
-
-STRATEGIES: dict[str, Strategy] = {"consistent": consistent, "basic": basic, "trick1": trick1, "trick2": trick2}

@@ -27,6 +27,7 @@ LAYERS = [
     "fitting",
     "poisson",
     "pixels",
+    "strategies",
     "superres",
     "plots",
     "reproduce",

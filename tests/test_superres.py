@@ -8,7 +8,7 @@ from PIL import Image
 from problems import picture
 
 from siren_sr import Fit, metrics, omega, pixels, resampling, super_resolve
-from siren_sr.superres import STRATEGIES, Plan, Problem, TiledPlan, consistent
+from siren_sr.strategies import STRATEGIES, Plan, Problem, TiledPlan, consistent
 from siren_sr.tiles import Windows
 
 
