@@ -81,7 +81,9 @@ def solve_poisson(
             exactly. Without it the mean is arbitrary, since derivatives do not see it.
         mean_gradient: Cauchy condition of equation (13): the mean Sobel gradient, (C, 2) or (2,). A penalty.
         method: "numerical" applies the same kernels to the network's output; "analytical" compares the network's
-            exact derivatives, times the factor derived in `siren_sr.derivatives`.
+            exact derivatives, times the factor derived in `siren_sr.derivatives`. Exact derivatives are
+            compared at the samples only: a network of high ω0 can meet them there and be wrong in between. Give a
+            lower ``omega_0`` with it, such as 30.
         omega_0: ω0 of the first layer (default: ω0*, equation 7, of the image that the target belongs to).
         hidden_omega_0: ω0 of the other layers.
         hidden_features: Width.

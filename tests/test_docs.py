@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from siren_sr import fitting, init, objectives, omega, strategies
+
+REGISTRIES = (init.INITIALIZERS, objectives.OBJECTIVES, omega.MEASURES, fitting.RECIPES, strategies.STRATEGIES)
+
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = [page for page in sorted(DOCS.glob("*.md")) if "```python" in page.read_text(encoding="utf-8")]
 
@@ -12,7 +16,13 @@ PAGES = [page for page in sorted(DOCS.glob("*.md")) if "```python" in page.read_
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_examples(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    before = [dict(registry) for registry in REGISTRIES]
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     names: dict[str, object] = {}
-    for i, block in enumerate(blocks):
-        exec(compile(block, f"{page.name}, example {i + 1}", "exec"), names)
+    try:
+        for i, block in enumerate(blocks):
+            exec(compile(block, f"{page.name}, example {i + 1}", "exec"), names)
+    finally:  # a page may register an initializer of its own
+        for registry, content in zip(REGISTRIES, before, strict=True):
+            registry.clear()
+            registry.update(content)
