@@ -15,7 +15,7 @@ from siren_sr import omega, signals
 from siren_sr.fit import Fit
 from siren_sr.init import Initializer
 from siren_sr.layers import Activation
-from siren_sr.objectives import OBJECTIVES, Field, Objective, squared_error
+from siren_sr.objectives import OBJECTIVES, Field, Objective, psnr_of, squared_error
 from siren_sr.siren import Siren
 from siren_sr.tiles import TiledSiren
 from siren_sr.training import (
@@ -203,8 +203,7 @@ def psnr_against(target: Tensor) -> Callable[[Field], float]:
     """A stage's score: PSNR of the values against (C, *grid) in [-1, 1], data range 2 (the user's whole range)."""
 
     def score(field: Field) -> float:
-        error = squared_error(field.values, target).item() / 4
-        return -10 * math.log10(error) if error > 0 else math.inf
+        return psnr_of(squared_error(field.values, target).item())
 
     return score
 

@@ -7,6 +7,7 @@ network's range [-1, 1]. To add one, write a function of the target that returns
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -42,6 +43,11 @@ def squared_error(prediction: Tensor, target: Tensor, *, channel_sum: bool = Fal
     """Mean squared error; with ``channel_sum`` summed over all but the ``dims`` grid axes, as the paper's code does."""
     error = (prediction - target).square()
     return error.sum() / error[(0,) * (error.ndim - dims)].numel() if channel_sum else error.mean()
+
+
+def psnr_of(error: float) -> float:
+    """PSNR in dB of a mean squared error in [-1, 1], whose data range is 2; infinite for 0."""
+    return -10 * math.log10(error / 4) if error > 0 else math.inf
 
 
 def value(target: Tensor, *, channel_sum: bool = False) -> Objective:

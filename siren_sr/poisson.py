@@ -151,8 +151,7 @@ def solve_poisson(
     wanted_mean = None if mean is None else _condition("mean", mean, (channels,), target)
 
     def score(field: Field) -> float:
-        error = match(field).item() / 4
-        return -10 * math.log10(error) if error > 0 else math.inf
+        return objectives.psnr_of(match(field).item())
 
     stage = Stage(
         objective=objectives.weighted(terms),

@@ -167,8 +167,7 @@ def _run_tiled(
         detail = model.on_grid(axes)
         base = plan.correct(detail)
         shown = resampling.resize(base, problem.size) + detail
-    error = objectives.squared_error(shown, plan.picture).item() / 4
-    psnr = -10 * math.log10(error) if error > 0 else math.inf
+    psnr = objectives.psnr_of(objectives.squared_error(shown, plan.picture).item())
     return make_fit(model, data, history, psnr=psnr, base=base, stopped=stopped)
 
 

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from siren_sr import coordinates
-from siren_sr.init import sitzmann_
-from siren_sr.objectives import Field, squared_error, value
+from siren_sr.init import default_bias_, sitzmann_
+from siren_sr.objectives import Field, psnr_of, squared_error, value
 from siren_sr.training import Callback, Entry, Progress, Stage, adam, train, warmup_cosine
 
 BATCH = 8  # tiles trained to the end at once: what stays in the cache of a processor
@@ -98,7 +98,7 @@ class SirenBatch(nn.Module):
         for i, (n, m) in enumerate(itertools.pairwise(widths)):
             omega = first_omega_0 if i == 0 else 1.0
             rows = sitzmann_(torch.empty(networks * m, n), omega_0=1.0, is_first=i == 0, generator=generator)
-            bias = torch.empty(networks, 1, m).uniform_(-1 / math.sqrt(n), 1 / math.sqrt(n), generator=generator)
+            bias = default_bias_(torch.empty(networks, 1, m), n, generator=generator)
             weights.append(omega * rows.view(networks, m, n).transpose(1, 2).contiguous())
             biases.append(omega * bias)
         weights.append(torch.zeros(networks, hidden_features, out_features))
@@ -271,7 +271,7 @@ def fit_tiles(
         scale = unit.repeat_interleave(len(target))[:, None, None]
 
         def score(field: Field, stacked=stacked, scale=scale) -> float:
-            return -10 * math.log10(max(squared_error(scale * field.values, scale * stacked).item() / 4, 1e-30))
+            return psnr_of(max(squared_error(scale * field.values, scale * stacked).item(), 4e-30))
 
         stage = Stage(
             value(stacked), steps, shape, adam(lr, betas=(0.9, 0.99)), warmup_cosine(steps), score, name="network"
