@@ -11,6 +11,7 @@ Two conventions exist for n samples on an axis:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -89,11 +90,20 @@ def points(axes: Sequence[Tensor], start: int = 0, stop: int | None = None) -> T
     Returns:
         Tensor (stop - start, D), x first. Only these points are ever in memory.
     """
-    shape = [len(a) for a in axes]
-    total = 1
-    for n in shape:
-        total *= n
-    index = torch.arange(start, total if stop is None else stop, device=axes[0].device)
+    total = math.prod(len(a) for a in axes)
+    return at(axes, torch.arange(start, total if stop is None else stop, device=axes[0].device))
+
+
+def at(axes: Sequence[Tensor], index: Tensor) -> Tensor:
+    """Coordinates of some samples of a grid.
+
+    Args:
+        axes: As for `points`.
+        index: (N,), numbers of samples in row-major order.
+
+    Returns:
+        Tensor (N, D), x first.
+    """
     columns = []
     for a in reversed(axes):
         columns.append(a[index % len(a)])

@@ -89,7 +89,7 @@ def value_and_derivatives(
         raise ValueError(f"coords must have shape (N, D), got {tuple(coords.shape)}: use coords.reshape(-1, D)")
     if spacing is not None and len(spacing) != coords.shape[1]:
         raise ValueError(f"spacing needs one step per coordinate ({coords.shape[1]}), got {len(spacing)}")
-    if isinstance(model, Siren) and model.has_taylor:
+    if isinstance(model, Siren) and model.is_sine:
         return model.taylor(coords, order=order, spacing=spacing)
     return nested_autograd(model, coords, order=order, spacing=spacing)
 

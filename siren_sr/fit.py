@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from siren_sr import coordinates, io, resampling, signals
+from siren_sr.evaluation import chunk_size
 from siren_sr.layers import ACTIVATIONS, Activation
 from siren_sr.siren import Siren
 from siren_sr.tiles import TiledSiren
-from siren_sr.training import CHUNK, OTHER_CHUNK, Entry
+from siren_sr.training import Entry
 
 FORMAT = "siren_sr.fit.1"
 SLAB = 1 << 16  # points rendered before they are written into the result
@@ -111,7 +112,7 @@ class Fit:
         if isinstance(self.model, TiledSiren):
             values = self.model.on_grid(axes)
             return values if self.base is None else values + resampling.sample(self.base, axes)
-        total, chunk = math.prod(size), CHUNK.get(axes[0].device.type, OTHER_CHUNK)
+        total, chunk = math.prod(size), chunk_size(self.model)
         values = torch.cat(
             [self.model(coordinates.points(axes, i, min(i + chunk, total))) for i in range(0, total, chunk)]
         )

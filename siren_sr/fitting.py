@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,21 +14,11 @@ from siren_sr import omega, signals
 from siren_sr.fit import Fit
 from siren_sr.init import Initializer
 from siren_sr.layers import Activation
-from siren_sr.objectives import OBJECTIVES, Field, Objective, psnr_of, squared_error
+from siren_sr.objectives import OBJECTIVES, Objective, value
+from siren_sr.optimizers import OptimizerFactory, SchedulerFactory, adam, cosine, reduce_on_plateau, soap
 from siren_sr.siren import Siren
 from siren_sr.tiles import TiledSiren
-from siren_sr.training import (
-    Callback,
-    OptimizerFactory,
-    SchedulerFactory,
-    Stage,
-    adam,
-    cosine,
-    evaluate,
-    reduce_on_plateau,
-    soap,
-    train,
-)
+from siren_sr.training import Callback, Stage, final_score, train
 
 ObjectiveFactory = Callable[[Tensor], Objective]
 
@@ -166,7 +155,7 @@ def fit_signal(
         shape=data.shape,
         optimizer=optimizer or chosen.optimizer,
         scheduler=scheduler or chosen.scheduler(steps),
-        score=psnr_against(data.values),
+        score=value(data.values),
         align_corners=align_corners,
         name="fit",
     )
@@ -197,20 +186,6 @@ def choose_omega(data: signals.Signal, omega_0: Any, activation: str | Activatio
     user = (data.values + 1) / 2 if data.sample_rate is None else data.values
     options = {} if omega_0 is None else {"measure": omega_0}
     return omega.choose(user, sample_rate=data.sample_rate, dims=data.kind.dims, **options)
-
-
-def psnr_against(target: Tensor) -> Callable[[Field], float]:
-    """A stage's score: PSNR of the values against (C, *grid) in [-1, 1], data range 2 (the user's whole range)."""
-
-    def score(field: Field) -> float:
-        return psnr_of(squared_error(field.values, target).item())
-
-    return score
-
-
-def final_score(model: Siren, stage: Stage) -> float:
-    """The stage's score for the model as it is now."""
-    return math.nan if stage.score is None else stage.score(evaluate(model, stage))
 
 
 def make_fit(model: Siren | TiledSiren, data: signals.Signal, history: Any, *, psnr: float, **more: Any) -> Fit:

@@ -2,14 +2,15 @@
 
 A `Field` is the network on a grid. An objective is any callable that turns one into a scalar; it may look at
 the values, at the exact gradient and at the exact Laplacian, and pays only for what it looks at. Everything is in the
-network's range [-1, 1]. To add one, write a function of the target that returns such a callable.
+network's range [-1, 1]. To add one, write a function of the target that returns such a callable. One that is a sum over
+points may say so (`Pointwise`): it is then computed in chunks whose memory does not depend on the grid.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -38,6 +39,21 @@ class Field(Protocol):
 
 Objective = Callable[[Field], Tensor]
 
+Index = slice | Tensor
+"""Points of a grid in row-major order: a range, or their numbers."""
+
+
+class Pointwise(Protocol):
+    """An objective that is a sum over points: it can be computed chunk by chunk, or on some of the points only."""
+
+    def __call__(self, field: Field) -> Tensor:
+        """The loss on the whole grid."""
+        ...
+
+    def part(self, field: Field, index: Index) -> Tensor:
+        """What the points ``index`` contribute to it, from a field (C, n) of these points alone."""
+        ...
+
 
 def squared_error(prediction: Tensor, target: Tensor, *, channel_sum: bool = False, dims: int = 2) -> Tensor:
     """Mean squared error; with ``channel_sum`` summed over all but the ``dims`` grid axes, as the paper's code does."""
@@ -50,18 +66,50 @@ def psnr_of(error: float) -> float:
     return -10 * math.log10(error / 4) if error > 0 else math.inf
 
 
-def value(target: Tensor, *, channel_sum: bool = False) -> Objective:
+class SquaredError:
+    """Weighted mean squared error between what a network has at each point and a target; a `Pointwise` objective.
+
+    Args:
+        quantity: What the network has: function of a `Field`, (..., *grid) with the grid last.
+        target: The same shape.
+        dims: Number of grid axes.
+        channel_sum: Sum over what is not the grid instead of averaging.
+        weight: A factor, or one per point and channel that can be broadcast to (..., points).
+    """
+
+    def __init__(
+        self,
+        quantity: Callable[[Field], Tensor],
+        target: Tensor,
+        *,
+        dims: int,
+        channel_sum: bool = False,
+        weight: float | Tensor = 1.0,
+    ) -> None:
+        self._quantity = quantity
+        self._target = target.flatten(target.ndim - dims)
+        points = self._target.shape[-1]
+        self._weight, self._count = weight, points if channel_sum else self._target.numel()
+
+    def __call__(self, field: Field) -> Tensor:
+        """The loss on the whole grid."""
+        return self.part(field, slice(None))
+
+    def part(self, field: Field, index: Index) -> Tensor:
+        """The share of the points ``index``."""
+        target = self._target[..., index]
+        error = (self._quantity(field).reshape(target.shape) - target).square()
+        return (self._weight * error).sum() / self._count
+
+
+def value(target: Tensor, *, channel_sum: bool = False) -> SquaredError:
     """Equation (4): mean squared error of the values.
 
     Args:
         target: (C, *grid) in [-1, 1].
         channel_sum: Sum over channels instead of averaging (facts of the published code; see the errata).
     """
-
-    def objective(field: Field) -> Tensor:
-        return squared_error(field.values, target, channel_sum=channel_sum, dims=target.ndim - 1)
-
-    return objective
+    return SquaredError(lambda field: field.values, target, dims=target.ndim - 1, channel_sum=channel_sum)
 
 
 def spectrum(target: Tensor, *, alpha: float = 50.0, as_published: bool = False) -> Objective:
@@ -106,11 +154,14 @@ def gradient(target: Tensor, *, method: str = "numerical", factor: float = 1.0, 
     Raises:
         ValueError: Unknown method.
     """
-    analytical = _is_analytical(method)
+    if _is_analytical(method):
+        exact = derivatives.SOBEL_FACTOR
+        return SquaredError(
+            lambda field: exact * field.gradient, target, dims=2, channel_sum=channel_sum, weight=factor**2
+        )
 
     def objective(field: Field) -> Tensor:
-        exact = derivatives.SOBEL_FACTOR
-        found = exact * field.gradient if analytical else derivatives.image_gradient(field.values)
+        found = derivatives.image_gradient(field.values)
         return factor**2 * squared_error(found, target, channel_sum=channel_sum)
 
     return objective
@@ -127,14 +178,12 @@ def laplacian(target: Tensor, *, method: str = "numerical", channel_sum: bool = 
     Raises:
         ValueError: Unknown method.
     """
-    analytical = _is_analytical(method)
+    if _is_analytical(method):
+        exact = derivatives.LAPLACIAN_FACTOR
+        return SquaredError(lambda field: exact * field.laplacian, target, dims=2, channel_sum=channel_sum)
 
     def objective(field: Field) -> Tensor:
-        if analytical:
-            found = derivatives.LAPLACIAN_FACTOR * field.laplacian
-        else:
-            found = derivatives.image_laplacian(field.values)
-        return squared_error(found, target, channel_sum=channel_sum)
+        return squared_error(derivatives.image_laplacian(field.values), target, channel_sum=channel_sum)
 
     return objective
 
@@ -194,13 +243,32 @@ def total_variation_of(values: Tensor, *, epsilon: float = 1e-3) -> Tensor:
 
 
 def weighted(objectives: Sequence[tuple[float, Objective]]) -> Objective:
-    """Σ weight · objective."""
+    """Σ weight · objective; `Pointwise` if all of them are."""
+    if all(is_pointwise(term) for _, term in objectives):
+        return _Sum(objectives)
 
     def objective(field: Field) -> Tensor:
-        terms = [weight * term(field) for weight, term in objectives]
-        return torch.stack(terms).sum()
+        return torch.stack([weight * term(field) for weight, term in objectives]).sum()
 
     return objective
+
+
+class _Sum:
+    """Σ weight · objective of pointwise objectives."""
+
+    def __init__(self, terms: Sequence[tuple[float, Any]]) -> None:
+        self._terms = terms
+
+    def __call__(self, field: Field) -> Tensor:
+        return self.part(field, slice(None))
+
+    def part(self, field: Field, index: Index) -> Tensor:
+        return torch.stack([weight * term.part(field, index) for weight, term in self._terms]).sum()
+
+
+def is_pointwise(objective: Objective) -> bool:
+    """Whether an objective is a `Pointwise` one: whether it has a method ``part``."""
+    return callable(getattr(objective, "part", None))
 
 
 def _is_analytical(method: str) -> bool:

@@ -10,25 +10,15 @@ import torch
 from torch import Tensor
 
 from siren_sr import objectives, omega
+from siren_sr.evaluation import Grid, evaluate
 from siren_sr.fit import Fit
-from siren_sr.fitting import Recipe, check_steps, default_generator, final_score
+from siren_sr.fitting import Recipe, check_steps, default_generator
 from siren_sr.init import Initializer
 from siren_sr.layers import Activation
-from siren_sr.objectives import Field
+from siren_sr.optimizers import OptimizerFactory, SchedulerFactory, adam, cosine, reduce_on_plateau, soap
 from siren_sr.signals import Kind, native
 from siren_sr.siren import Siren
-from siren_sr.training import (
-    Callback,
-    OptimizerFactory,
-    SchedulerFactory,
-    Stage,
-    adam,
-    cosine,
-    evaluate,
-    reduce_on_plateau,
-    soap,
-    train,
-)
+from siren_sr.training import Callback, Stage, final_score, train
 
 
 def _paper(method: str, activation: str | Activation, hidden_layers: int) -> Recipe:
@@ -150,16 +140,13 @@ def solve_poisson(
         )
     wanted_mean = None if mean is None else _condition("mean", mean, (channels,), target)
 
-    def score(field: Field) -> float:
-        return objectives.psnr_of(match(field).item())
-
     stage = Stage(
         objective=objectives.weighted(terms),
         steps=steps,
         shape=shape,
         optimizer=optimizer or chosen.optimizer,
         scheduler=scheduler or chosen.scheduler(steps),
-        score=score,
+        score=match,
         align_corners=align_corners,
         name=f"poisson ({name}, {method})",
     )
@@ -184,7 +171,8 @@ def solve_poisson(
 @torch.no_grad()
 def _set_mean(model: Siren, stage: Stage, mean: Tensor) -> None:
     """Meet the mean condition exactly: derivatives do not see the output's bias, so it is free to do so."""
-    found = evaluate(model, stage).values.detach().flatten(1).mean(1)
+    grid = Grid(stage.shape, align_corners=stage.align_corners, like=mean)
+    found = evaluate(model, grid, lambda field: field.values.flatten(1).mean(1))
     model.output.bias.add_(mean - found)
 
 

@@ -143,10 +143,19 @@ class Siren(nn.Module):
             x = layer(x)
         return self.output(x)
 
+    def affine_maps(self) -> tuple[tuple[Tensor, Tensor, float], ...]:
+        """(weight, bias, ω0) of every layer, output last: what `siren_sr.fused` reads."""
+        sines = [(layer.weight, layer.bias, layer.omega_0) for layer in self.layers]
+        return (*sines, (self.output.weight, self.output.bias, 1.0))  # pyright: ignore[reportReturnType]
+
     @property
-    def has_taylor(self) -> bool:
-        """Whether derivatives can be carried forward (`taylor`): sine activations only."""
-        return self._names["activation"] == "sine"
+    def is_sine(self) -> bool:
+        """Whether all activations are sines: derivatives can then be carried forward (`taylor`).
+
+        Not so for a subclass with a ``forward`` of its own.
+        """
+        plain = type(self).forward is Siren.forward and all(type(layer) is SineLayer for layer in self.layers)
+        return plain and self._names["activation"] == "sine"
 
     def taylor(self, coords: Tensor, *, order: int, spacing: Sequence[float] | None = None) -> tuple[Tensor, ...]:
         """Value, gradient and Laplacian in one forward pass; users call `siren_sr.derivatives`.

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from siren_sr import derivatives, objectives, omega, pixels, resampling
-from siren_sr.fitting import psnr_against
-from siren_sr.training import Stage, adam, reduce_on_plateau
+from siren_sr.optimizers import adam, reduce_on_plateau
+from siren_sr.training import Stage
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _published(problem: Problem, schedule: Sequence[tuple[float, float, int]]) -
                 shape=tuple(target.shape[-2:]),
                 optimizer=adam(5e-4, weight_decay=5e-6),
                 scheduler=reduce_on_plateau(patience=20),
-                score=psnr_against(target),
+                score=objectives.value(target),
                 align_corners=problem.align_corners,
                 name=f"down {down:g}, up {up:g}",
             )

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from siren_sr import coordinates, objectives, resampling, signals
 from siren_sr.fit import Fit
-from siren_sr.fitting import check_steps, default_generator, final_score, make_fit
+from siren_sr.fitting import check_steps, default_generator, make_fit
 from siren_sr.siren import Siren
 from siren_sr.strategies import STRATEGIES, Plan, Problem, Strategy, TiledPlan
 from siren_sr.tiles import fit_tiles
-from siren_sr.training import Callback, Entry, Progress, train
+from siren_sr.training import Callback, Entry, Progress, final_score, train
 
 
 def super_resolve(

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from siren_sr import coordinates
 from siren_sr.init import default_bias_, sitzmann_
-from siren_sr.objectives import Field, psnr_of, squared_error, value
-from siren_sr.training import Callback, Entry, Progress, Stage, adam, train, warmup_cosine
+from siren_sr.objectives import SquaredError, value
+from siren_sr.optimizers import adam, warmup_cosine
+from siren_sr.training import Callback, Entry, Progress, Stage, train
 
 BATCH = 8  # tiles trained to the end at once: what stays in the cache of a processor
 
@@ -106,6 +107,12 @@ class SirenBatch(nn.Module):
         like = torch.empty(0) if like is None else like
         self.weights = nn.ParameterList([nn.Parameter(w.to(like)) for w in weights])
         self.biases = nn.ParameterList([nn.Parameter(b.to(like)) for b in biases])
+
+    is_sine = True
+
+    def affine_maps(self) -> tuple[tuple[Tensor, Tensor, float], ...]:
+        """(weight, bias, 1.0) of every layer, output last: what `siren_sr.fused` reads."""
+        return tuple((w, b, 1.0) for w, b in zip(self.weights, self.biases, strict=True))
 
     def features(self, coords: Tensor) -> Tensor:
         """Last hidden activations, (networks, N, hidden_features)."""
@@ -270,9 +277,7 @@ def fit_tiles(
         stacked = wanted.flatten(0, 1)
         scale = unit.repeat_interleave(len(target))[:, None, None]
 
-        def score(field: Field, stacked=stacked, scale=scale) -> float:
-            return psnr_of(max(squared_error(scale * field.values, scale * stacked).item(), 4e-30))
-
+        score = SquaredError(lambda field: field.values, stacked, dims=2, weight=scale[:, 0].square())
         stage = Stage(
             value(stacked), steps, shape, adam(lr, betas=(0.9, 0.99)), warmup_cosine(steps), score, name="network"
         )

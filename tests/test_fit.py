@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 
 from siren_sr import Fit, Siren, fit_signal, solve_poisson
 from siren_sr import fit as fit_module
+from siren_sr.evaluation import chunk_size
 from siren_sr.signals import Kind
-from siren_sr.training import CHUNK, Entry
+from siren_sr.training import Entry
 
 SMALL = {"hidden_features": 16, "hidden_layers": 1, "steps": 2}
 IMAGE = Kind("tensor", "float32", channels=True, dims=2, clip=False)
@@ -104,7 +105,7 @@ def test_memory_does_not_grow_with_the_result(size, monkeypatch):
     )
     result = fit.render(size=size)
     assert sum(seen) == sum(slabs) == size[0] * size[1]
-    assert max(seen) <= CHUNK["cpu"]
+    assert max(seen) <= chunk_size(fit.model)
     assert max(slabs) <= max(1 << 13, size[1])  # at least a row
     monkeypatch.undo()
     torch.testing.assert_close(result, fit.render(size=size))

@@ -7,11 +7,11 @@ from PIL import Image
 from problems import picture
 from torch.optim.lr_scheduler import ExponentialLR
 
-from siren_sr import fit_signal, metrics, objectives, omega, training
+from siren_sr import fit_signal, metrics, objectives, omega, optimizers
 from siren_sr.fitting import RECIPES, Recipe, audio_hidden_layers
 
 SMALL = {"hidden_features": 32, "hidden_layers": 1}
-QUICK = {**SMALL, "optimizer": training.adam(5e-3)}
+QUICK = {**SMALL, "optimizer": optimizers.adam(5e-3)}
 
 
 def wave(samples=256, channels=1):
@@ -201,7 +201,7 @@ def spy(function, seen):
 def test_the_papers_recipe(signal, options, lr, patience, steps, monkeypatch):
     adams, plateaus, planned = [], [], []
     monkeypatch.setattr(torch.optim, "Adam", spy(torch.optim.Adam, adams))
-    monkeypatch.setattr(training, "ReduceLROnPlateau", PlateauSpy)
+    monkeypatch.setattr(optimizers, "ReduceLROnPlateau", PlateauSpy)
     PlateauSpy.seen = plateaus
 
     def stop(progress):
@@ -264,7 +264,7 @@ def test_factories_are_used():
 def test_a_recipe_of_ones_own():
     def mine(*, dims, hidden_layers, activation):
         assert (dims, hidden_layers, activation) == (2, 1, "sine")
-        return Recipe(3, training.adam(0.25), lambda steps: None)
+        return Recipe(3, optimizers.adam(0.25), lambda steps: None)
 
     fit = fit_signal(picture(4, 5), recipe=mine, **SMALL)
     assert [e.lr for e in fit.history] == [0.25] * 3

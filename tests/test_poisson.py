@@ -3,11 +3,11 @@ import pytest
 import torch
 from problems import picture
 
-from siren_sr import coordinates, derivatives, metrics, omega, solve_poisson, training
+from siren_sr import coordinates, derivatives, metrics, omega, optimizers, solve_poisson
 from siren_sr.poisson import laplacian_of_gradient
 
 SMALL = {"hidden_features": 32, "hidden_layers": 1}
-QUICK = {**SMALL, "optimizer": training.soap(5e-3)}
+QUICK = {**SMALL, "optimizer": optimizers.soap(5e-3)}
 
 
 def smooth(height=16, width=20, channels=2):
@@ -160,7 +160,7 @@ def spy(function, seen):
 def test_optimizers_callbacks_and_corners():
     fit = solve_poisson(
         laplacian=torch.zeros(1, 5, 6),
-        optimizer=training.adam(0.125),
+        optimizer=optimizers.adam(0.125),
         scheduler=lambda optimizer: torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5),
         callback=lambda progress: progress.entry.step == 3,
         align_corners=True,

@@ -1,0 +1,49 @@
+"""Optimizers and schedules as factories: functions of the parameters, and of the optimizer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, ReduceLROnPlateau
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+SchedulerFactory = Callable[[torch.optim.Optimizer], Any]
+
+
+def adam(lr: float, **options: Any) -> OptimizerFactory:
+    """Factory of ``torch.optim.Adam``, the paper's optimizer."""
+    return lambda parameters: torch.optim.Adam(parameters, lr=lr, **options)  # pyright: ignore[reportArgumentType]
+
+
+def reduce_on_plateau(*, patience: int, factor: float = 0.6) -> SchedulerFactory:
+    """Factory of ``ReduceLROnPlateau`` with the paper's factor (section 5)."""
+    return lambda optimizer: ReduceLROnPlateau(optimizer, mode="min", factor=factor, patience=patience)
+
+
+def cosine(steps: int) -> SchedulerFactory:
+    """Factory of a cosine decay to zero over the stage."""
+    return lambda optimizer: CosineAnnealingLR(optimizer, T_max=max(1, steps))
+
+
+def warmup_cosine(steps: int, *, warmup: int = 5) -> SchedulerFactory:
+    """Factory of a linear warm-up times a cosine decay to zero over the stage."""
+
+    def rate(step: int) -> float:
+        return min(1.0, (step + 1) / warmup) * 0.5 * (1 + math.cos(math.pi * step / max(1, steps)))
+
+    return lambda optimizer: LambdaLR(optimizer, rate)
+
+
+def soap(lr: float, *, precondition_frequency: int = 5) -> OptimizerFactory:
+    """Factory of SOAP, Adam in the eigenbasis of Shampoo's preconditioner (Vyas et al., arXiv 2409.11321)."""
+
+    def factory(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        from pytorch_optimizer import SOAP
+
+        return SOAP(parameters, lr=lr, precondition_frequency=precondition_frequency, weight_decay=0.0)
+
+    return factory
