@@ -1,1 +1,26 @@
-"""Benchmarks: one command each, ratios and qualities against named peers measured in the same run."""
+"""Measurements with one command each; see the module docstrings."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import torch
+
+from siren_sr import __version__
+
+
+def header(device: str = "cpu", threads: int | None = None) -> str:
+    """Machine and versions, for the first line of every benchmark; sets the number of CPU threads."""
+    if threads:
+        torch.set_num_threads(threads)
+    name = torch.cuda.get_device_name() if device.startswith("cuda") else _processor()
+    return f"siren_sr {__version__}, torch {torch.__version__}, {name}, {device}, {torch.get_num_threads()} threads"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -68,7 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("--hidden-layers", type=int, help="sine layers after the first (default: 2, audio by length)")
     p.add_argument("--activation", default="sine", choices=["sine", "relu"])
     p.add_argument("--objective", default="mse", help="mse (default) or mse_fft")
-    p.add_argument("--recipe", default="fast", help="fast (default), paper or published")
+    p.add_argument("--recipe", help="fast, whole, paper or published (default: by the objective)")
     _training(p)
 
     p = _command(commands, "render", _render, "evaluate a fitted network", "photo.safetensors large.png --scale 2.5")

@@ -16,6 +16,7 @@ from torch import Tensor
 from siren_sr import coordinates, io, resampling, signals
 from siren_sr.evaluation import chunk_size
 from siren_sr.layers import ACTIVATIONS, Activation
+from siren_sr.objectives import psnr_of
 from siren_sr.siren import Siren
 from siren_sr.tiles import TiledSiren
 from siren_sr.training import Entry
@@ -104,6 +105,16 @@ class Fit:
         for start in range(0, size[0], rows):
             result.put(start, self._evaluate((axes[0][start : start + rows], *axes[1:])))
         return result.package(self.info)
+
+    def measure(self, values: Tensor) -> float:
+        """PSNR in dB of the network, before any clipping, against values (C, *grid) in [-1, 1] on its own grid."""
+        axes = coordinates.axes(self.shape, align_corners=self.align_corners, device=values.device, dtype=values.dtype)
+        rows = max(1, SLAB // max(1, math.prod(self.shape[1:])))
+        total = 0.0
+        for start in range(0, self.shape[0], rows):
+            found = self._evaluate((axes[0][start : start + rows], *axes[1:]))
+            total += float((found - values[:, start : start + rows]).double().square().sum())
+        return psnr_of(total / values.numel())
 
     @torch.no_grad()
     def _evaluate(self, axes: Sequence[Tensor]) -> Tensor:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 import numbers
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,11 +16,14 @@ from siren_sr import omega, signals
 from siren_sr.fit import Fit
 from siren_sr.init import Initializer
 from siren_sr.layers import Activation
-from siren_sr.objectives import OBJECTIVES, Objective, value
-from siren_sr.optimizers import OptimizerFactory, SchedulerFactory, adam, cosine, reduce_on_plateau, soap
+from siren_sr.objectives import OBJECTIVES, Objective, is_pointwise, value
+from siren_sr.optimizers import OptimizerFactory, SchedulerFactory, adam, cosine, exponential, reduce_on_plateau, soap
 from siren_sr.siren import Siren
-from siren_sr.tiles import TiledSiren
-from siren_sr.training import Callback, Stage, final_score, train
+from siren_sr.tiles import TILE_RECIPES, TiledSiren, TileRecipe, fit_tiles
+from siren_sr.training import Callback, Progress, Stage, final_score, train
+
+ONE_NETWORK_SAMPLES = {1: 1 << 20, 2: 1 << 18, 3: 1 << 18}
+"""Larger signals are represented by tiles, by number of axes: there one network is slower and less exact."""
 
 ObjectiveFactory = Callable[[Tensor], Objective]
 
@@ -28,14 +33,16 @@ class Recipe:
     """How to train, unless told otherwise.
 
     Attributes:
-        steps: Number of steps.
+        steps: Number of steps: passes over all points.
         optimizer: Factory of the optimizer.
         scheduler: Function of the number of steps that gives the scheduler's factory.
+        batch: Points per update; None for one update per step.
     """
 
     steps: int
     optimizer: OptimizerFactory
     scheduler: Callable[[int], SchedulerFactory | None]
+    batch: int | None = None
 
 
 def paper(*, dims: int, hidden_layers: int, activation: str | Activation) -> Recipe:
@@ -55,11 +62,16 @@ def published(*, dims: int, hidden_layers: int, activation: str | Activation) ->
 
 
 def fast(*, dims: int, hidden_layers: int, activation: str | Activation) -> Recipe:
-    """The library's default: SOAP (Vyas et al., 2024) with a cosine decay, 500 steps."""
+    """The library's default: Adam on batches of 1024 points, exponential decay (see the guide on speed)."""
+    return Recipe(100, adam(1e-3, betas=(0.9, 0.99), fused=True), exponential, batch=1024)
+
+
+def whole(*, dims: int, hidden_layers: int, activation: str | Activation) -> Recipe:
+    """For objectives that need the whole grid: SOAP (Vyas et al., 2024) makes the most of one update per step."""
     return Recipe(500, soap(1e-3), cosine)
 
 
-RECIPES: dict[str, Callable[..., Recipe]] = {"fast": fast, "paper": paper, "published": published}
+RECIPES: dict[str, Callable[..., Recipe]] = {"fast": fast, "whole": whole, "paper": paper, "published": published}
 
 
 def fit_signal(
@@ -74,11 +86,13 @@ def fit_signal(
     activation: str | Activation = "sine",
     first_init: str | Initializer = "sitzmann",
     hidden_init: str | Initializer = "sitzmann",
-    recipe: str | Callable[..., Recipe] = "fast",
+    recipe: str | Callable[..., Recipe] | None = None,
     steps: int | None = None,
     objective: str | ObjectiveFactory = "mse",
     optimizer: OptimizerFactory | None = None,
+    batch: int | None = None,
     scheduler: SchedulerFactory | None = None,
+    tiles: bool | TileRecipe | None = None,
     align_corners: bool = False,
     generator: torch.Generator | None = None,
     device: torch.device | str | None = None,
@@ -101,13 +115,18 @@ def fit_signal(
         activation: "sine", "relu", or a callable.
         first_init: Initializer of the first layer.
         hidden_init: Initializer of the hidden layers.
-        recipe: "fast" (the library's), "paper", "published", or a function
-            ``(*, dims, hidden_layers, activation) -> Recipe``.
-        steps: Number of steps (default: the recipe's).
+        recipe: "fast", "whole" (for objectives that need the whole grid), "paper", "published", or a function
+            ``(*, dims, hidden_layers, activation) -> Recipe``. Default: "fast", or "whole" where it is needed.
+        steps: Number of steps, each a pass over all samples: an epoch (default: the recipe's).
         objective: "mse", "mse_fft" (equation 6), or a function of the target (C, *grid) in [-1, 1] that gives an
             objective, such as ``functools.partial(objectives.spectrum, alpha=10)``.
         optimizer: Factory, parameters -> optimizer (default: the recipe's).
+        batch: Samples per update of the weights, for objectives that are sums over samples (default: the recipe's with
+            the recipe's optimizer, all samples with one of yours).
         scheduler: Factory, optimizer -> scheduler (default: the recipe's).
+        tiles: Represent the signal by many small networks instead of one (`siren_sr.tiles`): True, False, or a
+            `siren_sr.tiles.TileRecipe`. Default: for signals of more than 2^18 samples (audio: 2^20), if nothing asks
+            for one network: no argument from ``omega_0`` to ``scheduler`` but ``steps``, and no ``align_corners``.
         align_corners: Corner-aligned grid, as in the paper, instead of pixel centres.
         generator: CPU generator of the initial weights. Default: seed 0, so that a call repeats itself; the global
             random state is never touched.
@@ -118,7 +137,8 @@ def fit_signal(
         A `Fit`, or a list of them for a batch.
 
     Raises:
-        ValueError: Bad signal (empty, NaN, out of range, wrong shape), unknown name, or a training that diverged.
+        ValueError: Bad signal (empty, NaN, out of range, wrong shape), unknown name, tiles together with an option of
+            one network, or a training that diverged.
         TypeError: Unsupported kinds.
         OSError: A file that cannot be read.
 
@@ -127,14 +147,23 @@ def fit_signal(
         >>> fit.render(scale=2).shape
         torch.Size([1, 16, 16])
     """
+    options = {k: v for k, v in locals().items() if k != "signal"}
     if signals.is_batch(signal, dims) and sample_rate is None:
-        options = {k: v for k, v in locals().items() if k != "signal"}
         return [fit_signal(one, **options) for one in signal]
     data = signals.as_signal(signal, sample_rate=sample_rate, dims=dims, device=device)
+    tile_recipe = _choose_tiles(tiles, data, options)
+    if tile_recipe is not None:
+        return _fit_tiled(data, tile_recipe, steps, default_generator(generator), callback)
     if hidden_layers is None:
         hidden_layers = audio_hidden_layers(data.shape[0], len(data.values)) if data.sample_rate else 2
+    loss, score = _resolve_objective(objective)(data.values), value(data.values)
+    score = loss if objective == "mse" else score
+    if recipe is None:
+        recipe = "fast" if is_pointwise(loss) else "whole"
     chosen = resolve_recipe(recipe)(dims=data.kind.dims, hidden_layers=hidden_layers, activation=activation)
     steps = check_steps(chosen.steps if steps is None else steps)
+    if batch is None and optimizer is None:
+        batch = chosen.batch
     model = Siren(
         data.kind.dims,
         len(data.values),
@@ -150,19 +179,72 @@ def fit_signal(
         dtype=data.values.dtype,
     )
     stage = Stage(
-        objective=_resolve_objective(objective)(data.values),
+        objective=loss,
         steps=steps,
         shape=data.shape,
         optimizer=optimizer or chosen.optimizer,
         scheduler=scheduler or chosen.scheduler(steps),
-        score=value(data.values),
+        score=score,
         align_corners=align_corners,
         name="fit",
+        batch=None if batch is None else check_steps(batch, name="batch"),
     )
     history = train(model, [stage], callback=callback)
     return make_fit(
         model, data, history, psnr=final_score(model, stage), align_corners=align_corners, stopped=len(history) < steps
     )
+
+
+_ONE_NETWORK = [
+    "omega_0",
+    "hidden_omega_0",
+    "hidden_features",
+    "hidden_layers",
+    "activation",
+    "first_init",
+    "hidden_init",
+    "recipe",
+    "objective",
+    "optimizer",
+    "batch",
+    "scheduler",
+    "align_corners",
+]
+
+
+def _choose_tiles(tiles: bool | TileRecipe | None, data: signals.Signal, options: dict[str, Any]) -> TileRecipe | None:
+    """The tiles to use, or None for one network."""
+    defaults = inspect.signature(fit_signal).parameters
+    changed = [name for name in _ONE_NETWORK if options[name] != defaults[name].default]
+    if tiles is None:
+        limit = ONE_NETWORK_SAMPLES[1 if data.sample_rate else data.kind.dims]
+        tiles = not changed and math.prod(data.shape) > limit
+    if tiles is False:
+        return None
+    if changed:
+        raise ValueError(f"tiles= excludes {', '.join(changed)}, options of one network: pass tiles=False with them")
+    return TILE_RECIPES[data.kind.dims] if tiles is True else tiles
+
+
+def _fit_tiled(
+    data: signals.Signal,
+    recipe: TileRecipe,
+    steps: int | None,
+    generator: torch.Generator,
+    callback: Callback | None,
+) -> Fit:
+    if steps is not None:
+        recipe = replace(recipe, steps=check_steps(steps))
+    stopped = False
+
+    def watch(progress: Progress) -> bool:
+        nonlocal stopped
+        stopped = callback is not None and bool(callback(progress))
+        return stopped
+
+    model, history = fit_tiles(data.values, recipe, generator=generator, callback=watch)
+    fit = make_fit(model, data, history, psnr=math.nan, stopped=stopped)
+    return replace(fit, psnr=fit.measure(data.values))
 
 
 def audio_hidden_layers(samples: int, channels: int = 1) -> int:
@@ -213,12 +295,12 @@ def default_generator(generator: torch.Generator | None) -> torch.Generator:
     return torch.Generator().manual_seed(0) if generator is None else generator
 
 
-def check_steps(steps: int) -> int:
-    """Validate a number of steps."""
+def check_steps(steps: int, *, name: str = "steps") -> int:
+    """Validate a number of steps, or another count."""
     if isinstance(steps, bool) or not isinstance(steps, int):
-        raise TypeError(f"steps must be an integer >= 1, got {steps!r}")
+        raise TypeError(f"{name} must be an integer >= 1, got {steps!r}")
     if steps < 1:
-        raise ValueError(f"steps must be >= 1, got {steps}")
+        raise ValueError(f"{name} must be >= 1, got {steps}")
     return steps
 
 

@@ -29,6 +29,14 @@ def cosine(steps: int) -> SchedulerFactory:
     return lambda optimizer: CosineAnnealingLR(optimizer, T_max=max(1, steps))
 
 
+def exponential(steps: int, *, end: float = 0.005) -> SchedulerFactory:
+    """Factory of an exponential decay to the share ``end`` over the stage: as many steps for every order of magnitude.
+
+    What batches leave as noise is proportional to the rate, so that every rate is the right one for some error.
+    """
+    return lambda optimizer: LambdaLR(optimizer, lambda step: end ** (step / max(1, steps)))
+
+
 def warmup_cosine(steps: int, *, warmup: int = 5) -> SchedulerFactory:
     """Factory of a linear warm-up times a cosine decay to zero over the stage."""
 

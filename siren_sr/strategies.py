@@ -17,6 +17,7 @@ from torch import Tensor
 
 from siren_sr import derivatives, objectives, omega, pixels, resampling
 from siren_sr.optimizers import adam, reduce_on_plateau
+from siren_sr.tiles import TileRecipe
 from siren_sr.training import Stage
 
 
@@ -57,6 +58,10 @@ class Plan:
     hidden_layers: int = 2
 
 
+# What a smooth base lacks is small: one hidden layer is enough for it. Chosen on crops of photographs.
+DETAIL = TileRecipe(tile=32, margin=4, hidden_layers=1, first_omega_0=24.0, batch=None, lr=4e-2)
+
+
 @dataclass(frozen=True)
 class TiledPlan:
     """Represent a picture by a smooth base and tiles of small networks for what the base lacks.
@@ -65,13 +70,15 @@ class TiledPlan:
         picture: (C, H, W) in [-1, 1], what base and network are to show together.
         base: (C, h, w), whose bicubic interpolant is the base.
         correct: Map from what the trained network shows, (C, H, W), to the base to use with it.
-        steps: Training steps per batch of tiles.
+        steps: Training steps per group of tiles.
+        tiles: How else the tiles are made and trained.
     """
 
     picture: Tensor
     base: Tensor
     correct: Callable[[Tensor], Tensor]
     steps: int = 60
+    tiles: TileRecipe = DETAIL
 
 
 Strategy = Callable[[Problem], Plan | TiledPlan]

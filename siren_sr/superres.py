@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -160,7 +161,7 @@ def _run_tiled(
 
     residual = plan.picture - resampling.resize(plan.base, problem.size)
     model, history = fit_tiles(
-        residual, steps=plan.steps, generator=generator, callback=watch, done=done, seconds=seconds
+        residual, replace(plan.tiles, steps=plan.steps), generator=generator, callback=watch, done=done, seconds=seconds
     )
     axes = coordinates.axes(problem.size, device=residual.device, dtype=residual.dtype)
     with torch.no_grad():

@@ -1,7 +1,9 @@
-"""An image as many small sine networks: equal windows that overlap, each with its own network, blended smoothly.
+"""A signal as many small sine networks: equal windows that overlap, each with its own network, blended smoothly.
 
-A single network of useful width costs every point the price of the whole picture; a 64-wide network per 32 pixels
-costs little and fits in a fraction of the steps. All networks of a batch are evaluated by one batched product.
+A single network of useful width costs every point the price of the whole signal; a 64-wide network per 32x32 pixels
+costs little and fits in a fraction of the steps. All networks of a group are evaluated by one batched product and
+trained to the end before the next group: time is proportional to the size of the signal, working memory independent of
+it.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from siren_sr.objectives import SquaredError, value
 from siren_sr.optimizers import adam, warmup_cosine
 from siren_sr.training import Callback, Entry, Progress, Stage, train
 
-BATCH = 8  # tiles trained to the end at once: what stays in the cache of a processor
+GROUP = 16  # tiles trained to the end at once: what stays in the caches of a processor
 
 
 @dataclass(frozen=True)
@@ -45,30 +47,43 @@ class Windows:
         count = max(1, math.ceil((n - 2 * margin) / tile))
         return Windows(n, tuple(round(i * (n - length) / max(1, count - 1)) for i in range(count)), length)
 
-    def weights(self, x: Tensor) -> Tensor:
-        """Blending weights of all windows at coordinates in [-1, 1] of the axis: (windows, len(x)), columns sum to 1.
+    def parts(self, x: Tensor) -> list[tuple[int, Tensor, Tensor]]:
+        """Blending weights at coordinates in [-1, 1] of the axis.
 
-        sin² ramps over the overlaps, continuous with their derivative; zero outside a window.
+        sin² ramps over the overlaps, continuous with their derivative; the first and the last window reach outwards.
+
+        Args:
+            x: (N,), in any order.
+
+        Returns:
+            For every window that has a part in any of them: its number, which (ascending) and its weights there. The
+            weights of all windows add up to 1. No more than a few N numbers are ever in memory.
         """
-        position = (x.double() + 1) * (self.n / 2)
-        rows = []
+        position, order = ((x.double() + 1) * (self.n / 2)).sort()
+        last, total, found = len(self.starts) - 1, torch.zeros_like(position), []
+        starts = torch.tensor(self.starts, dtype=torch.float64, device=x.device)
+        first = torch.searchsorted(position, starts).tolist()
+        stop = torch.searchsorted(position, starts + self.length, right=True).tolist()
         for i, start in enumerate(self.starts):
-            r = position - start
-            w = ((r >= 0) & (r <= self.length)).double()
+            part = slice(0 if i == 0 else first[i], len(x) if i == last else stop[i])
+            if part.start >= part.stop:
+                continue
+            r = position[part] - start
+            w = torch.ones_like(r)
             if i > 0:
                 overlap = self.starts[i - 1] + self.length - start
                 w = w * torch.sin(0.5 * math.pi * (r / overlap).clamp(0, 1)).square()
-            else:
-                w = torch.where(r < 0, torch.ones_like(w), w)
-            if i + 1 < len(self.starts):
+            if i < last:
                 overlap = start + self.length - self.starts[i + 1]
                 w = w * torch.sin(0.5 * math.pi * ((self.length - r) / overlap).clamp(0, 1)).square()
-            else:
-                w = torch.where(r > self.length, torch.ones_like(w), w)
-            rows.append(w)
-        result = torch.stack(rows)
-        # Three windows can meet where a side is just too long for fewer.
-        return (result / result.sum(0)).to(x)
+            # Three windows can meet where a side is just too long for fewer.
+            total[part] += w
+            found.append((i, part, w))
+        result = []
+        for i, part, w in found:
+            index, ascending = order[part].sort()
+            result.append((i, index, (w / total[part])[ascending].to(x)))
+        return result
 
     def local(self, i: int, x: Tensor) -> Tensor:
         """Coordinates in window i, [-1, 1], of coordinates in the axis."""
@@ -114,16 +129,16 @@ class SirenBatch(nn.Module):
         """(weight, bias, 1.0) of every layer, output last: what `siren_sr.fused` reads."""
         return tuple((w, b, 1.0) for w, b in zip(self.weights, self.biases, strict=True))
 
-    def features(self, coords: Tensor) -> Tensor:
-        """Last hidden activations, (networks, N, hidden_features)."""
-        h = coords.expand(len(self.weights[0]), *coords.shape[-2:])
+    def features(self, coords: Tensor, part: slice = slice(None)) -> Tensor:
+        """Last hidden activations of the networks ``part``, (networks, N, hidden_features)."""
+        h = coords.expand(len(self.weights[0][part]), *coords.shape[-2:])
         for w, b in zip(list(self.weights)[:-1], list(self.biases)[:-1], strict=True):
-            h = torch.sin(torch.baddbmm(b, h, w))
+            h = torch.sin(torch.baddbmm(b[part], h, w[part]))
         return h
 
-    def forward(self, coords: Tensor) -> Tensor:
-        """(N, D) -> (N, networks·C), network by network."""
-        rows = torch.baddbmm(self.biases[-1], self.features(coords), self.weights[-1])
+    def forward(self, coords: Tensor, part: slice = slice(None)) -> Tensor:
+        """(N, D) -> (N, networks·C), network by network; of all networks or of ``part``."""
+        rows = torch.baddbmm(self.biases[-1][part], self.features(coords, part), self.weights[-1][part])
         return rows.permute(1, 0, 2).reshape(coords.shape[-2], -1)
 
     @torch.no_grad()
@@ -140,12 +155,11 @@ class SirenBatch(nn.Module):
 
 
 class TiledSiren(nn.Module):
-    """A picture (C, H, W) as blended tiles of small sine networks, coordinates in [-1, 1]².
+    """A signal (C, *grid) as blended tiles of small sine networks, coordinates in [-1, 1]^D.
 
     Attributes:
-        rows: Windows along the rows.
-        columns: Windows along the columns.
-        networks: The `SirenBatch` of all tiles, row by row.
+        windows: `Windows` per grid axis (rows, columns for an image).
+        networks: The `SirenBatch` of all tiles, in row-major order.
     """
 
     def __init__(
@@ -161,8 +175,12 @@ class TiledSiren(nn.Module):
         generator: torch.Generator | None = None,
         like: Tensor | None = None,
     ) -> None:
+        """Tiles of ``tile`` samples per axis, and ``margin`` more on every side where neighbours blend.
+
+        ``first_omega_0`` is in a tile's own coordinates, [-1, 1] from edge to edge. ``like`` gives device and dtype.
+        """
         super().__init__()
-        self.in_features, self.out_features = 2, out_features
+        self.in_features, self.out_features = len(shape), out_features
         self.first_omega_0 = first_omega_0
         self._config = {
             "shape": list(shape),
@@ -173,10 +191,11 @@ class TiledSiren(nn.Module):
             "hidden_layers": hidden_layers,
             "first_omega_0": first_omega_0,
         }
-        self.rows, self.columns = (Windows.cover(n, tile, margin) for n in shape)
+        self.windows = tuple(Windows.cover(n, tile, margin) for n in shape)
         self.networks = SirenBatch(
-            len(self.rows.starts) * len(self.columns.starts),
+            math.prod(len(w.starts) for w in self.windows),
             out_features,
+            in_features=len(shape),
             hidden_features=hidden_features,
             hidden_layers=hidden_layers,
             first_omega_0=first_omega_0,
@@ -188,98 +207,147 @@ class TiledSiren(nn.Module):
         """The constructor's arguments as plain values."""
         return dict(self._config)
 
+    def tiles(self) -> Iterator[tuple[int, ...]]:
+        """Which window a tile is on each axis, tile by tile."""
+        return itertools.product(*(range(len(w.starts)) for w in self.windows))
+
+    def _part(self, tile: Sequence[int]) -> slice:
+        """The network of a tile."""
+        network = 0
+        for w, i in zip(self.windows, tile, strict=True):
+            network = network * len(w.starts) + i
+        return slice(network, network + 1)
+
     def on_grid(self, axes: Sequence[Tensor]) -> Tensor:
-        """Evaluate on a rectangle of coordinates, one vector per grid axis (rows, columns): (C, len, len)."""
-        ys, xs = axes
-        row_weights, column_weights = self.rows.weights(ys), self.columns.weights(xs)
-        result = ys.new_zeros(self.out_features, len(ys), len(xs))
-        for i, j, network in self._tiles():
-            iy, ix = row_weights[i].nonzero()[:, 0], column_weights[j].nonzero()[:, 0]
-            if len(iy) == 0 or len(ix) == 0:
-                continue
-            local = (self.rows.local(i, ys[iy]), self.columns.local(j, xs[ix]))
-            values = self._one(network, coordinates.points(local))
-            values = values.T.reshape(-1, len(iy), len(ix)) * row_weights[i, iy, None] * column_weights[j, ix]
-            result[:, iy[:, None], ix] += values
+        """Evaluate on a box of coordinates, one vector per grid axis (rows, columns): (C, *lengths)."""
+        result = axes[0].new_zeros(self.out_features, *(len(x) for x in axes))
+        parts = [w.parts(x) for w, x in zip(self.windows, axes, strict=True)]
+        for chosen in itertools.product(*parts):
+            tile, index, weights = zip(*chosen, strict=True)
+            local = [w.local(i, x[j]) for w, i, x, j in zip(self.windows, tile, axes, index, strict=True)]
+            values = self.networks(coordinates.points(local), self._part(tile)).T.reshape(-1, *map(len, index))
+            shapes = [(-1, *[1] * (len(axes) - axis - 1)) for axis in range(len(axes))]
+            for w, shape in zip(weights, shapes, strict=True):
+                values = values * w.view(shape)
+            result[(slice(None), *(j.view(shape) for j, shape in zip(index, shapes, strict=True)))] += values
         return result
 
     def forward(self, coords: Tensor) -> Tensor:
-        """Evaluate at any points (N, 2), x first: (N, C)."""
-        xs, ys = coords.unbind(-1)
-        row_weights, column_weights = self.rows.weights(ys), self.columns.weights(xs)
+        """Evaluate at any points (N, D), x first: (N, C)."""
+        columns = coords.flip(-1).unbind(-1)  # in grid order
         result = coords.new_zeros(len(coords), self.out_features)
-        for i, j, network in self._tiles():
-            weight = row_weights[i] * column_weights[j]
-            index = weight.nonzero()[:, 0]
-            if len(index):
-                local = torch.stack([self.columns.local(j, xs[index]), self.rows.local(i, ys[index])], -1)
-                result = result.index_add(0, index, weight[index, None] * self._one(network, local))
+        everywhere = torch.arange(len(coords), device=coords.device)
+        for tile, index, weight in self._pieces(columns, (), everywhere, torch.ones_like(columns[0])):
+            local = [w.local(i, x[index]) for w, i, x in zip(self.windows, tile, columns, strict=True)]
+            values = self.networks(torch.stack(local[::-1], -1), self._part(tile))
+            result = result.index_add(0, index, weight[:, None] * values)
         return result
 
-    def _tiles(self) -> Iterator[tuple[int, int, int]]:
-        """(row, column, network) of every tile."""
-        for network in range(len(self.rows.starts) * len(self.columns.starts)):
-            row, column = divmod(network, len(self.columns.starts))
-            yield row, column, network
+    def _pieces(
+        self, columns: Sequence[Tensor], tile: tuple[int, ...], index: Tensor, weight: Tensor
+    ) -> Iterator[tuple[tuple[int, ...], Tensor, Tensor]]:
+        """(tile, its points, its weights there) of all tiles that share the windows ``tile`` on the first axes."""
+        axis = len(tile)
+        if axis == len(columns):
+            yield tile, index, weight
+            return
+        for i, chosen, w in self.windows[axis].parts(columns[axis][index]):
+            yield from self._pieces(columns, (*tile, i), index[chosen], weight[chosen] * w)
 
-    def _one(self, network: int, coords: Tensor) -> Tensor:
-        """One tile's network at its own coordinates, (N, 2) -> (N, C)."""
-        h = coords
-        weights, biases = list(self.networks.weights), list(self.networks.biases)
-        for w, b in zip(weights[:-1], biases[:-1], strict=True):
-            h = torch.sin(torch.addmm(b[network], h, w[network]))
-        return torch.addmm(biases[-1][network], h, weights[-1][network])
+
+@dataclass(frozen=True)
+class TileRecipe:
+    """How the tiles of a signal are made and trained; the defaults are for images.
+
+    Attributes:
+        tile: Samples per axis.
+        margin: More samples on every side, where neighbours blend.
+        hidden_features: Width of a tile's network.
+        hidden_layers: Its sine layers after the first.
+        first_omega_0: Its ω0, in the tile's coordinates; None takes it from each tile (`tile_omega`).
+        steps: Passes over a tile's samples.
+        batch: Samples per update.
+        lr: Of Adam, on weights into which ω0 is folded.
+    """
+
+    tile: int = 40
+    margin: int = 4
+    hidden_features: int = 64
+    hidden_layers: int = 2
+    first_omega_0: float | None = None
+    steps: int = 30
+    batch: int | None = 128
+    lr: float = 2.5e-2
+
+
+TILE_RECIPES = {1: TileRecipe(tile=1600, margin=80), 2: TileRecipe(), 3: TileRecipe(tile=12, margin=1)}
+"""The tiles of `siren_sr.fit_signal`, by number of axes; chosen on photographs' crops and the start of a sonata."""
 
 
 def fit_tiles(
     target: Tensor,
+    recipe: TileRecipe,
     *,
-    steps: int = 60,
-    lr: float = 4e-2,
     generator: torch.Generator | None = None,
     callback: Callback | None = None,
     done: int = 0,
     seconds: float = 0.0,
-    **options: Any,
 ) -> tuple[TiledSiren, tuple[Entry, ...]]:
-    """Fit a `TiledSiren` to a picture (C, H, W), batch of tiles by batch of tiles.
+    """Fit a `TiledSiren` to a signal (C, *grid), group of tiles by group of tiles.
 
     Every tile is brought to unit size; its output layer is solved exactly before and after Adam trains all layers.
 
     Args:
-        target: What the tiles must show together.
-        steps: Adam steps of every batch.
-        lr: Its highest learning rate.
-        generator: CPU generator of the initial weights.
-        callback: Called after every step, counting from ``done`` and ``seconds`` of earlier work.
-        done: Steps made before.
-        seconds: Seconds spent before.
-        options: Of `TiledSiren`.
+        target: What to represent.
+        recipe: How.
+        generator: CPU generator of the initial weights and the batches.
+        callback: Called after every step of every group; returning True stops.
+        done: Steps that a progress bar counts as made before.
+        seconds: Time that had passed before.
 
     Returns:
         The network and the history; tiles not reached when a callback stopped it are zero.
     """
-    model = TiledSiren(target.shape[1:], len(target), generator=generator, like=target, **options)
-    rows, columns = model.rows, model.columns
-    starts = [(a, b) for a in rows.starts for b in columns.starts]
-    shape = (rows.length, columns.length)
+    model = TiledSiren(
+        target.shape[1:],
+        len(target),
+        tile=recipe.tile,
+        margin=recipe.margin,
+        hidden_features=recipe.hidden_features,
+        hidden_layers=recipe.hidden_layers,
+        first_omega_0=1.0,  # brought in tile by tile
+        generator=generator,
+        like=target,
+    )
+    tiles = list(model.tiles())
+    shape = tuple(w.length for w in model.windows)
     points = coordinates.grid(shape, device=target.device, dtype=target.dtype)
-    batches = range(0, len(starts), BATCH)
-    total, history = done + steps * len(batches), []
-    for first in batches:
-        part = slice(first, first + BATCH)
+    groups = range(0, len(tiles), GROUP)
+    total, history = done + recipe.steps * len(groups), []
+    for first in groups:
+        part = slice(first, first + GROUP)
         batch = _select(model.networks, part)
-        windows = torch.stack([target[:, a : a + shape[0], b : b + shape[1]] for a, b in starts[part]])
-        unit = windows.square().mean((1, 2, 3)).sqrt() + 2e-4
-        wanted = windows / unit[:, None, None, None]
-        outputs = wanted.flatten(2).transpose(1, 2)
+        windows = torch.stack([_window(target, model.windows, tile) for tile in tiles[part]])
+        unit = windows.flatten(1).square().mean(1).sqrt() + 2e-4
+        wanted = windows.flatten(2) / unit[:, None, None]
+        outputs = wanted.transpose(1, 2)
+        with torch.no_grad():
+            omega = tile_omega(windows) if recipe.first_omega_0 is None else windows.new_tensor([recipe.first_omega_0])
+            batch.weights[0].mul_(omega[:, None, None])
+            batch.biases[0].mul_(omega[:, None, None])
         batch.solve_output(points, outputs, ridge=1e-4)
-        stacked = wanted.flatten(0, 1)
-        scale = unit.repeat_interleave(len(target))[:, None, None]
-
-        score = SquaredError(lambda field: field.values, stacked, dims=2, weight=scale[:, 0].square())
+        stacked = wanted.flatten(0, 1).unflatten(1, shape)
+        scale = unit.repeat_interleave(len(target))[:, None]
+        score = SquaredError(lambda field: field.values, stacked, dims=len(shape), weight=scale.square())
         stage = Stage(
-            value(stacked), steps, shape, adam(lr, betas=(0.9, 0.99)), warmup_cosine(steps), score, name="network"
+            value(stacked),
+            recipe.steps,
+            shape,
+            adam(recipe.lr, betas=(0.9, 0.99), fused=True),
+            warmup_cosine(recipe.steps),
+            score,
+            name="network",
+            batch=recipe.batch,
         )
         offset, elapsed = done + len(history), seconds + (history[-1].seconds if history else 0.0)
 
@@ -289,16 +357,45 @@ def fit_tiles(
             entry = _shifted(progress.entry, offset, elapsed)
             return callback(Progress(entry, total, entry.seconds / entry.step * (total - entry.step), "network"))
 
-        made = train(batch, [stage], callback=report)
+        made = train(batch, [stage], callback=report, generator=generator)
         history += [_shifted(e, offset - done, elapsed - seconds) for e in made]
         batch.solve_output(points, outputs, ridge=1e-6)
         with torch.no_grad():
             batch.weights[-1].mul_(unit[:, None, None])
             batch.biases[-1].mul_(unit[:, None, None])
         _assign(model.networks, part, batch)
-        if len(made) < steps:
+        if len(made) < recipe.steps:
             break
     return model.eval(), tuple(history)
+
+
+def tile_omega(windows: Tensor) -> Tensor:
+    """ω0 for the network of each tile: three times the rate at which the tile varies, rms |∇f| / rms f.
+
+    The gradient is per unit of the tile's coordinates and each channel's mean is left out, so that neither contrast nor
+    offset nor the number of samples matters. The factor is the best of 1, 2, 3 and 4 on crops of three photographs;
+    the initial first layer has frequencies of rms ω0/(2√3) per axis.
+
+    Args:
+        windows: (tiles, C, *lengths).
+
+    Returns:
+        (tiles,), at least 4.
+    """
+    centred = windows - windows.flatten(2).mean(2).view(*windows.shape[:2], *[1] * (windows.ndim - 2))
+    power = centred.square().flatten(1).mean(1)
+    slope = torch.zeros_like(power)
+    for axis, n in enumerate(windows.shape[2:], start=2):
+        if n > 1:
+            slope += (windows.diff(dim=axis) * (n / 2)).square().flatten(1).mean(1)
+    return (3 * (slope / (power + 1e-6)).sqrt()).clamp(min=4.0)
+
+
+def _window(target: Tensor, windows: Sequence[Windows], tile: tuple[int, ...]) -> Tensor:
+    """A tile's samples, (C, *lengths)."""
+    for axis, (w, i) in enumerate(zip(windows, tile, strict=True)):
+        target = target.narrow(axis + 1, w.starts[i], w.length)
+    return target
 
 
 def _shifted(entry: Entry, steps: int, seconds: float) -> Entry:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,7 @@ class Stage:
 
     Attributes:
         objective: ``field -> scalar``.
-        steps: Number of optimizer steps, >= 0.
+        steps: Number of steps, >= 0. A step passes over all points once: an epoch of the paper.
         shape: Grid on which the network is evaluated, (rows, columns) for an image.
         optimizer: Factory: parameters -> optimizer, made anew for the stage.
         scheduler: Factory: optimizer -> learning-rate scheduler (``ReduceLROnPlateau`` is given the loss), or None.
@@ -39,8 +39,8 @@ class Stage:
             objective itself. None records NaN.
         align_corners: Grid convention.
         name: Shown in progress.
-        points: Points of the grid per step, drawn without replacement until all have been seen; None takes all of
-            them in every step. Needs a pointwise objective and score.
+        batch: Points per update of the weights: a step is then several updates, on random parts of the grid that
+            together are all of it. Needs a pointwise objective and score. None: one update per step, on all points.
     """
 
     objective: Objective
@@ -51,17 +51,19 @@ class Stage:
     score: Objective | None = None
     align_corners: bool = False
     name: str = ""
-    points: int | None = None
+    batch: int | None = None
 
 
 @dataclass(frozen=True)
 class Entry:
     """One step of the history; ``loss`` and ``psnr`` are those of the network before the step's update.
 
+    In a step of several updates they are of the mean over what each update found before it.
+
     Attributes:
         step: Counted over all stages, from 1.
         loss: In the network's range.
-        psnr: In dB, of the stage's score on the points of the step (NaN without a score).
+        psnr: In dB, of the stage's score (NaN without a score).
         seconds: Since the start of the training.
         lr: Learning rate of the first parameter group.
         stage: Index of the stage.
@@ -122,36 +124,29 @@ def train(
         stages: What to do, in order.
         callback: Called after each step with a `Progress`; returning True ends the training.
         chunk: Points evaluated at once (default: by device).
-        generator: CPU generator that draws the points of stages with ``points`` (default: seed 0).
+        generator: CPU generator that draws the batches of stages with ``batch`` (default: seed 0).
 
     Returns:
         The history, one entry per step.
 
     Raises:
         ValueError: The loss became NaN or infinite (the network keeps its last finite weights), or a stage with
-            ``points`` whose objective or score is not pointwise.
+            ``batch`` whose objective or score is not pointwise.
     """
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     parameter = next(model.parameters())
     total, history, start = sum(stage.steps for stage in stages), [], time.perf_counter()
     for index, stage in enumerate(stages):
         pass_ = _Pass(model, stage, Grid(stage.shape, align_corners=stage.align_corners, like=parameter), chunk)
-        samples = _samples(stage, pass_.grid.points, generator)
         optimizer = stage.optimizer(model.parameters())
         scheduler = None if stage.scheduler is None else stage.scheduler(optimizer)
         for _ in range(stage.steps):
             lr = float(optimizer.param_groups[0]["lr"])
-            subset = next(samples)
-            results: list[_Result] = []
-
-            def closure(subset=subset, results=results, pass_=pass_, optimizer=optimizer) -> float:
-                # LBFGS and its kind call this several times; the first evaluation, where the step starts, is recorded.
-                optimizer.zero_grad(set_to_none=True)
-                results.append(pass_.run(subset, step=len(history) + 1))
-                return results[-1].loss
-
-            optimizer.step(closure)
-            result = results[0]
+            updates = [
+                _update(pass_, optimizer, batch, len(history) + 1)
+                for batch in _batches(stage, pass_.grid.points, generator, parameter.device)
+            ]
+            result = _Result(*(sum(values) / len(updates) for values in zip(*map(astuple, updates), strict=True)))
             if scheduler is not None:
                 scheduler.step(*([result.loss] if isinstance(scheduler, ReduceLROnPlateau) else []))
             seconds = time.perf_counter() - start
@@ -163,6 +158,20 @@ def train(
     return tuple(history)
 
 
+def _update(pass_: _Pass, optimizer: torch.optim.Optimizer, batch: Tensor | None, step: int) -> _Result:
+    """One update of the weights; returns loss and score before it."""
+    results: list[_Result] = []
+
+    def closure() -> float:
+        # LBFGS and its kind call this several times; the first evaluation, where the update starts, is recorded.
+        optimizer.zero_grad(set_to_none=True)
+        results.append(pass_.run(batch, step=step))
+        return results[-1].loss
+
+    optimizer.step(closure)
+    return results[0]
+
+
 class _Pass:
     """Loss, score and gradients of a stage at the network's current weights."""
 
@@ -170,29 +179,29 @@ class _Pass:
         self.grid = grid
         self._model, self._stage, self._chunk = model, stage, chunk
         self._pointwise = is_pointwise(stage.objective) and (stage.score is None or is_pointwise(stage.score))
-        if stage.points is not None and not self._pointwise:
+        if stage.batch is not None and not self._pointwise:
             raise ValueError(
-                "a stage with points= needs an objective and a score that are sums over points (with a method part): "
-                "leave points=None, or use objectives such as value, or gradient and laplacian with "
+                "a stage with batch= needs an objective and a score that are sums over points (with a method part): "
+                "leave batch=None, or use objectives such as value, or gradient and laplacian with "
                 'method="analytical"'
             )
         self._evaluation = Evaluation(model, grid, order=0, chunk=chunk)
 
-    def run(self, subset: Tensor | None, *, step: int) -> _Result:
+    def run(self, batch: Tensor | None, *, step: int) -> _Result:
         """Accumulate the gradients of one step."""
         while True:
             self._evaluation.start()
             try:
                 with torch.enable_grad():
-                    return self._chunked(subset, step) if self._pointwise else self._whole(step)
+                    return self._chunked(batch, step) if self._pointwise else self._whole(step)
             except NeedsOrder as need:
                 self._evaluation = Evaluation(self._model, self.grid, order=need.order, chunk=self._chunk)
 
-    def _chunked(self, subset: Tensor | None, step: int) -> _Result:
+    def _chunked(self, batch: Tensor | None, step: int) -> _Result:
         stage, evaluation = self._stage, self._evaluation
-        factor = 1.0 if subset is None else self.grid.points / len(subset)
+        factor = 1.0 if batch is None else self.grid.points / len(batch)
         losses, errors = [], []
-        for index in evaluation.chunks(subset):
+        for index in evaluation.chunks(batch):
             rows = evaluation.forward(index).requires_grad_(True)
             field = RowsField(rows, rows.shape[1:2], order=evaluation.order)
             loss = factor * stage.objective.part(field, index)  # pyright: ignore[reportFunctionMemberAccess]
@@ -246,17 +255,12 @@ def _check_finite(loss: float, step: int) -> None:
         )
 
 
-def _samples(stage: Stage, points: int, generator: torch.Generator) -> Iterator[Tensor | None]:
-    """The points of every step: all, or the next of a shuffled grid."""
-    if stage.points is None or stage.points >= points:
-        while True:
-            yield None
-    order = torch.empty(0, dtype=torch.long)
-    while True:
-        while len(order) < stage.points:
-            order = torch.cat([order, torch.randperm(points, generator=generator)])
-        yield order[: stage.points]
-        order = order[stage.points :]
+def _batches(stage: Stage, points: int, generator: torch.Generator, device: torch.device) -> Sequence[Tensor | None]:
+    """The points of every update of a step; None for all."""
+    count = 1 if stage.batch is None else max(1, round(points / stage.batch))
+    if count == 1:
+        return [None]
+    return torch.randperm(points, generator=generator).to(device).tensor_split(count)
 
 
 def final_score(model: nn.Module, stage: Stage) -> float:

@@ -9,7 +9,6 @@ from problems import picture
 
 from siren_sr import Fit, metrics, omega, pixels, resampling, super_resolve
 from siren_sr.strategies import STRATEGIES, Plan, Problem, TiledPlan, consistent
-from siren_sr.tiles import Windows
 
 
 def problem(image=None, size=(48, 64), **options):
@@ -106,22 +105,6 @@ def test_edge_tensor_of_an_edge():
     assert xy == pytest.approx(0, abs=0.02)
     flat = pixels.edge_tensor(torch.full((3, 8, 8), 0.3))
     torch.testing.assert_close(flat[0], torch.ones(8, 8))
-
-
-@pytest.mark.parametrize("n", [1, 5, 40, 41, 73, 74, 104, 105, 255, 1020])
-def test_windows_cover_and_blend(n):
-    windows = Windows.cover(n, 32, 4)
-    assert windows.starts[0] == 0
-    assert windows.starts[-1] + windows.length == n
-    x = torch.linspace(-1, 1, 999, dtype=torch.float64)
-    weights = windows.weights(x)
-    torch.testing.assert_close(weights.sum(0), torch.ones_like(x))
-    for i, start in enumerate(windows.starts):
-        local = windows.local(i, x)[weights[i] > 0]
-        assert local.abs().max() <= 1 + 1e-9
-        centre = torch.tensor([2 * (start + windows.length / 2) / n - 1], dtype=torch.float64)
-        assert windows.local(i, centre).abs() < 1e-9
-    assert weights.diff(dim=1).abs().max() < 0.6  # no jump
 
 
 def test_the_result_explains_the_image():

@@ -91,30 +91,32 @@ def test_pointwise_gradients_are_those_of_the_whole(chunk, activation):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-8, atol=1e-12)
 
 
-def test_points_without_replacement_add_up_to_the_whole():
-    network, sums, losses = model(), [], []
+def test_batches_add_up_to_the_whole():
+    network, sums = model(), []
+
+    class Watch(torch.optim.SGD):
+        def step(self, closure):
+            losses.append(closure())
+            sums.append([p.grad.clone() for p in network.parameters()])
+
+    losses = []
     stage = Stage(objectives.value(target()), 1, SHAPE, still)
     (whole,) = train(network, [stage])
     expected = [p.grad.clone() for p in network.parameters()]
-    parts = Stage(objectives.value(target()), 3, SHAPE, still, points=math.prod(SHAPE) // 3, score=stage.objective)
-    seen = []
-
-    def watch(progress):
-        seen.append(progress.entry)
-        sums.append([p.grad.clone() for p in network.parameters()])
-
-    train(network, [parts], callback=watch)
-    losses = [e.loss for e in seen]
+    parts = Stage(
+        stage.objective, 1, SHAPE, lambda p: Watch(p, lr=0.0), batch=math.prod(SHAPE) // 3, score=stage.objective
+    )
+    (entry,) = train(network, [parts])
     assert len(set(losses)) == 3
-    assert sum(losses) / 3 == pytest.approx(whole.loss)
-    assert seen[0].psnr == pytest.approx(objectives.psnr_of(losses[0]))
+    assert sum(losses) / 3 == pytest.approx(entry.loss) == pytest.approx(whole.loss)
+    assert entry.psnr == pytest.approx(objectives.psnr_of(whole.loss))
     for i, gradient in enumerate(expected):
         torch.testing.assert_close(sum(s[i] for s in sums) / 3, gradient)
 
 
-def test_points_need_a_pointwise_objective():
-    with pytest.raises(ValueError, match="a stage with points= needs an objective and a score that are sums"):
-        train(model(), [Stage(everything(), 1, SHAPE, still, points=10)])
+def test_batches_need_a_pointwise_objective():
+    with pytest.raises(ValueError, match="a stage with batch= needs an objective and a score that are sums"):
+        train(model(), [Stage(everything(), 1, SHAPE, still, batch=10)])
 
 
 def test_hooks_and_own_forward_methods_are_respected():
