@@ -69,6 +69,8 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("--activation", default="sine", choices=["sine", "relu"])
     p.add_argument("--objective", default="mse", help="mse (default) or mse_fft")
     p.add_argument("--recipe", help="fast, whole, paper or published (default: by the objective)")
+    p.add_argument("--precision", help="bf16: products in bfloat16, faster and less exact")
+    p.add_argument("--tiles", action=argparse.BooleanOptionalAction, help="many small networks (default: by size)")
     _training(p)
 
     p = _command(commands, "render", _render, "evaluate a fitted network", "photo.safetensors large.png --scale 2.5")
@@ -151,6 +153,7 @@ def _super_resolve(a: argparse.Namespace) -> int:
 def _fit(a: argparse.Namespace) -> int:
     from siren_sr import fit_signal
     from siren_sr.fit import check_save_path
+    from siren_sr.tiles import TiledSiren
 
     check_save_path(a.output)
     omega_0 = None if a.omega is None else _number_or_name(a.omega)
@@ -162,13 +165,17 @@ def _fit(a: argparse.Namespace) -> int:
             hidden_layers=a.hidden_layers,
             activation=a.activation,
             objective=a.objective,
+            precision=a.precision,
+            tiles=a.tiles,
             recipe=a.recipe,
             **training.options(a, steps=a.steps),
         )
     fit.save(a.output)
     if training.stopped:
         return _say(f"interrupted {training.reached}; the network reached so far is in {a.output}", 130)
-    print(f"{a.output}: {fit.psnr:.2f} dB, first_omega_0 {fit.model.first_omega_0:.2f}")
+    tiles = len(list(fit.model.tiles())) if isinstance(fit.model, TiledSiren) else 0
+    network = f"{tiles} tiles" if tiles else f"first_omega_0 {fit.model.first_omega_0:.2f}"
+    print(f"{a.output}: {fit.psnr:.2f} dB, {network}")
     return 0
 
 

@@ -82,8 +82,18 @@ class Grid:
 class Evaluation:
     """One network, forwards and backwards on chunks of points; ``slot`` names the memory of a chunk in between."""
 
-    def __init__(self, model: nn.Module, grid: Grid, *, order: int, chunk: int | None = None) -> None:
-        """``order`` is the highest derivative; ``chunk`` the points at once (default: by device and size)."""
+    def __init__(
+        self, model: nn.Module, grid: Grid, *, order: int, chunk: int | None = None, precision: str | None = None
+    ) -> None:
+        """``order`` is the highest derivative; ``chunk`` the points at once (default: by device and size).
+
+        Raises:
+            ValueError: Unknown precision, or one that this network cannot be evaluated in.
+        """
+        if precision not in fused.PRECISIONS:
+            raise ValueError(f'precision={precision!r} is unknown: use None (the network\'s own) or "bf16"')
+        if precision is not None and not fused.supports(model):
+            raise ValueError(f"precision={precision!r} is for plain sine networks: leave it out with other networks")
         self.model, self.grid, self.order = model, grid, order
         self._fused = None
         if fused.supports(model):
@@ -92,6 +102,7 @@ class Evaluation:
                 dims=len(grid.shape),
                 order=order,
                 spacing=grid.spacing,
+                precision=precision,
             )
         self._memory: dict[Hashable, Any] = {}
         self._row_count = (1, 1 + len(grid.shape), 2 + len(grid.shape))[order]

@@ -47,6 +47,10 @@ def supports(model: nn.Module) -> bool:
     return not hooked and all(isinstance(p, nn.Parameter) for weight, bias, _ in maps for p in (weight, bias))
 
 
+PRECISIONS: dict[str | None, torch.dtype | None] = {None: None, "bf16": torch.bfloat16}
+"""Type of the products of hidden layers by name; None keeps the network's own."""
+
+
 class Tape:
     """What one chunk of points needs between its forward and its backward pass."""
 
@@ -63,9 +67,21 @@ class Fused:
     """The folded weights of a step and its gradients; evaluates chunks onto tapes and back."""
 
     def __init__(
-        self, network: SineNetwork, *, dims: int, order: int = 0, spacing: Sequence[float] | None = None
+        self,
+        network: SineNetwork,
+        *,
+        dims: int,
+        order: int = 0,
+        spacing: Sequence[float] | None = None,
+        precision: str | None = None,
     ) -> None:
-        """Derivatives up to ``order`` over ``dims`` coordinates are computed per step ``spacing`` of the grid."""
+        """Derivatives up to ``order`` over ``dims`` coordinates are computed per step ``spacing`` of the grid.
+
+        ``precision="bf16"`` takes the products of hidden layers in bfloat16; the first layer's phases, the output, the
+        weights and the sums of gradients stay as they are. PyTorch hands the sums of such products back in bfloat16 on
+        a CPU, so hidden phases are rounded to it as well.
+        """
+        self._dtype = PRECISIONS[precision]
         self.network, self.order, self.dims = network, order, dims
         self.rows = (1, 1 + dims, 2 + dims)[order]
         self._spacing = [1.0] * dims if spacing is None else list(spacing)
@@ -81,6 +97,7 @@ class Fused:
             w, b = (weight.detach().T[None], bias.detach()[None, None]) if single else (weight.detach(), bias.detach())
             self.weights.append(w if omega_0 == 1 else omega_0 * w)
             self.biases.append(b if omega_0 == 1 else omega_0 * b)
+        self._products = [w if self._dtype is None else w.to(self._dtype) for w in self.weights]
         # Weights and bias of a layer side by side: their gradients are one product with a column of ones.
         first = self.weights[0]
         self._first_grad = first.new_zeros(len(first), self.dims + 1, first.shape[2])
@@ -94,7 +111,7 @@ class Fused:
     def tape(self, points: int) -> Tape:
         """Buffers for chunks of ``points`` points."""
         widths = [w.shape[2] for w in self.weights[:-1]]
-        return Tape(len(self.weights[0]), self.rows, points, widths, self.weights[0])
+        return Tape(len(self.weights[0]), self.rows, points, widths, self._products[0])
 
     @torch.no_grad()
     def forward(self, coords: Tensor, tape: Tape, *, backward: bool = True) -> Tensor:
@@ -110,11 +127,15 @@ class Fused:
         """
         tape.coords = coords
         previous = coords.expand(len(self.weights[0]), *coords.shape)
-        for i, (weight, bias) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True)):
+        for i, bias in enumerate(self.biases[:-1]):
+            weight = self.weights[0] if i == 0 else self._products[i]
             a, cosine, z = tape.activations[i], tape.cosines[i], tape.phases[i]
             phase = cosine if z is None else z[:, 0]
-            if z is None:
-                torch.baddbmm(bias, previous, weight, out=phase)
+            if i == 0 and self._dtype is not None:
+                # Too far from 0 for few digits.
+                phase = torch.baddbmm(bias, previous, weight, out=self._first_phase(cosine.shape))
+            elif z is None:
+                torch.baddbmm(bias.to(weight), previous, weight, out=phase)
             else:
                 torch.bmm(previous, weight, out=z.flatten(1, 2))
                 phase += bias
@@ -122,15 +143,15 @@ class Fused:
             if backward or self.order:
                 torch.cos(phase, out=cosine)
             if self.order and i == 0:
-                torch.mul(cosine[:, None], self._slopes[:, :, None], out=a[:, 1 : 1 + self.dims])
+                torch.mul(cosine[:, None], self._slopes[:, :, None].to(cosine), out=a[:, 1 : 1 + self.dims])
                 if self.order == 2:
-                    torch.mul(a[:, 0], self._curvature, out=a[:, -1]).neg_()
+                    torch.mul(a[:, 0], self._curvature.to(a), out=a[:, -1]).neg_()
             elif self.order and z is not None:
                 torch.mul(cosine[:, None], z[:, 1:], out=a[:, 1:])
                 if self.order == 2:
                     a[:, -1].addcmul_(a[:, 0], self._squares(z), value=-1)
             previous = a.flatten(1, 2)
-        out = torch.bmm(previous, self.weights[-1]).unflatten(1, (self.rows, -1))
+        out = torch.bmm(previous.to(self.weights[-1]), self.weights[-1]).unflatten(1, (self.rows, -1))
         out[:, 0] += self.biases[-1]
         return out.permute(1, 2, 0, 3).flatten(2)
 
@@ -145,11 +166,12 @@ class Fused:
         networks, n = len(self.weights[0]), grad.shape[1]
         rows = grad.unflatten(2, (networks, -1)).permute(2, 0, 1, 3).flatten(1, 2)
         self._bias_grads[-1] += rows[:, :n].sum(1, keepdim=True)
+        rows = rows.to(self._products[-1])
         for i in reversed(range(len(tape.activations))):
             a, cosine, z = tape.activations[i], tape.cosines[i], tape.phases[i]
-            self._weight_grads[i].baddbmm_(a.flatten(1, 2).transpose(1, 2), rows)
+            self._add_product(self._weight_grads[i], a.flatten(1, 2), rows)
             g = self._buffer(a.shape, i % 2)
-            torch.bmm(rows, self.weights[i + 1].transpose(1, 2), out=g.flatten(1, 2))
+            torch.bmm(rows, self._products[i + 1].transpose(1, 2), out=g.flatten(1, 2))
             if i == 0:
                 self._first_backward(g, a, cosine, tape.coords)
             elif z is None:
@@ -159,6 +181,13 @@ class Fused:
                 self._layer_backward(g, a, cosine, z)
                 self._bias_grads[i - 1] += g[:, 0].sum(1, keepdim=True)
             rows = g.flatten(1, 2)
+
+    def _add_product(self, total: Tensor, a: Tensor, rows: Tensor) -> None:
+        """Total += aᵀ rows, chunks summed in the precision of the total."""
+        if self._dtype is None:
+            total.baddbmm_(a.transpose(1, 2), rows)
+        else:
+            total += torch.bmm(a.transpose(1, 2), rows)
 
     def _layer_backward(self, g: Tensor, a: Tensor, cosine: Tensor, z: Tensor) -> None:
         """Derivatives with respect to activations -> with respect to phases, in place."""
@@ -176,7 +205,7 @@ class Fused:
     def _first_backward(self, g: Tensor, a: Tensor, cosine: Tensor, coords: Tensor) -> None:
         """As `_layer_backward`, where z_d is the same for all points; ends at the first layer's gradients."""
         if self.order:
-            slopes = self._slopes[:, :, None]
+            slopes = self._slopes[:, :, None].to(g)
             t = torch.mul(g[:, 1], slopes[:, 0], out=self._buffer(cosine.shape, 2))
             for d in range(1, self.dims):
                 t.addcmul_(g[:, 1 + d], slopes[:, d])
@@ -186,12 +215,12 @@ class Fused:
             g *= cosine[:, None]
             g[:, 0].addcmul_(a[:, 0], t, value=-1)
             if self.order == 2:
-                g[:, 0].addcmul_(g[:, -1], self._curvature, value=-1)
+                g[:, 0].addcmul_(g[:, -1], self._curvature.to(g), value=-1)
             self._slope_grads += g[:, 1 : 1 + self.dims].sum(2)
         else:
             g[:, 0] *= cosine
         ones = torch.cat([coords, coords.new_ones(len(coords), 1)], 1).T.expand(len(g), -1, -1)
-        self._first_grad.baddbmm_(ones, g[:, 0])
+        self._first_grad.baddbmm_(ones, g[:, 0].to(ones))
 
     @torch.no_grad()
     def write_gradients(self) -> None:
@@ -213,9 +242,16 @@ class Fused:
             q.addcmul_(z[:, d], z[:, d])
         return q
 
+    def _first_phase(self, shape: Sequence[int]) -> Tensor:
+        """Scratch space in the network's own precision."""
+        key = (-1, *shape)
+        if key not in self._scratch:
+            self._scratch[key] = self.weights[0].new_empty(tuple(shape))
+        return self._scratch[key]
+
     def _buffer(self, shape: Sequence[int], index: int) -> Tensor:
         """Scratch space ``index`` of this shape."""
         key = (index, *shape)
         if key not in self._scratch:
-            self._scratch[key] = self.weights[0].new_empty(tuple(shape))
+            self._scratch[key] = self._products[0].new_empty(tuple(shape))
         return self._scratch[key]

@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -116,6 +117,7 @@ def train(
     callback: Callback | None = None,
     chunk: int | None = None,
     generator: torch.Generator | None = None,
+    precision: str | None = None,
 ) -> tuple[Entry, ...]:
     """Train a network through stages, in place.
 
@@ -124,6 +126,8 @@ def train(
         stages: What to do, in order.
         callback: Called after each step with a `Progress`; returning True ends the training.
         chunk: Points evaluated at once (default: by device).
+        precision: "bf16" takes the products of hidden layers in bfloat16 (`siren_sr.fused`); None all in the
+            network's own precision.
         generator: CPU generator that draws the batches of stages with ``batch`` (default: seed 0).
 
     Returns:
@@ -131,13 +135,14 @@ def train(
 
     Raises:
         ValueError: The loss became NaN or infinite (the network keeps its last finite weights), or a stage with
-            ``batch`` whose objective or score is not pointwise.
+            ``batch`` whose objective or score is not pointwise, or a precision that the network cannot be evaluated in.
     """
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     parameter = next(model.parameters())
     total, history, start = sum(stage.steps for stage in stages), [], time.perf_counter()
     for index, stage in enumerate(stages):
-        pass_ = _Pass(model, stage, Grid(stage.shape, align_corners=stage.align_corners, like=parameter), chunk)
+        grid = Grid(stage.shape, align_corners=stage.align_corners, like=parameter)
+        pass_ = _Pass(model, stage, grid, chunk=chunk, precision=precision)
         optimizer = stage.optimizer(model.parameters())
         scheduler = None if stage.scheduler is None else stage.scheduler(optimizer)
         for _ in range(stage.steps):
@@ -175,9 +180,9 @@ def _update(pass_: _Pass, optimizer: torch.optim.Optimizer, batch: Tensor | None
 class _Pass:
     """Loss, score and gradients of a stage at the network's current weights."""
 
-    def __init__(self, model: nn.Module, stage: Stage, grid: Grid, chunk: int | None) -> None:
+    def __init__(self, model: nn.Module, stage: Stage, grid: Grid, **options: Any) -> None:
         self.grid = grid
-        self._model, self._stage, self._chunk = model, stage, chunk
+        self._model, self._stage, self._options = model, stage, options
         self._pointwise = is_pointwise(stage.objective) and (stage.score is None or is_pointwise(stage.score))
         if stage.batch is not None and not self._pointwise:
             raise ValueError(
@@ -185,7 +190,7 @@ class _Pass:
                 "leave batch=None, or use objectives such as value, or gradient and laplacian with "
                 'method="analytical"'
             )
-        self._evaluation = Evaluation(model, grid, order=0, chunk=chunk)
+        self._evaluation = Evaluation(model, grid, order=0, **options)
 
     def run(self, batch: Tensor | None, *, step: int) -> _Result:
         """Accumulate the gradients of one step."""
@@ -195,7 +200,7 @@ class _Pass:
                 with torch.enable_grad():
                     return self._chunked(batch, step) if self._pointwise else self._whole(step)
             except NeedsOrder as need:
-                self._evaluation = Evaluation(self._model, self.grid, order=need.order, chunk=self._chunk)
+                self._evaluation = Evaluation(self._model, self.grid, order=need.order, **self._options)
 
     def _chunked(self, batch: Tensor | None, step: int) -> _Result:
         stage, evaluation = self._stage, self._evaluation

@@ -243,7 +243,7 @@ def test_the_published_patience(sample_rate, layers, patience):
 
 def test_the_fast_recipe_decays_exponentially():
     fit = fit_signal(picture(4, 5), steps=4, **SMALL)
-    assert [e.lr for e in fit.history] == pytest.approx([1e-3 * 0.005 ** (i / 4) for i in range(4)])
+    assert [e.lr for e in fit.history] == pytest.approx([8e-4 * 0.005 ** (i / 4) for i in range(4)])
 
 
 def test_factories_are_used():
@@ -334,3 +334,14 @@ def test_divergence_says_what_to_do():
             activation="relu",
             **SMALL,
         )
+
+
+def test_bf16():
+    options = {**SMALL, "steps": 20, "batch": 64, "optimizer": optimizers.adam(5e-3)}
+    rounded, exact = (fit_signal(picture(12, 14), precision=p, **options) for p in ("bf16", None))
+    assert rounded.psnr != exact.psnr
+    assert rounded.psnr == pytest.approx(exact.psnr, abs=2)
+    with pytest.raises(ValueError, match="precision='fp8' is unknown"):
+        fit_signal(picture(4, 5), precision="fp8", **SMALL)
+    with pytest.raises(ValueError, match="precision='bf16' is for plain sine networks"):
+        fit_signal(picture(4, 5), precision="bf16", activation="relu", **SMALL)

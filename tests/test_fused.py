@@ -101,3 +101,23 @@ def test_what_is_not_supported():
     normed = Siren(2, 1, **options)
     torch.nn.utils.parametrizations.weight_norm(normed.layers[1])
     assert not fused.supports(normed)
+
+
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_bf16_is_close_and_finite(order):
+    network = Siren(2, 3, hidden_features=64, first_omega_0=90.0, generator=torch.Generator().manual_seed(0))
+    coords, rows = random(POINTS, 2) * 2 - 1, []
+    gradients = []
+    for precision in (None, "bf16"):
+        network.zero_grad()
+        engine = fused.Fused(network, dims=2, order=order, spacing=(0.01, 0.01), precision=precision)
+        tape = engine.tape(POINTS)
+        rows.append(engine.forward(coords, tape))
+        assert rows[-1].dtype == torch.float32
+        engine.backward(torch.ones_like(rows[-1]), tape)
+        engine.write_gradients()
+        gradients.append([p.grad.clone() for p in network.parameters()])
+    assert 0 < relative(rows[1], rows[0]) < 0.03
+    for exact, rounded in zip(*gradients, strict=True):
+        assert rounded.dtype == torch.float32
+        assert relative(rounded, exact) < 0.05

@@ -1,0 +1,251 @@
+"""Time and memory of one training step against the number of points, and against the limit.
+
+    python -m benchmarks.steps [--points 4096 16384 49152 783360] [--device cpu] [--out DIR]
+
+A step is forward, backward and gradients of a mean squared error for 256 units, two hidden layers, D = 2 and three
+outputs. Compared in one run, rounds interleaved, the best of each taken:
+
+- ``products``: the step's matrix products alone, in the same chunks, on buffers of the same sizes: the limit;
+- ``ours``: what `siren_sr.training` runs for a value; ``bf16``: the same with ``precision="bf16"``;
+- ``eager``: the same network in plain PyTorch, all points at once; ``siren-pytorch``: that package's `SirenNet`;
+- ``gradient``, ``laplacian``: ours, fitting exact derivatives; ``nested``: the Laplacian by nested autograd.
+
+Peak memory is the growth of a fresh process over what it held before its first step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import torch
+
+from benchmarks import header
+from siren_sr import Siren, coordinates, derivatives, objectives
+from siren_sr.evaluation import Grid, chunk_size
+from siren_sr.training import Stage, train
+
+WIDTH, CHANNELS = 256, 3
+Step = Callable[[], object]
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description="Time and memory of a training step.")
+    parser.add_argument("--points", nargs="+", type=int, default=[4096, 16384, 49152, 783360])
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--seconds", type=float, default=8.0, help="time for each method and size")
+    parser.add_argument("--largest-nested", type=int, default=49152, help="most points for nested autograd")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--memory-of", nargs=2, metavar=("METHOD", "POINTS"), help=argparse.SUPPRESS)
+    a = parser.parse_args()
+    if a.memory_of:
+        print(memory_growth(a.memory_of[0], int(a.memory_of[1])))
+        return
+    print(header(a.device, a.threads))
+    print(f"{'points':>8} {'method':14}{'ms':>10}{'of products':>13}{'of value step':>15}{'peak MiB':>10}")
+    results = []
+    for points in a.points:
+        methods = [m for m in a.methods if m != "nested" or points <= a.largest_nested]
+        times = interleaved({m: METHODS[m](points, a.device) for m in methods}, a.seconds, a.device)
+        for method in methods:
+            row = {"points": points, "method": method, "seconds": times[method]}
+            row["memory"] = None if a.device != "cpu" or method == "products" else in_fresh_process(method, points)
+            results.append(row)
+            limit, value = (times[method] / times[m] if m in times else math.nan for m in ("products", "ours"))
+            memory = "" if row["memory"] is None else f"{row['memory'] / 2**20:10.0f}"
+            print(f"{points:8} {method:14}{1e3 * times[method]:10.2f}{limit:13.2f}{value:15.2f}{memory}", flush=True)
+    if a.out:
+        a.out.mkdir(parents=True, exist_ok=True)
+        (a.out / "steps.json").write_text(json.dumps(results, indent=1))
+        plot(results, a.out / "steps.png")
+
+
+def interleaved(steps: dict[str, Step], seconds: float, device: str) -> dict[str, float]:
+    """Best time of each; rounds take turns so that a busy moment of the machine hits all alike."""
+    best = dict.fromkeys(steps, math.inf)
+    start, rounds = time.perf_counter(), 0
+    while rounds < 3 or time.perf_counter() - start < seconds * len(steps):
+        for method, step in steps.items():
+            _wait(device)
+            begin = time.perf_counter()
+            step()
+            _wait(device)
+            best[method] = min(best[method], time.perf_counter() - begin)
+        rounds += 1
+    return best
+
+
+def _wait(device: str) -> None:
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+
+
+def memory_growth(method: str, points: int) -> int:
+    """Bytes by which the peak of this process grows in two steps."""
+    step = METHODS[method](points, "cpu")
+    METHODS[method](256, "cpu")()  # libraries, threads
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    step()
+    step()
+    return 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+
+
+def in_fresh_process(method: str, points: int) -> int:
+    """`memory_growth` in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.steps", "--memory-of", method, str(points)]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def problem(points: int, device: str) -> tuple[tuple[int, int], torch.Tensor]:
+    """A grid of about as many points, and a target."""
+    rows = 2 ** int(math.log2(points) / 2)
+    shape = (rows, points // rows)
+    generator = torch.Generator().manual_seed(0)
+    return shape, torch.rand(CHANNELS, *shape, generator=generator).to(device)
+
+
+def network(device: str) -> Siren:
+    """The network of every method but siren-pytorch's."""
+    return Siren(2, CHANNELS, first_omega_0=90.0, generator=torch.Generator().manual_seed(0), device=device)
+
+
+def products(points: int, device: str) -> Step:
+    """The matrix products of a value step and nothing else."""
+    model = network(device)
+    n = min(points, chunk_size(model))
+    activations = [torch.rand(n, WIDTH, device=device) for _ in range(3)]
+    gradients = [torch.rand(n, WIDTH, device=device) for _ in range(2)]
+    coords, out = torch.rand(n, 2, device=device), torch.rand(n, CHANNELS, device=device)
+    first, hidden, last = (torch.rand(*s, device=device) for s in ((2, WIDTH), (WIDTH, WIDTH), (WIDTH, CHANNELS)))
+    sums = [torch.zeros_like(w) for w in (first, hidden, last)]
+
+    def step() -> None:
+        for _ in range(points // n):
+            torch.mm(coords, first, out=activations[0])
+            for i in (0, 1):
+                torch.mm(activations[i], hidden, out=activations[i + 1])
+            torch.mm(activations[2], last, out=out)
+            sums[2].addmm_(activations[2].T, out)
+            torch.mm(out, last.T, out=gradients[0])
+            for i in (0, 1):
+                sums[1].addmm_(activations[1 - i].T, gradients[i])
+                torch.mm(gradients[i], hidden.T, out=gradients[1 - i])
+            sums[0].addmm_(coords.T, gradients[0])
+
+    return step
+
+
+def ours(quantity: str = "values", precision: str | None = None) -> Callable[[int, str], Step]:
+    """A step of `siren_sr.training` on the values or on exact derivatives."""
+
+    def prepare(points: int, device: str) -> Step:
+        shape, target = problem(points, device)
+        if quantity == "gradient":
+            target = target[:, None].expand(-1, 2, -1, -1)
+        objective = objectives.SquaredError(lambda field: getattr(field, quantity), target, dims=2)
+        model = network(device)
+        stage = Stage(objective, 1, shape, still)
+        return lambda: train(model, [stage], precision=precision)
+
+    return prepare
+
+
+def still(parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    """An optimizer that leaves everything as it is."""
+    return torch.optim.SGD(parameters, lr=0.0)
+
+
+def plain(model: torch.nn.Module, points: int, device: str) -> Step:
+    """A step in eager PyTorch, all points at once."""
+    shape, target = problem(points, device)
+    coords, rows = coordinates.grid(shape, device=device), target.flatten(1).T
+
+    def step() -> None:
+        model.zero_grad()
+        (model(coords) - rows).square().mean().backward()
+
+    return step
+
+
+class Eager(torch.nn.Module):
+    """The usual implementation: linear layers, sin(30·z)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        sizes = [(2, WIDTH), (WIDTH, WIDTH), (WIDTH, WIDTH), (WIDTH, CHANNELS)]
+        self.layers = torch.nn.ModuleList(torch.nn.Linear(*size) for size in sizes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for layer in list(self.layers)[:-1]:
+            x = torch.sin(30 * layer(x))
+        return self.layers[-1](x)
+
+
+def siren_pytorch(points: int, device: str) -> Step:
+    """`SirenNet` of the package siren-pytorch."""
+    from siren_pytorch import SirenNet
+
+    net = SirenNet(dim_in=2, dim_hidden=WIDTH, dim_out=CHANNELS, num_layers=3, w0_initial=90.0).to(device)
+    return plain(net, points, device)
+
+
+def nested(points: int, device: str) -> Step:
+    """A Laplacian step with ``torch.autograd.grad`` nested."""
+    shape, target = problem(points, device)
+    model, coords, rows = network(device), coordinates.grid(shape, device=device), target.flatten(1).T
+    spacing = Grid(shape, align_corners=False, like=coords).spacing
+
+    def step() -> None:
+        model.zero_grad()
+        laplacian = derivatives.nested_autograd(model, coords, order=2, spacing=spacing)[2]
+        (laplacian - rows).square().mean().backward()
+
+    return step
+
+
+METHODS: dict[str, Callable[[int, str], Step]] = {
+    "products": products,
+    "ours": ours(),
+    "bf16": ours(precision="bf16"),
+    "eager": lambda points, device: plain(Eager().to(device), points, device),
+    "siren-pytorch": siren_pytorch,
+    "gradient": ours("gradient"),
+    "laplacian": ours("laplacian"),
+    "nested": nested,
+}
+
+
+def plot(results: list[dict], path: Path) -> None:
+    """Time and memory per method against points."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    for method in dict.fromkeys(r["method"] for r in results):
+        rows = [r for r in results if r["method"] == method]
+        points = [r["points"] for r in rows]
+        left.plot(points, [1e6 * r["seconds"] / r["points"] for r in rows], "o-", label=method)
+        if all(r["memory"] is not None for r in rows):
+            right.plot(points, [max(1, r["memory"] / 2**20) for r in rows], "o-", label=method)
+    left.set(xlabel="points", ylabel="µs per point and step", xscale="log", yscale="log")
+    right.set(xlabel="points", ylabel="peak memory of a step (MiB)", xscale="log", yscale="log")
+    for panel in (left, right):
+        panel.grid(alpha=0.3)
+    left.legend()
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    main()
