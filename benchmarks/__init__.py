@@ -18,6 +18,17 @@ def header(device: str = "cpu", threads: int | None = None) -> str:
     return f"siren_sr {__version__}, torch {torch.__version__}, {name}, {device}, {torch.get_num_threads()} threads"
 
 
+def reset_peak_memory() -> None:
+    """Forget the most memory that this process has held so far (Linux)."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory() -> int:
+    """The most memory that this process has held, in bytes (Linux)."""
+    line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("VmHWM"))
+    return 1024 * int(line.split()[1])
+
+
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -54,9 +54,13 @@ def main() -> None:
                 return seconds > a.budget or (a.level is not None and psnr >= a.level)
 
             final = METHODS[method](path, a.steps, stop, a.device)
-            curve.append((curve[-1][0], final))
-            curves[path.stem][method], last = curve, curve[-1][0]
-            print(f"{path.stem:10} {method:6} {len(curve) - 1:5} steps {last:7.1f} s {final:6.2f} dB  {reached(curve)}")
+            last = curve[-1][0]
+            # Tiles are trained group after group: only their end says something about the whole image.
+            curve[:] = [] if method == "tiled" else curve
+            curve.append((last, final))
+            curves[path.stem][method] = curve
+            line = f"{path.stem:10} {method:6} {len(curve) - 1:5} steps {last:7.1f} s {final:6.2f} dB"
+            print(f"{line}  {reached(curve)}", flush=True)
     summary(curves, a.methods)
     if a.out:
         a.out.mkdir(parents=True, exist_ok=True)
@@ -150,7 +154,9 @@ def plot(curves: dict[str, dict[str, Curve]], methods: list[str], path: Path) ->
     figure, panels = plt.subplots(1, len(curves), figsize=(5 * len(curves), 4), squeeze=False, layout="constrained")
     for (name, by_method), panel in zip(curves.items(), panels[0], strict=True):
         for method in methods:
-            panel.plot(*zip(*by_method[method], strict=True), label=method)
+            panel.plot(
+                *zip(*by_method[method], strict=True), ".-" if len(by_method[method]) == 1 else "-", label=method
+            )
         panel.set(title=name, xlabel="seconds", ylabel="PSNR (dB)", xscale="log")
         panel.grid(alpha=0.3)
     panels[0][0].legend()

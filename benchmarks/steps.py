@@ -27,7 +27,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import header
+from benchmarks import header, peak_memory, reset_peak_memory
 from siren_sr import Siren, coordinates, derivatives, objectives
 from siren_sr.evaluation import Grid, chunk_size
 from siren_sr.training import Stage, train
@@ -95,17 +95,11 @@ def memory_growth(method: str, points: int) -> int:
     """Bytes by which the peak of this process grows in two steps."""
     step = METHODS[method](points, "cpu")
     METHODS[method](256, "cpu")()  # libraries, threads
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-    before = _peak()
+    reset_peak_memory()
+    before = peak_memory()
     step()
     step()
-    return _peak() - before
-
-
-def _peak() -> int:
-    """Most memory this process has held, in bytes (Linux)."""
-    line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("VmHWM"))
-    return 1024 * int(line.split()[1])
+    return peak_memory() - before
 
 
 def in_fresh_process(method: str, points: int) -> int:
@@ -247,12 +241,12 @@ def plot(results: list[dict], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-    for method in dict.fromkeys(r["method"] for r in results):
+    for i, method in enumerate(dict.fromkeys(r["method"] for r in results)):
         rows = [r for r in results if r["method"] == method]
         points = [r["points"] for r in rows]
-        left.plot(points, [1e6 * r["seconds"] / r["points"] for r in rows], "o-", label=method)
+        left.plot(points, [1e6 * r["seconds"] / r["points"] for r in rows], "o-", color=f"C{i}", label=method)
         if all(r["memory"] is not None for r in rows):
-            right.plot(points, [max(1, r["memory"] / 2**20) for r in rows], "o-", label=method)
+            right.plot(points, [max(1, r["memory"] / 2**20) for r in rows], "o-", color=f"C{i}")
     left.set(xlabel="points", ylabel="µs per point and step", xscale="log", yscale="log")
     right.set(xlabel="points", ylabel="peak memory of a step (MiB)", xscale="log", yscale="log")
     for panel in (left, right):
