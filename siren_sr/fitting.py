@@ -22,7 +22,7 @@ from siren_sr.siren import Siren
 from siren_sr.tiles import TILE_RECIPES, TiledSiren, TileRecipe, fit_tiles
 from siren_sr.training import Callback, Progress, Stage, final_score, train
 
-ONE_NETWORK_SAMPLES = {1: 1 << 20, 2: 1 << 15, 3: 1 << 18}
+ONE_NETWORK_SAMPLES = {1: 1 << 15, 2: 1 << 15, 3: 1 << 18}
 """Larger signals are represented by tiles, by number of axes: there one network is slower and less exact."""
 
 ObjectiveFactory = Callable[[Tensor], Objective]
@@ -128,9 +128,9 @@ def fit_signal(
         precision: "bf16" takes the products of hidden layers in bfloat16: faster steps, fewer dB (see the guide on
             speed). Default: everything in float32, or float64 for such tensors.
         tiles: Represent the signal by many small networks instead of one (`siren_sr.tiles`): True, False, or a
-            `siren_sr.tiles.TileRecipe`. Default: for images of more than 2^15 pixels, sounds of more than 2^20 samples
-            and grids of more than 2^18, if nothing asks for one network: no argument from ``omega_0`` to ``precision``
-            but ``steps``, and no ``align_corners``.
+            `siren_sr.tiles.TileRecipe`. Default: for images and sounds of more than 2^15 samples and volumes of
+            more than 2^18, if nothing asks for one network: no argument from ``omega_0`` to ``precision`` but
+            ``steps``, and no ``align_corners``.
         align_corners: Corner-aligned grid, as in the paper, instead of pixel centres.
         generator: CPU generator of the initial weights. Default: seed 0, so that a call repeats itself; the global
             random state is never touched.

@@ -281,7 +281,8 @@ class TileRecipe:
 
 
 TILE_RECIPES = {1: TileRecipe(tile=1600, margin=80), 2: TileRecipe(), 3: TileRecipe(tile=12, margin=1)}
-"""The tiles of `siren_sr.fit_signal`, by number of axes; chosen on photographs' crops and the start of a sonata."""
+"""The tiles of `siren_sr.fit_signal`, by number of axes: an image's were chosen on crops of photographs, the others
+hold as many samples."""
 
 
 def fit_tiles(
