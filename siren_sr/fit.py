@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -101,20 +101,23 @@ class Fit:
         result = signals.Assembly(
             self.model.out_features, size, low=self.low, high=self.high, kind=self.kind, device=self.device
         )
-        rows = max(1, SLAB // max(1, math.prod(size[1:])))
-        for start in range(0, size[0], rows):
-            result.put(start, self._evaluate((axes[0][start : start + rows], *axes[1:])))
+        for start, values in self._slabs(axes):
+            result.put(start, values)
         return result.package(self.info)
 
     def measure(self, values: Tensor) -> float:
         """PSNR in dB of the network, before any clipping, against values (C, *grid) in [-1, 1] on its own grid."""
         axes = coordinates.axes(self.shape, align_corners=self.align_corners, device=values.device, dtype=values.dtype)
-        rows = max(1, SLAB // max(1, math.prod(self.shape[1:])))
         total = 0.0
-        for start in range(0, self.shape[0], rows):
-            found = self._evaluate((axes[0][start : start + rows], *axes[1:]))
-            total += float((found - values[:, start : start + rows]).double().square().sum())
+        for start, found in self._slabs(axes):
+            total += float((found - values[:, start : start + found.shape[1]]).double().square().sum())
         return psnr_of(total / values.numel())
+
+    def _slabs(self, axes: Sequence[Tensor]) -> Iterator[tuple[int, Tensor]]:
+        """(first row, values) of a rectangle of coordinates, `SLAB` points at a time."""
+        rows = max(1, SLAB // max(1, math.prod(len(a) for a in axes[1:])))
+        for start in range(0, len(axes[0]), rows):
+            yield start, self._evaluate((axes[0][start : start + rows], *axes[1:]))
 
     @torch.no_grad()
     def _evaluate(self, axes: Sequence[Tensor]) -> Tensor:

@@ -98,7 +98,7 @@ class Fused:
             self.weights.append(w if omega_0 == 1 else omega_0 * w)
             self.biases.append(b if omega_0 == 1 else omega_0 * b)
         self._products = [w if self._dtype is None else w.to(self._dtype) for w in self.weights]
-        # Weights and bias of a layer side by side: their gradients are one product with a column of ones.
+        # Weights and bias of the first layer side by side: their gradient is one product with a row of ones.
         first = self.weights[0]
         self._first_grad = first.new_zeros(len(first), self.dims + 1, first.shape[2])
         self._weight_grads = [torch.zeros_like(w) for w in self.weights[1:]]
@@ -133,7 +133,7 @@ class Fused:
             phase = cosine if z is None else z[:, 0]
             if i == 0 and self._dtype is not None:
                 # Too far from 0 for few digits.
-                phase = torch.baddbmm(bias, previous, weight, out=self._first_phase(cosine.shape))
+                phase = torch.baddbmm(bias, previous, weight, out=self._buffer(cosine.shape, -1, like=self.weights[0]))
             elif z is None:
                 torch.baddbmm(bias.to(weight), previous, weight, out=phase)
             else:
@@ -174,12 +174,12 @@ class Fused:
             torch.bmm(rows, self._products[i + 1].transpose(1, 2), out=g.flatten(1, 2))
             if i == 0:
                 self._first_backward(g, a, cosine, tape.coords)
-            elif z is None:
+                return
+            if z is None:
                 g[:, 0] *= cosine
-                self._bias_grads[i - 1] += g[:, 0].sum(1, keepdim=True)
             else:
                 self._layer_backward(g, a, cosine, z)
-                self._bias_grads[i - 1] += g[:, 0].sum(1, keepdim=True)
+            self._bias_grads[i - 1] += g[:, 0].sum(1, keepdim=True)
             rows = g.flatten(1, 2)
 
     def _add_product(self, total: Tensor, a: Tensor, rows: Tensor) -> None:
@@ -242,16 +242,9 @@ class Fused:
             q.addcmul_(z[:, d], z[:, d])
         return q
 
-    def _first_phase(self, shape: Sequence[int]) -> Tensor:
-        """Scratch space in the network's own precision."""
-        key = (-1, *shape)
-        if key not in self._scratch:
-            self._scratch[key] = self.weights[0].new_empty(tuple(shape))
-        return self._scratch[key]
-
-    def _buffer(self, shape: Sequence[int], index: int) -> Tensor:
-        """Scratch space ``index`` of this shape."""
+    def _buffer(self, shape: Sequence[int], index: int, *, like: Tensor | None = None) -> Tensor:
+        """Scratch space ``index`` of this shape, in the precision of ``like`` (default: of the products)."""
         key = (index, *shape)
         if key not in self._scratch:
-            self._scratch[key] = self._products[0].new_empty(tuple(shape))
+            self._scratch[key] = (self._products[0] if like is None else like).new_empty(tuple(shape))
         return self._scratch[key]

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from siren_sr import objectives, omega
+from siren_sr import fitting, objectives, omega
 from siren_sr.evaluation import Grid, evaluate
 from siren_sr.fit import Fit
 from siren_sr.fitting import Recipe, check_steps, default_generator
 from siren_sr.init import Initializer
 from siren_sr.layers import Activation
-from siren_sr.optimizers import OptimizerFactory, SchedulerFactory, adam, cosine, exponential, reduce_on_plateau, soap
+from siren_sr.optimizers import OptimizerFactory, SchedulerFactory, adam, reduce_on_plateau
 from siren_sr.signals import Kind, native
 from siren_sr.siren import Siren
 from siren_sr.training import Callback, Stage, final_score, train
@@ -29,9 +29,8 @@ def _paper(method: str, activation: str | Activation, hidden_layers: int) -> Rec
 
 def _fast(method: str, activation: str | Activation, hidden_layers: int) -> Recipe:
     """The library's default: SOAP with a cosine decay; exact derivatives are learned from batches of points."""
-    if method == "analytical":
-        return Recipe(100, adam(8e-4, betas=(0.9, 0.99), fused=True), exponential, batch=1024)
-    return Recipe(500, soap(1e-3), cosine)
+    recipe = fitting.fast if method == "analytical" else fitting.whole
+    return recipe(dims=2, hidden_layers=hidden_layers, activation=activation)
 
 
 RECIPES = {"fast": _fast, "paper": _paper}
