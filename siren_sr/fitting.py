@@ -19,8 +19,9 @@ from siren_sr.layers import Activation
 from siren_sr.objectives import OBJECTIVES, Objective, is_pointwise, value
 from siren_sr.optimizers import OptimizerFactory, SchedulerFactory, adam, cosine, exponential, reduce_on_plateau, soap
 from siren_sr.siren import Siren
-from siren_sr.tiles import TILE_RECIPES, TiledSiren, TileRecipe, fit_tiles
-from siren_sr.training import Callback, Progress, Stage, final_score, train
+from siren_sr.tiles import TiledSiren
+from siren_sr.tiling import TILE_RECIPES, TileRecipe, fit_tiles
+from siren_sr.training import Callback, Stage, final_score, train
 
 ONE_NETWORK_SAMPLES = {1: 1 << 15, 2: 1 << 15, 3: 1 << 18}
 """Larger signals are represented by tiles, by number of axes: there one network is slower and less exact."""
@@ -128,7 +129,7 @@ def fit_signal(
         precision: "bf16" takes the products of hidden layers in bfloat16: faster steps, fewer dB (see the guide on
             speed). Default: everything in float32, or float64 for such tensors.
         tiles: Represent the signal by many small networks instead of one (`siren_sr.tiles`): True, False, or a
-            `siren_sr.tiles.TileRecipe`. Default: for images and sounds of more than 2^15 samples and volumes of
+            `siren_sr.tiling.TileRecipe`. Default: for images and sounds of more than 2^15 samples and volumes of
             more than 2^18, if nothing asks for one network: no argument from ``omega_0`` to ``precision`` but
             ``steps``, and no ``align_corners``.
         align_corners: Corner-aligned grid, as in the paper, instead of pixel centres.
@@ -160,8 +161,8 @@ def fit_signal(
         return _fit_tiled(data, tile_recipe, steps, default_generator(generator), callback)
     if hidden_layers is None:
         hidden_layers = audio_hidden_layers(data.shape[0], len(data.values)) if data.sample_rate else 2
-    loss, score = _resolve_objective(objective)(data.values), value(data.values)
-    score = loss if objective == "mse" else score
+    loss = _resolve_objective(objective)(data.values)
+    score = loss if objective == "mse" else value(data.values)
     if recipe is None:
         recipe = "fast" if is_pointwise(loss) else "whole"
     chosen = resolve_recipe(recipe)(dims=data.kind.dims, hidden_layers=hidden_layers, activation=activation)
@@ -228,15 +229,8 @@ def _fit_tiled(
 ) -> Fit:
     if steps is not None:
         recipe = replace(recipe, steps=check_steps(steps))
-    stopped = False
-
-    def watch(progress: Progress) -> bool:
-        nonlocal stopped
-        stopped = callback is not None and bool(callback(progress))
-        return stopped
-
-    model, history = fit_tiles(data.values, recipe, generator=generator, callback=watch)
-    fit = make_fit(model, data, history, psnr=math.nan, stopped=stopped)
+    tiled = fit_tiles(data.values, recipe, generator=generator, callback=callback)
+    fit = make_fit(tiled.model, data, tiled.history, psnr=math.nan, stopped=tiled.stopped)
     return replace(fit, psnr=fit.measure(data.values))
 
 

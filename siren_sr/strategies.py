@@ -9,7 +9,7 @@ what the image does not say. To add one, write such a function and pass it to `s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from siren_sr import derivatives, objectives, omega, pixels, resampling
 from siren_sr.optimizers import adam, reduce_on_plateau
-from siren_sr.tiles import TileRecipe
+from siren_sr.tiling import TileRecipe
 from siren_sr.training import Stage
 
 
@@ -59,7 +59,7 @@ class Plan:
 
 
 # What a smooth base lacks is small: one hidden layer is enough for it. Chosen on crops of photographs.
-DETAIL = TileRecipe(tile=32, margin=4, hidden_layers=1, first_omega_0=24.0, batch=None, lr=4e-2)
+DETAIL = TileRecipe(tile=32, margin=4, hidden_layers=1, first_omega_0=24.0, steps=60, batch=None, lr=4e-2)
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,12 @@ class TiledPlan:
         picture: (C, H, W) in [-1, 1], what base and network are to show together.
         base: (C, h, w), whose bicubic interpolant is the base.
         correct: Map from what the trained network shows, (C, H, W), to the base to use with it.
-        steps: Training steps per group of tiles.
-        tiles: How else the tiles are made and trained.
+        tiles: How the tiles are made and trained.
     """
 
     picture: Tensor
     base: Tensor
     correct: Callable[[Tensor], Tensor]
-    steps: int = 60
     tiles: TileRecipe = DETAIL
 
 
@@ -167,7 +165,8 @@ def consistent(problem: Problem) -> TiledPlan:
     def correct(detail: Tensor) -> Tensor:
         return image + _deconvolve(down, enlarge, image - down(resampling.apply(enlarge, image) + detail))
 
-    return TiledPlan(unit * 2 - 1, image, correct, steps=60 if problem.steps is None else problem.steps)
+    tiles = DETAIL if problem.steps is None else replace(DETAIL, steps=problem.steps)
+    return TiledPlan(unit * 2 - 1, image, correct, tiles)
 
 
 def _deconvolve(down: resampling.Downsample, enlarge: Sequence[Tensor], residual: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from siren_sr.fit import Fit
 from siren_sr.fitting import check_steps, default_generator, make_fit
 from siren_sr.siren import Siren
 from siren_sr.strategies import STRATEGIES, Plan, Problem, Strategy, TiledPlan
-from siren_sr.tiles import fit_tiles
+from siren_sr.tiling import fit_tiles
 from siren_sr.training import Callback, Entry, Progress, final_score, train
 
 
@@ -152,24 +151,15 @@ def _run_tiled(
     done: int,
     seconds: float,
 ) -> Fit:
-    stopped = False
-
-    def watch(progress: Progress) -> bool:
-        nonlocal stopped
-        stopped = stopped or (callback is not None and bool(callback(progress)))
-        return stopped
-
     residual = plan.picture - resampling.resize(plan.base, problem.size)
-    model, history = fit_tiles(
-        residual, replace(plan.tiles, steps=plan.steps), generator=generator, callback=watch, done=done, seconds=seconds
-    )
+    tiled = fit_tiles(residual, plan.tiles, generator=generator, callback=callback, done=done, seconds=seconds)
     axes = coordinates.axes(problem.size, device=residual.device, dtype=residual.dtype)
     with torch.no_grad():
-        detail = model.on_grid(axes)
+        detail = tiled.model.on_grid(axes)
         base = plan.correct(detail)
         shown = resampling.resize(base, problem.size) + detail
     psnr = objectives.psnr_of(objectives.squared_error(shown, plan.picture).item())
-    return make_fit(model, data, history, psnr=psnr, base=base, stopped=stopped)
+    return make_fit(tiled.model, data, tiled.history, psnr=psnr, base=base, stopped=tiled.stopped)
 
 
 def _resolve(strategy: str | Strategy) -> Strategy:

@@ -1,9 +1,7 @@
 """A signal as many small sine networks: equal windows that overlap, each with its own network, blended smoothly.
 
-A single network of useful width costs every point the price of the whole signal; a 64-wide network per 32x32 pixels
-costs little and fits in a fraction of the steps. All networks of a group are evaluated by one batched product and
-trained to the end before the next group: time is proportional to the size of the signal, working memory independent of
-it.
+`siren_sr.tiling` fits them. A single network of useful width costs every point the price of the whole signal; a 64-wide
+network per 40x40 pixels costs little and fits in a fraction of the steps.
 """
 
 from __future__ import annotations
@@ -19,11 +17,6 @@ from torch import Tensor, nn
 
 from siren_sr import coordinates
 from siren_sr.init import default_bias_, sitzmann_
-from siren_sr.objectives import SquaredError, value
-from siren_sr.optimizers import adam, warmup_cosine
-from siren_sr.training import Callback, Entry, Progress, Stage, train
-
-GROUP = 16  # tiles trained to the end at once: what stays in the caches of a processor
 
 
 @dataclass(frozen=True)
@@ -253,165 +246,3 @@ class TiledSiren(nn.Module):
             return
         for i, chosen, w in self.windows[axis].parts(columns[axis][index]):
             yield from self._pieces(columns, (*tile, i), index[chosen], weight[chosen] * w)
-
-
-@dataclass(frozen=True)
-class TileRecipe:
-    """How the tiles of a signal are made and trained; the defaults are for images.
-
-    Attributes:
-        tile: Samples per axis.
-        margin: More samples on every side, where neighbours blend.
-        hidden_features: Width of a tile's network.
-        hidden_layers: Its sine layers after the first.
-        first_omega_0: Its ω0, in the tile's coordinates; None takes it from each tile (`tile_omega`).
-        steps: Passes over a tile's samples.
-        batch: Samples per update.
-        lr: Of Adam, on weights into which ω0 is folded.
-    """
-
-    tile: int = 40
-    margin: int = 4
-    hidden_features: int = 64
-    hidden_layers: int = 2
-    first_omega_0: float | None = None
-    steps: int = 30
-    batch: int | None = 128
-    lr: float = 2.5e-2
-
-
-TILE_RECIPES = {1: TileRecipe(tile=1600, margin=80), 2: TileRecipe(), 3: TileRecipe(tile=12, margin=1)}
-"""The tiles of `siren_sr.fit_signal`, by number of axes: an image's were chosen on crops of photographs, the others
-hold as many samples."""
-
-
-def fit_tiles(
-    target: Tensor,
-    recipe: TileRecipe,
-    *,
-    generator: torch.Generator | None = None,
-    callback: Callback | None = None,
-    done: int = 0,
-    seconds: float = 0.0,
-) -> tuple[TiledSiren, tuple[Entry, ...]]:
-    """Fit a `TiledSiren` to a signal (C, *grid), group of tiles by group of tiles.
-
-    Every tile is brought to unit size; its output layer is solved exactly before and after Adam trains all layers.
-
-    Args:
-        target: What to represent.
-        recipe: How.
-        generator: CPU generator of the initial weights and the batches.
-        callback: Called after every step of every group; returning True stops.
-        done: Steps that a progress bar counts as made before.
-        seconds: Time that had passed before.
-
-    Returns:
-        The network and the history; tiles not reached when a callback stopped it are zero.
-    """
-    model = TiledSiren(
-        target.shape[1:],
-        len(target),
-        tile=recipe.tile,
-        margin=recipe.margin,
-        hidden_features=recipe.hidden_features,
-        hidden_layers=recipe.hidden_layers,
-        first_omega_0=1.0,  # brought in tile by tile
-        generator=generator,
-        like=target,
-    )
-    tiles = list(model.tiles())
-    shape = tuple(w.length for w in model.windows)
-    points = coordinates.grid(shape, device=target.device, dtype=target.dtype)
-    groups = range(0, len(tiles), GROUP)
-    total, history = done + recipe.steps * len(groups), []
-    for first in groups:
-        part = slice(first, first + GROUP)
-        batch = _select(model.networks, part)
-        windows = torch.stack([_window(target, model.windows, tile) for tile in tiles[part]])
-        unit = windows.flatten(1).square().mean(1).sqrt() + 2e-4
-        wanted = windows.flatten(2) / unit[:, None, None]
-        outputs = wanted.transpose(1, 2)
-        with torch.no_grad():
-            omega = tile_omega(windows) if recipe.first_omega_0 is None else windows.new_tensor([recipe.first_omega_0])
-            batch.weights[0].mul_(omega[:, None, None])
-            batch.biases[0].mul_(omega[:, None, None])
-        batch.solve_output(points, outputs, ridge=1e-4)
-        stacked = wanted.flatten(0, 1).unflatten(1, shape)
-        scale = unit.repeat_interleave(len(target))[:, None]
-        score = SquaredError(lambda field: field.values, stacked, dims=len(shape), weight=scale.square())
-        stage = Stage(
-            value(stacked),
-            recipe.steps,
-            shape,
-            adam(recipe.lr, betas=(0.9, 0.99), fused=True),
-            warmup_cosine(recipe.steps),
-            score,
-            name="network",
-            batch=recipe.batch,
-        )
-        offset, elapsed = done + len(history), seconds + (history[-1].seconds if history else 0.0)
-
-        def report(progress: Progress, offset=offset, elapsed=elapsed) -> bool | None:
-            if callback is None:
-                return None
-            entry = _shifted(progress.entry, offset, elapsed)
-            return callback(Progress(entry, total, entry.seconds / entry.step * (total - entry.step), "network"))
-
-        made = train(batch, [stage], callback=report, generator=generator)
-        history += [_shifted(e, offset - done, elapsed - seconds) for e in made]
-        batch.solve_output(points, outputs, ridge=1e-6)
-        with torch.no_grad():
-            batch.weights[-1].mul_(unit[:, None, None])
-            batch.biases[-1].mul_(unit[:, None, None])
-        _assign(model.networks, part, batch)
-        if len(made) < recipe.steps:
-            break
-    return model.eval(), tuple(history)
-
-
-def tile_omega(windows: Tensor) -> Tensor:
-    """ω0 for the network of each tile: three times the rate at which the tile varies, rms |∇f| / rms f.
-
-    The gradient is per unit of the tile's coordinates and each channel's mean is left out, so that neither contrast nor
-    offset nor the number of samples matters. The factor is the best of 1, 2, 3 and 4 on crops of three photographs;
-    the initial first layer has frequencies of rms ω0/(2√3) per axis.
-
-    Args:
-        windows: (tiles, C, *lengths).
-
-    Returns:
-        (tiles,), at least 4.
-    """
-    centred = windows - windows.flatten(2).mean(2).view(*windows.shape[:2], *[1] * (windows.ndim - 2))
-    power = centred.square().flatten(1).mean(1)
-    slope = torch.zeros_like(power)
-    for axis, n in enumerate(windows.shape[2:], start=2):
-        if n > 1:
-            slope += (windows.diff(dim=axis) * (n / 2)).square().flatten(1).mean(1)
-    return (3 * (slope / (power + 1e-6)).sqrt()).clamp(min=4.0)
-
-
-def _window(target: Tensor, windows: Sequence[Windows], tile: tuple[int, ...]) -> Tensor:
-    """A tile's samples, (C, *lengths)."""
-    for axis, (w, i) in enumerate(zip(windows, tile, strict=True)):
-        target = target.narrow(axis + 1, w.starts[i], w.length)
-    return target
-
-
-def _shifted(entry: Entry, steps: int, seconds: float) -> Entry:
-    return Entry(entry.step + steps, entry.loss, entry.psnr, entry.seconds + seconds, entry.lr, entry.stage)
-
-
-def _select(batch: SirenBatch, part: slice) -> SirenBatch:
-    """A batch of its own with some of the networks of another."""
-    result = SirenBatch(1, 1, hidden_features=1, generator=torch.Generator())
-    result.weights = nn.ParameterList([nn.Parameter(w.detach()[part].clone()) for w in batch.weights])
-    result.biases = nn.ParameterList([nn.Parameter(b.detach()[part].clone()) for b in batch.biases])
-    return result
-
-
-@torch.no_grad()
-def _assign(batch: SirenBatch, part: slice, other: SirenBatch) -> None:
-    for mine, theirs in zip((*batch.weights, *batch.biases), (*other.weights, *other.biases), strict=True):
-        mine[part].copy_(theirs)

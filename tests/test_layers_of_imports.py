@@ -26,6 +26,7 @@ LAYERS = [
     "evaluation",
     "training",
     "tiles",
+    "tiling",
     "fit",
     "fitting",
     "poisson",

@@ -7,7 +7,8 @@ import torch
 from problems import picture
 
 from siren_sr import Fit, coordinates, fit_signal, fitting
-from siren_sr.tiles import TiledSiren, TileRecipe, Windows, tile_omega
+from siren_sr.tiles import TiledSiren, Windows
+from siren_sr.tiling import TileRecipe, tile_omega
 
 QUICK = TileRecipe(tile=12, margin=2, hidden_features=16, steps=4)
 
@@ -109,10 +110,11 @@ def test_options_of_one_network_exclude_tiles():
         fit_signal(picture(8, 8), tiles=True, omega_0=10.0, recipe="paper")
 
 
-def test_a_callback_stops_between_groups():
-    fit = fit_signal(picture(60, 60), tiles=QUICK, callback=lambda p: p.entry.step == 6)
+@pytest.mark.parametrize("step", [6, 4])  # within a group, and at the end of one
+def test_a_callback_stops(step):
+    fit = fit_signal(picture(60, 60), tiles=QUICK, callback=lambda p: p.entry.step == step)
     assert fit.stopped
-    assert len(fit.history) == 6
+    assert len(fit.history) == step
     assert torch.isfinite(fit.render()).all()
 
 
