@@ -3,7 +3,8 @@
     python -m benchmarks.scale --image PHOTO [--megapixels 0.05 0.2 0.8 3.2 16] [--steps N] [--out DIR]
 
 Sizes up to the photograph's own are centre crops, larger ones are mosaics of it and its mirror images, so that the
-detail per pixel stays the same. Prints seconds, peak memory of the process, PSNR and the size of the saved fit.
+detail per pixel stays the same. Prints seconds, peak memory of the process, PSNR and the size of the saved fit; saves
+them as JSON and as a plot.
 """
 
 from __future__ import annotations
@@ -58,6 +59,29 @@ def main() -> None:
     if a.out:
         a.out.mkdir(parents=True, exist_ok=True)
         (a.out / "scale.json").write_text(json.dumps(rows, indent=1))
+        plot(rows, a.out / "scale.png")
+
+
+def plot(rows: list[dict[str, float]], path: Path) -> None:
+    """Time, memory and PSNR against the number of pixels."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, panels = plt.subplots(1, 3, figsize=(12, 3.5), layout="constrained")
+    megapixels = [row["pixels"] / 1e6 for row in rows]
+    shown = {
+        "seconds": [row["seconds"] for row in rows],
+        "memory (MiB)": [row["memory"] / 2**20 for row in rows],
+        "PSNR (dB)": [row["psnr"] for row in rows],
+    }
+    for panel, (label, values) in zip(panels, shown.items(), strict=True):
+        panel.plot(megapixels, values, "o-")
+        panel.set(xlabel="megapixels", ylabel=label, xscale="log", yscale="linear" if "dB" in label else "log")
+        panel.grid(alpha=0.3)
+    panels[2].set_ylim(30, 60)
+    figure.savefig(path, dpi=120)
 
 
 def sized(photo: np.ndarray, pixels: int) -> np.ndarray:
