@@ -156,10 +156,13 @@ class Muon:
         ]
         self.param_groups = [group for part in self.parts for group in part.param_groups]
 
-    def step(self) -> None:
-        """Update."""
+    def step(self, closure: Callable[[], Any]) -> Any:
+        """Update with the gradients that ``closure`` computes."""
+        with torch.enable_grad():
+            loss = closure()
         for part in self.parts:
             part.step()
+        return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients."""

@@ -1,11 +1,15 @@
 """Quality and time of super resolution on a folder of images.
 
-    python -m benchmarks.super_resolution --data DIR [--scale 4] [--methods bicubic consistent ...] [--steps N]
+    python -m benchmarks.super_resolution --data DIR [--scale 4] [--methods bicubic fast best ...] [--out DIR]
 
 DIR holds one of: ``HR/NAME.png`` with ``LR_bicubic/X4/NAMEx4.png`` (as Set5 is usually packed); ``NAME.png`` with
 ``NAMEx4.png``; or high-resolution images alone, from which the low-resolution ones are made with MATLAB's bicubic.
+Methods: bicubic; back-projection (bicubic and ten corrections by the bicubic enlargement of what is missing, Irani and
+Peleg, 1991); the paper's basic, trick1 and trick2; and the library's fast, standard (the default) and best.
+
 Prints one line per image and the means: PSNR and SSIM of the luma (border = scale), PSNR of RGB in the usual
-convention and summed over channels as in the paper, and seconds.
+convention and summed over channels as in the paper, and seconds. With --out also writes the images, the table as JSON
+and a sheet of crops side by side, chosen where the methods differ most.
 """
 
 from __future__ import annotations
@@ -24,7 +28,9 @@ from torch import Tensor
 
 from siren_sr import __version__, io, metrics, resampling, super_resolve
 
-METHODS = ("bicubic", "basic", "trick1", "trick2", "consistent")
+OURS = ("fast", "standard", "best")
+METHODS = ("bicubic", "back-projection", "basic", "trick1", "trick2", *OURS)
+CROP = 64  # pixels of the side of a sheet's crop
 COLUMNS = ("psnr_y", "ssim_y", "psnr_rgb", "psnr_sum", "seconds")
 
 
@@ -33,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Super resolution on a folder of images.")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--scale", type=int, default=4)
-    parser.add_argument("--methods", nargs="+", default=["bicubic", "consistent"], choices=METHODS)
+    parser.add_argument("--methods", nargs="+", default=["bicubic", "back-projection", "standard"], choices=METHODS)
     parser.add_argument("--images", nargs="+", help="names, without extension (default: all)")
     parser.add_argument("--steps", type=int, help="steps of the paper's strategies (default: their 5000 epochs)")
     parser.add_argument("--threads", type=int, help="CPU threads")
@@ -44,34 +50,47 @@ def main() -> None:
         torch.set_num_threads(a.threads)
     threads = torch.get_num_threads()
     print(f"siren_sr {__version__}, torch {torch.__version__}, {platform.machine()}, {a.device}, {threads} threads")
-    print(f"{'image':12} {'method':11}" + "".join(f"{c:>10}" for c in COLUMNS))
+    print(f"{'image':12} {'method':16}" + "".join(f"{c:>10}" for c in COLUMNS))
     rows: dict[str, list[dict[str, float]]] = {m: [] for m in a.methods}
+    strips: list[Tensor] = []
     for name, lr, hr in pairs(a.data, a.scale):
         if a.images and name not in a.images:
             continue
+        shown: dict[str, Tensor] = {}
         for method in a.methods:
             start = time.perf_counter()
             steps = a.steps if method in ("basic", "trick1", "trick2") else None
             image = enlarge(lr.to(a.device), method, hr.shape[1:], steps).cpu()
-            row = {**quality(image, hr, a.scale), "seconds": time.perf_counter() - start}
+            seconds = time.perf_counter() - start
+            row, shown[method] = {"name": name, **quality(image, hr, a.scale), "seconds": seconds}, image
             rows[method].append(row)
-            print(f"{name:12} {method:11}" + "".join(f"{row[c]:10.4g}" for c in COLUMNS), flush=True)
+            print(f"{name:12} {method:16}" + "".join(f"{row[c]:10.4g}" for c in COLUMNS), flush=True)
             if a.out:
                 a.out.mkdir(parents=True, exist_ok=True)
                 io.write_image(a.out / f"{name}_{method}.png", to_array(image))
+        strips.append(strip(shown, hr))
     if not any(rows.values()):
         raise SystemExit(f"no image pairs found in {a.data}: see the module's docstring for what it may hold")
     for method in a.methods:
         means = {c: float(np.mean([r[c] for r in rows[method]])) for c in COLUMNS}
-        print(f"{'mean':12} {method:11}" + "".join(f"{means[c]:10.4g}" for c in COLUMNS))
+        print(f"{'mean':12} {method:16}" + "".join(f"{means[c]:10.4g}" for c in COLUMNS))
     if a.out:
         (a.out / "results.json").write_text(json.dumps(rows, indent=1))
+        io.write_image(a.out / "sheet.png", to_array(torch.cat(strips, dim=1)))
+        print(f"sheet.png: {', '.join(a.methods)}, original")
 
 
 def enlarge(lr: Tensor, method: str, size: torch.Size, steps: int | None) -> Tensor:
     """One method on one image (C, h, w) in [0, 1]; the result is rounded to 8 bit, as it would be saved."""
     if method == "bicubic":
         image = resampling.resize(lr, size).clamp(0, 1)
+    elif method == "back-projection":
+        image = resampling.resize(lr, size)
+        for _ in range(10):
+            image = image + resampling.resize(lr - resampling.resize(image, lr.shape[1:]), size)
+        image = image.clamp(0, 1)
+    elif method in OURS:
+        image = super_resolve(lr, size=tuple(size), quality=method)
     else:
         image = super_resolve(lr, size=tuple(size), strategy=method, steps=steps)
     return (image * 255).round() / 255
@@ -85,6 +104,17 @@ def quality(image: Tensor, hr: Tensor, border: int) -> dict[str, float]:
         "psnr_rgb": metrics.psnr(image, hr),
         "psnr_sum": metrics.psnr(image, hr, channel_sum=True),
     }
+
+
+def strip(shown: dict[str, Tensor], hr: Tensor) -> Tensor:
+    """The crop where the methods differ most, three times enlarged, of every method and the original: (3, h, w)."""
+    images = torch.stack([*shown.values(), hr])
+    side = min(CROP, *hr.shape[1:])
+    spread = torch.nn.functional.avg_pool2d(images.std(0).mean(0)[None, None], side, stride=8)[0, 0]
+    top, left = (8 * int(i) for i in divmod(int(spread.argmax()), spread.shape[1]))
+    crops = images[..., top : top + side, left : left + side]
+    crops = torch.nn.functional.interpolate(crops, size=(3 * CROP, 3 * CROP), mode="nearest")
+    return torch.nn.functional.pad(torch.cat(list(crops), dim=2), (2, 2, 2, 2), value=1.0)
 
 
 def pairs(folder: Path, scale: int) -> Iterator[tuple[str, Tensor, Tensor]]:

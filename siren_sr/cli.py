@@ -57,6 +57,17 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("input", metavar="IN", help="image file")
     p.add_argument("output", metavar="OUT", help="image file; its extension sets the format")
     _resolution(p, "enlargement, any number >= 1 (default: 4)")
+    p.add_argument("--quality", default="standard", help="fast, standard (default) or best")
+    p.add_argument(
+        "--kernel",
+        default="bicubic",
+        help="what made the image small: bicubic (default), box, ...; a number, "
+        "the standard deviation of a Gaussian in pixels of the result; or a .npy file with an array of weights",
+    )
+    p.add_argument("--noise", type=float, default=0.0, help="standard deviation of its noise, in levels of 255")
+    p.add_argument(
+        "--prior", metavar="MODULE:FUNCTION", help="your own upscaler, (1, C, h, w) -> (1, C, H, W) in [0, 1]"
+    )
     p.add_argument("--strategy", default="consistent", help="consistent (default), basic, trick1, trick2")
     _training(p)
 
@@ -142,12 +153,48 @@ def _super_resolve(a: argparse.Namespace) -> int:
     image = io.read_image(a.input)
     channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
     io.check_writable(a.output, channels=channels, dtype=image.pixels.dtype, like=image)
+    kernel, prior = _kernel(a.kernel), None if a.prior is None else _callable(a.prior)
     with _Training(a) as training:
-        result = super_resolve(image, a.scale, size=a.size, strategy=a.strategy, **training.options(a, steps=a.steps))
+        result = super_resolve(
+            image,
+            a.scale,
+            size=a.size,
+            quality=a.quality,
+            kernel=kernel,
+            noise=a.noise / 255,
+            prior=prior,
+            strategy=a.strategy,
+            **training.options(a, steps=a.steps),
+        )
     if training.stopped:
         return _say(f"interrupted {training.reached}; nothing was written", 130)
     io.write_image(a.output, _pixels(result), like=image)
     return 0
+
+
+def _kernel(text: str) -> Any:
+    """A name, a number, or the array in a .npy file."""
+    if not text.endswith(".npy"):
+        return _number_or_name(text)
+    import numpy as np
+
+    return np.load(text, allow_pickle=False)
+
+
+def _callable(text: str) -> Any:
+    """What MODULE:FUNCTION names; modules of the working directory count."""
+    import importlib
+
+    module, _, name = text.partition(":")
+    if not module or not name:
+        raise ValueError(f"--prior {text}: give MODULE:FUNCTION, for example mymodel:upscale")
+    sys.path.insert(0, "")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except AttributeError:
+        raise ValueError(f"--prior {text}: the module {module} has no {name}") from None
+    finally:
+        sys.path.remove("")
 
 
 def _fit(a: argparse.Namespace) -> int:

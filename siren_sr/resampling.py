@@ -62,7 +62,12 @@ KERNELS: dict[str, tuple[Kernel, float]] = {
 
 
 def matrix(
-    n: int, positions: Tensor, *, stretch: float = 1.0, kernel: str = "bicubic", border: str = "mirror"
+    n: int,
+    positions: Tensor,
+    *,
+    stretch: float = 1.0,
+    kernel: str | tuple[Kernel, float] = "bicubic",
+    border: str = "mirror",
 ) -> Tensor:
     """The matrix that reads a signal of n samples at given positions.
 
@@ -70,7 +75,7 @@ def matrix(
         n: Samples of the signal.
         positions: (m,), in samples: 0 is the centre of the first one, n - 1 of the last; may lie outside.
         stretch: Widening of the kernel, >= 1; the scale when shrinking, to suppress aliasing.
-        kernel: Name in `KERNELS`.
+        kernel: Name in `KERNELS`, or a function and the half-width of its support.
         border: What lies outside: "mirror" (about the sample's edge, as MATLAB), "replicate" (the last sample, as
             torch without antialias), or "renormalize" (nothing; weights are rescaled, as torch with antialias and
             Pillow).
@@ -81,9 +86,9 @@ def matrix(
     Raises:
         ValueError: Unknown kernel or border.
     """
-    if kernel not in KERNELS:
+    if isinstance(kernel, str) and kernel not in KERNELS:
         raise ValueError(f"kernel={kernel!r} is unknown: use one of {sorted(KERNELS)}")
-    weight, half = KERNELS[kernel]
+    weight, half = KERNELS[kernel] if isinstance(kernel, str) else kernel
     positions = positions.to(device="cpu", dtype=torch.float64)
     first = torch.floor(positions - half * stretch).long()
     taps = math.ceil(2 * half * stretch) + 2
@@ -191,41 +196,3 @@ def resize_as_published(image: Tensor, *, down: float = 1.0, up: float = 1.0) ->
         size = [int(n * up) for n in size]
         result = nn.functional.interpolate(result, size=size, mode="bicubic", align_corners=False)
     return result[0]
-
-
-class Downsample:
-    """A downsampling D, its adjoint, and the exact projection onto the images that it makes into a given one.
-
-    D is separable, D x = A_h x A_wᵀ, so D Dᵀ is the Kronecker product of two small matrices, whose eigenvectors make
-    (D Dᵀ + noise)⁻¹ two products (Chan et al. use the same closed form in plug-and-play restoration).
-
-    Attributes:
-        rows: A_h, (h, H).
-        columns: A_w, (w, W).
-    """
-
-    def __init__(
-        self, size: Sequence[int], shape: Sequence[int], *, kernel: str = "bicubic", like: Tensor | None = None
-    ) -> None:
-        """The map from images of ``size`` (H, W) to images of ``shape`` (h, w)."""
-        rows, columns = resize_matrices(size, shape, kernel=kernel)
-        row_values, row_vectors = torch.linalg.eigh(rows @ rows.T)
-        column_values, column_vectors = torch.linalg.eigh(columns @ columns.T)
-        like = rows if like is None else like
-        self.rows, self.columns = rows.to(like), columns.to(like)
-        self._row_vectors, self._column_vectors = row_vectors.to(like), column_vectors.to(like)
-        self._eigenvalues = (row_values[:, None] * column_values).clamp(min=0).to(like)
-
-    def __call__(self, image: Tensor) -> Tensor:
-        """(..., H, W) -> (..., h, w)."""
-        return self.rows @ image @ self.columns.T
-
-    def transpose(self, image: Tensor) -> Tensor:
-        """The adjoint, (..., h, w) -> (..., H, W)."""
-        return self.rows.T @ image @ self.columns
-
-    def project(self, image: Tensor, target: Tensor, *, noise: float = 0.0) -> Tensor:
-        """The z that minimises |z - image|² + |D z - target|²/noise; with noise 0 the nearest with D z = target."""
-        residual = self._row_vectors.T @ (self(image) - target) @ self._column_vectors
-        residual = residual / (self._eigenvalues + noise)
-        return image - self.transpose(self._row_vectors @ residual @ self._column_vectors.T)

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from siren_sr import derivatives, objectives, omega, pixels, resampling
+from siren_sr import derivatives, objectives, omega, resampling, restoration
+from siren_sr.degradation import Downsample, conjugate_gradients
 from siren_sr.optimizers import adam, reduce_on_plateau
 from siren_sr.tiling import TileRecipe
 from siren_sr.training import Stage
@@ -30,6 +32,11 @@ class Problem:
         size: (H, W) wanted.
         steps: Training steps wanted in all, or None for the strategy's own number.
         align_corners: Corner-aligned grid, as in the paper, instead of pixel centres.
+        quality: How hard to try, a name in `siren_sr.restoration.QUALITIES`.
+        kernel: Of the downsampling that made the image, see `siren_sr.degradation.check_kernel`.
+        noise: Standard deviation of the image's noise, in units of an image in [0, 1].
+        prior: The user's own enlarged image (C, H, W) in [-1, 1], or None.
+        generator: CPU generator for what a strategy draws itself.
         report: A strategy that works long itself calls ``report(step, steps)`` after each of its ``steps``, and ends
             with what it has if that returns True.
     """
@@ -38,6 +45,11 @@ class Problem:
     size: tuple[int, int]
     steps: int | None
     align_corners: bool
+    quality: str = "standard"
+    kernel: Any = "bicubic"
+    noise: float = 0.0
+    prior: Tensor | None = None
+    generator: torch.Generator | None = None
     report: Callable[[int, int], bool] = lambda step, steps: False
 
 
@@ -140,11 +152,12 @@ def _published(problem: Problem, schedule: Sequence[tuple[float, float, int]]) -
 def consistent(problem: Problem) -> TiledPlan:
     """The library's own: a picture that downsamples to the image, then tiles of sine networks that represent it.
 
-    1. Pixels: the picture with D x = image and least steered total variation and least distance from its own
-       non-local means (`siren_sr.pixels`), D being MATLAB's bicubic.
+    1. Picture: `siren_sr.restoration` finds one with D x = image, D being the downsampling of ``problem.kernel``. Or
+       the user's prior is moved to the nearest such picture.
     2. Network: tiles fitted to that picture minus the bicubic enlargement.
-    3. Base: the low-resolution samples b for which D(bicubic(b) + network) = image exactly, in closed form. So the
-       continuous result, not only its pixels, explains the image (up to the final clipping to the image's range).
+    3. Base: the low-resolution samples b for which D(bicubic(b) + network) = image, in closed form. So the continuous
+       result, not only its pixels, explains the image (up to the final clipping to the image's range). With noise, it
+       explains what the picture makes of the image instead.
 
     Raises:
         ValueError: ``align_corners``: downsampling is defined on pixel centres.
@@ -152,28 +165,52 @@ def consistent(problem: Problem) -> TiledPlan:
     if problem.align_corners:
         raise ValueError('strategy="consistent" is defined on pixel centres: leave align_corners=False')
     image, shape = problem.image, problem.image.shape[-2:]
-    down = resampling.Downsample(problem.size, shape, like=image)
+    effort = restoration.QUALITIES[problem.quality]
+    down = Downsample(problem.size, shape, kernel=problem.kernel, like=image)
     enlarge = resampling.resize_matrices(shape, problem.size, like=image)
-    done, total = iter(range(1, pixels.iterations() + 1)), pixels.iterations()
-    unit = pixels.restore(
-        (image + 1) / 2,
-        down,
-        (resampling.apply(enlarge, image) + 1) / 2,
-        tick=lambda: problem.report(next(done), total),
-    )
+    if problem.prior is None:
+        unit = restoration.restore(
+            (image + 1) / 2,
+            down,
+            (resampling.apply(enlarge, image) + 1) / 2,
+            effort,
+            noise=problem.noise,
+            generator=problem.generator,
+            report=problem.report,
+        )
+        picture, steps = unit * 2 - 1, effort.steps
+    else:
+        exact = down.project(problem.prior, image, noise=restoration.PRIOR_SLACK)
+        picture, steps = problem.prior if problem.noise else exact, restoration.PRIOR_STEPS
+    explained = down(picture) if problem.noise else image
 
     def correct(detail: Tensor) -> Tensor:
-        return image + _deconvolve(down, enlarge, image - down(resampling.apply(enlarge, image) + detail))
+        return image + _deconvolve(down, enlarge, explained - down(resampling.apply(enlarge, image) + detail))
 
-    tiles = DETAIL if problem.steps is None else replace(DETAIL, steps=problem.steps)
-    return TiledPlan(unit * 2 - 1, image, correct, tiles)
+    return TiledPlan(picture, image, correct, replace(DETAIL, steps=problem.steps or steps))
 
 
-def _deconvolve(down: resampling.Downsample, enlarge: Sequence[Tensor], residual: Tensor) -> Tensor:
-    """The small image e with D(bicubic(e)) = residual: one small linear system per axis."""
-    rows, columns = down.rows.double() @ enlarge[0].double(), down.columns.double() @ enlarge[1].double()
-    half = torch.linalg.solve(rows, residual.double())
-    return torch.linalg.solve(columns, half.transpose(1, 2)).transpose(1, 2).to(residual)
+def _deconvolve(down: Downsample, enlarge: Sequence[Tensor], residual: Tensor) -> Tensor:
+    """The small image e with D(bicubic(e)) = residual: one small linear system per axis, or conjugate gradients for a
+    kernel of several terms. What a blurring kernel hides, the weak regularisation leaves alone.
+    """
+    ridge = 1e-8
+    maps = [(a.double() @ enlarge[0].double(), b.double() @ enlarge[1].double()) for a, b in down.terms]
+    wanted = residual.double()
+    if len(maps) == 1:
+        rows, columns = (
+            torch.linalg.solve(a.T @ a + ridge * torch.eye(a.shape[1], dtype=a.dtype, device=a.device), a.T)
+            for a in maps[0]
+        )
+        return (rows @ wanted @ columns.T).to(residual)
+
+    def forward(e: Tensor) -> Tensor:
+        return torch.stack([a @ e @ b.T for a, b in maps]).sum(0)
+
+    def backward(r: Tensor) -> Tensor:
+        return torch.stack([a.T @ r @ b for a, b in maps]).sum(0)
+
+    return conjugate_gradients(lambda e: backward(forward(e)) + ridge * e, backward(wanted), rms=1e-6).to(residual)
 
 
 STRATEGIES: dict[str, Strategy] = {"consistent": consistent, "basic": basic, "trick1": trick1, "trick2": trick2}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import numbers
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ import torch
 from torch import Tensor
 
 from siren_sr import coordinates, objectives, resampling, signals
+from siren_sr.degradation import check_kernel
 from siren_sr.fit import Fit
 from siren_sr.fitting import check_steps, default_generator, make_fit
+from siren_sr.restoration import QUALITIES
 from siren_sr.siren import Siren
 from siren_sr.strategies import STRATEGIES, Plan, Problem, Strategy, TiledPlan
 from siren_sr.tiling import fit_tiles
@@ -25,6 +28,10 @@ def super_resolve(
     scale: float | Sequence[float] | None = None,
     *,
     size: Sequence[int] | None = None,
+    quality: str = "standard",
+    kernel: Any = "bicubic",
+    noise: float = 0.0,
+    prior: Callable[[Tensor], Tensor] | None = None,
     strategy: str | Strategy = "consistent",
     steps: int | None = None,
     align_corners: bool = False,
@@ -40,6 +47,14 @@ def super_resolve(
             Floats in [0, 1], uint8 or uint16; gray, RGB, with alpha (which is treated as one more channel).
         scale: Enlargement, any real number >= 1, or one per axis (rows, columns). Default: 4 if ``size`` is absent.
         size: Or the size wanted, (H, W), not smaller than the image.
+        quality: "fast", "standard" or "best": how long to try (the guide has seconds and dB).
+        kernel: The downsampling that made the image: "bicubic" (MATLAB's ``imresize``), another name of
+            ``siren_sr.resampling.KERNELS`` such as "box", a number, which is the standard deviation of a Gaussian in
+            pixels of the result, or a 2-D array of weights on such pixels.
+        noise: Standard deviation of the image's noise, for an image in [0, 1]; 10/255 of an 8-bit image is visible.
+        prior: Your own upscaler, (1, C, h, w) in [0, 1] -> (1, C, H', W'), a pretrained network for example. Its
+            result, resized if it has another size, is made continuous and consistent with the image. It is given all
+            channels, alpha too.
         strategy: "consistent" (the default), the paper's "basic", "trick1", "trick2", or a function
             `Problem` -> `Plan`.
         steps: Training steps in all (default: the strategy's; the paper's have 5000 epochs, scaled in proportion).
@@ -57,7 +72,8 @@ def super_resolve(
         ``scale`` and ``size`` are those of the picture as it is seen.
 
     Raises:
-        ValueError: A bad image, scale or size, an unknown strategy, or a training that diverged.
+        ValueError: A bad image, scale, size, kernel, noise or result of the prior, an unknown strategy or quality, one
+            of these with a strategy of the paper, or a training that diverged.
         TypeError: Unsupported kinds.
         OSError: A file that cannot be read.
 
@@ -68,10 +84,15 @@ def super_resolve(
     if scale is None and size is None:
         scale = 4
     chosen = _resolve(strategy)
+    _check(strategy, quality, kernel, noise, prior)
     if signals.is_batch(image):
         options = {
             "scale": scale,
             "size": size,
+            "quality": quality,
+            "kernel": kernel,
+            "noise": noise,
+            "prior": prior,
             "strategy": strategy,
             "steps": steps,
             "align_corners": align_corners,
@@ -107,9 +128,20 @@ def super_resolve(
         return bool(callback(Progress(entry, 2 * steps, seconds / step * (2 * steps - step), "pixels")))
 
     steps = None if steps is None else check_steps(steps)
-    problem = Problem(data.values, (height, width), steps, align_corners, report)
-    plan = chosen(problem)
     generator = default_generator(generator)
+    problem = Problem(
+        image=data.values,
+        size=(height, width),
+        steps=steps,
+        align_corners=align_corners,
+        quality=quality,
+        kernel=kernel,
+        noise=float(noise),
+        prior=None if prior is None else _ask(prior, data.values, (height, width)),
+        generator=generator,
+        report=report,
+    )
+    plan = chosen(problem)
     if isinstance(plan, TiledPlan):
         seconds = time.perf_counter() - start
         fit = _run_tiled(plan, problem, data, generator, callback, done=done, seconds=seconds)
@@ -160,6 +192,45 @@ def _run_tiled(
         shown = resampling.resize(base, problem.size) + detail
     psnr = objectives.psnr_of(objectives.squared_error(shown, plan.picture).item())
     return make_fit(tiled.model, data, tiled.history, psnr=psnr, base=base, stopped=tiled.stopped)
+
+
+def _check(strategy: str | Strategy, quality: str, kernel: Any, noise: float, prior: Any) -> None:
+    """Validate the options of the strategy "consistent"."""
+    if quality not in QUALITIES:
+        raise ValueError(f"quality={quality!r} is unknown: use one of {sorted(QUALITIES)}")
+    if isinstance(noise, bool) or not isinstance(noise, numbers.Real):
+        raise TypeError(f"noise must be a number, the standard deviation for an image in [0, 1], got {noise!r}")
+    if not 0 <= noise <= 1:
+        raise ValueError(f"noise={noise} is not in [0, 1]: it is a standard deviation for an image in [0, 1]")
+    if prior is not None and not callable(prior):
+        raise TypeError(f"prior must be a callable, (1, C, h, w) -> (1, C, H, W), got {type(prior).__name__}")
+    check_kernel(kernel)
+    if strategy in ("basic", "trick1", "trick2"):
+        changed = {
+            "quality": quality != "standard",
+            "kernel": not (isinstance(kernel, str) and kernel == "bicubic"),
+            "noise": noise != 0,
+            "prior": prior is not None,
+        }
+        if any(changed.values()):
+            names = ", ".join(name for name, is_set in changed.items() if is_set)
+            raise ValueError(f'strategy="{strategy}" is as published and knows no {names}: use "consistent"')
+
+
+def _ask(prior: Callable[[Tensor], Tensor], image: Tensor, size: tuple[int, int]) -> Tensor:
+    """The user's enlargement of an image (C, h, w) in [-1, 1], (C, *size)."""
+    with torch.no_grad():
+        result = prior(((image + 1) / 2)[None])
+    if not isinstance(result, Tensor):
+        raise TypeError(f"prior must return a tensor (1, C, H, W), got {type(result).__name__}")
+    if result.ndim != 4 or result.shape[:2] != (1, len(image)) or 0 in result.shape:
+        raise ValueError(f"prior returned {tuple(result.shape)}: it must be (1, {len(image)}, H, W)")
+    if not torch.isfinite(result).all():
+        raise ValueError("prior returned NaN or infinite values")
+    result = result[0].to(image)
+    if result.shape[1:] != size:
+        result = resampling.resize(result, size)
+    return (result.clamp(0, 1) * 2 - 1).detach()
 
 
 def _resolve(strategy: str | Strategy) -> Strategy:

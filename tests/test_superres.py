@@ -54,33 +54,6 @@ def test_the_papers_loss_is_value_and_a_tenth_of_sobel():
     torch.testing.assert_close(plan.stages[0].objective(Off), expected)
 
 
-@pytest.mark.parametrize("kernel", ["bicubic", "box"])
-@pytest.mark.parametrize(
-    ("size", "shape"), [((40, 36), (10, 9)), ((17, 23), (11, 8)), ((9, 4), (3, 1)), ((8, 8), (8, 8))]
-)
-def test_projection_onto_the_images_that_downsample_to_one(size, shape, kernel, generator):
-    down = resampling.Downsample(size, shape, kernel=kernel)
-    x = torch.randn(2, *size, generator=generator, dtype=torch.float64)
-    y = torch.randn(2, *shape, generator=generator, dtype=torch.float64)
-    z = down.project(x, y)
-    torch.testing.assert_close(down(z), y, rtol=1e-6, atol=1e-6)
-    # The nearest one: what was changed is in the range of the adjoint, so orthogonal to every v with D v = 0.
-    v = torch.randn(2, *size, generator=generator, dtype=torch.float64)
-    v = down.project(v, torch.zeros_like(y))
-    assert abs(((z - x) * v).sum()) < 1e-6 * (z - x).norm() * v.norm() + 1e-9
-    # And the adjoint is one: <D x, y> = <x, Dᵀ y>.
-    torch.testing.assert_close((down(x) * y).sum(), (x * down.transpose(y)).sum())
-
-
-def test_regularised_projection_is_the_minimum(generator):
-    down = resampling.Downsample((12, 12), (4, 4))
-    x = torch.randn(1, 12, 12, generator=generator, dtype=torch.float64)
-    y = torch.randn(1, 4, 4, generator=generator, dtype=torch.float64)
-    z = down.project(x, y, noise=0.1).requires_grad_(True)
-    ((z - x).square().sum() + (down(z) - y).square().sum() / 0.1).backward()
-    assert z.grad.abs().max() < 1e-9
-
-
 def test_divergence_is_minus_the_adjoint_of_the_gradient(generator):
     x = torch.randn(3, 7, 9, generator=generator, dtype=torch.float64)
     y = torch.randn(2, 3, 7, 9, generator=generator, dtype=torch.float64)
@@ -222,9 +195,9 @@ def test_progress_and_stopping():
     steps = [p.entry.step for p in seen]
     assert steps == list(range(1, len(steps) + 1))
     assert seen[-1].entry.step == seen[-1].steps
-    assert [p.stage for p in seen] == ["pixels"] * pixels.iterations() + ["network"] * (len(seen) - pixels.iterations())
+    assert [p.stage for p in seen] == ["pixels"] * sum(pixels.PLAN) + ["network"] * (len(seen) - sum(pixels.PLAN))
     assert all(a.entry.seconds <= b.entry.seconds for a, b in itertools.pairwise(seen))
-    for limit in (3, pixels.iterations() + 3):
+    for limit in (3, sum(pixels.PLAN) + 3):
         fit = super_resolve(picture(20, 20), 4, steps=4, callback=lambda p, n=limit: p.entry.step >= n, return_fit=True)
         assert fit.stopped
 
