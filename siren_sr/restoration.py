@@ -39,7 +39,7 @@ class Effort:
 
 
 QUALITIES = {
-    "fast": Effort(plan=(40, 40), updates=0, steps=20),
+    "fast": Effort(plan=(50, 50), updates=0, steps=12),
     "standard": Effort(plan=pixels.PLAN, updates=0, steps=60),
     "best": Effort(plan=pixels.PLAN, updates=1200, steps=100),
 }

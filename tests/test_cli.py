@@ -187,6 +187,39 @@ def test_other_modes(mode, photo, tmp_path):
         assert result.mode == {"P": "RGB"}.get(mode, mode)
 
 
+def test_super_resolve_with_kernel_noise_and_prior(photo, tmp_path, monkeypatch, capsys):
+    np.save(tmp_path / "blur.npy", np.ones((3, 3)))
+    (tmp_path / "my_upscaler.py").write_text(
+        "import torch\n\n\ndef double(x):\n    return torch.nn.functional.interpolate(x, scale_factor=2)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    quick = ("--scale", "2", "--steps", "2", "--quiet")
+    results = []
+    for options in (
+        ("--quality", "fast"),
+        ("--quality", "fast", "--kernel", "box"),
+        ("--quality", "fast", "--kernel", "1.2"),
+        ("--quality", "fast", "--kernel", "blur.npy"),
+        ("--quality", "fast", "--noise", "10"),
+        ("--prior", "my_upscaler:double"),
+    ):
+        assert call("super-resolve", photo, "out.png", *quick, *options) == 0
+        results.append(np.asarray(Image.open("out.png")).astype(int))
+        assert results[-1].shape == (20, 24, 3)
+    assert all(abs(result - results[0]).max() > 0 for result in results[1:])
+    for option, value, text in (
+        ("--quality", "great", "unknown"),
+        ("--kernel", "great", "unknown"),
+        ("--kernel", "none.npy", "none.npy"),
+        ("--noise", "-3", "standard deviation"),
+        ("--prior", "my_upscaler", "MODULE:FUNCTION"),
+        ("--prior", "my_upscaler:treble", "has no treble"),
+        ("--prior", "no_such_module:f", "no_such_module"),
+    ):
+        assert text in fails(capsys, "super-resolve", photo, "bad.png", *quick, option, value)
+    assert not (tmp_path / "bad.png").exists()
+
+
 # ---- fit, render
 
 
