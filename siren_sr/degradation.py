@@ -7,6 +7,7 @@ terms, D x = Σ_r A_r x B_rᵀ (one term for all but arrays that are no outer pr
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -45,15 +46,19 @@ class Downsample:
             kernel: See `check_kernel`.
             like: Gives device and dtype (default float64 on the CPU).
         """
-        self._set(_terms(size, shape, check_kernel(kernel)), like)
-
-    def _set(self, terms: list[Term], like: Tensor | None) -> None:
-        (rows, columns), like = terms[0], terms[0][0] if like is None else like
-        row_values, row_vectors = torch.linalg.eigh((rows @ rows.T).double())
-        column_values, column_vectors = torch.linalg.eigh((columns @ columns.T).double())
+        terms = _terms(size, shape, check_kernel(kernel))
+        like = terms[0][0] if like is None else like
         self.terms = [(a.to(like), b.to(like)) for a, b in terms]
-        self._row_vectors, self._column_vectors = row_vectors.to(like), column_vectors.to(like)
-        self._eigenvalues = (row_values[:, None] * column_values).clamp(min=0).to(like)
+
+    @functools.cached_property
+    def _eigen(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Eigenvectors of both factors of D Dᵀ of one term, and its eigenvalues; costly where sides are long."""
+        rows, columns = (a.cpu().double() for a in self.terms[0])
+        row_values, row_vectors = torch.linalg.eigh(rows @ rows.T)
+        column_values, column_vectors = torch.linalg.eigh(columns @ columns.T)
+        values = (row_values[:, None] * column_values).clamp(min=0)
+        like = self.terms[0][0]
+        return row_vectors.to(like), column_vectors.to(like), values.to(like)
 
     def __call__(self, image: Tensor) -> Tensor:
         """(..., H, W) -> (..., h, w)."""
@@ -80,15 +85,14 @@ class Downsample:
         small_rows = _inside([a for a, _ in self.terms], rows)
         small_columns = _inside([b for _, b in self.terms], columns)
         part = object.__new__(Downsample)
-        terms = [(a[small_rows, rows], b[small_columns, columns]) for a, b in self.terms]
-        part._set(terms, self.terms[0][0])
+        part.terms = [(a[small_rows, rows], b[small_columns, columns]) for a, b in self.terms]
         return part, small_rows, small_columns
 
     def _solve(self, residual: Tensor, noise: float) -> Tensor:
         """(D Dᵀ + noise)⁻¹."""
         if len(self.terms) == 1:
-            residual = self._row_vectors.T @ residual @ self._column_vectors / (self._eigenvalues + noise)
-            return self._row_vectors @ residual @ self._column_vectors.T
+            rows, columns, values = self._eigen
+            return rows @ (rows.T @ residual @ columns / (values + noise)) @ columns.T
         return conjugate_gradients(lambda z: self(self.transpose(z)) + noise * z, residual)
 
 
