@@ -50,6 +50,12 @@ class Downsample:
         like = terms[0][0] if like is None else like
         self.terms = [(a.to(like), b.to(like)) for a, b in terms]
 
+    @property
+    def reach(self) -> tuple[int, int]:
+        """The most pixels that a small pixel depends on, along rows and along columns: (rows, columns)."""
+        rows, columns = ([term[i] != 0 for term in self.terms] for i in (0, 1))
+        return tuple(int(torch.stack(a).any(0).sum(1).max()) for a in (rows, columns))  # pyright: ignore[reportReturnType]
+
     @functools.cached_property
     def _eigen(self) -> tuple[Tensor, Tensor, Tensor]:
         """Eigenvectors of both factors of D Dᵀ of one term, and its eigenvalues; costly where sides are long."""

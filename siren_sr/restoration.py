@@ -71,7 +71,7 @@ def restore(
         (C, H, W), not clipped.
     """
     generator = torch.Generator().manual_seed(0) if generator is None else generator
-    axes = [Windows.cover(n, WINDOW, OVERLAP) for n in start.shape[1:]]
+    axes = [_windows(n, reach) for n, reach in zip(start.shape[1:], down.reach, strict=True)]
     total = math.prod(len(axis.starts) for axis in axes) * (sum(effort.plan) + effort.updates)
     done, stopped = 0, False
 
@@ -103,6 +103,13 @@ def restore(
                 piece = solve(image[:, small_rows, small_columns], here, piece)
             result[:, part[0], part[1]] += piece * row[:, None] * column
     return result
+
+
+def _windows(n: int, reach: int) -> Windows:
+    """Windows of an axis. A small pixel binds only a window that has all of its ``reach`` pixels: overlaps are wide
+    enough that what no window's rim knows, its neighbour does, and windows long enough to hold several small pixels.
+    """
+    return Windows.cover(n, max(WINDOW, 8 * reach), max(OVERLAP, 3 * reach // 2))
 
 
 def _weights(axis: Windows) -> list[tuple[int, Tensor]]:

@@ -86,6 +86,11 @@ def test_a_window_is_a_part_of_the_whole(shape, kernel, generator):
     assert down.window(slice(0, 40), slice(0, 36))[1:] == (slice(0, shape[0]), slice(0, shape[1]))
 
 
+def test_reach():
+    assert Downsample((40, 80), (10, 10), kernel="box").reach == (4, 8)
+    assert Downsample((41, 41), (41, 41), kernel=TURNED).reach == (3, 3)
+
+
 @pytest.mark.parametrize(
     ("kernel", "error", "text"),
     [

@@ -25,19 +25,27 @@ def test_windows_agree_with_the_whole_and_show_no_seams(monkeypatch):
     hr = picture(88, 104)
     lr = low(hr, (22, 26))
     whole = solve(lr, (88, 104))
-    monkeypatch.setattr(restoration, "WINDOW", 24)
-    monkeypatch.setattr(restoration, "OVERLAP", 10)
+    asked = []
+    monkeypatch.setattr(restoration, "_windows", lambda n, reach: asked.append(reach) or Windows.cover(n, 24, 12))
     windows = solve(lr, (88, 104))
+    assert asked == [16, 16]
     assert metrics.psnr(windows, whole) > 45
     assert metrics.psnr(windows, hr) > metrics.psnr(whole, hr) - 1  # they see less of it
     # No window's border shows: the differences to the whole have no jump there that they have not elsewhere.
-    axis = Windows.cover(104, 24, 10)
+    axis = Windows.cover(104, 24, 12)
     jumps = (windows - whole).diff(dim=2).abs().mean((0, 1))
     borders = [b for start in axis.starts for b in (start - 1, start + axis.length - 1) if 0 <= b < 103]
     elsewhere = torch.ones_like(jumps, dtype=torch.bool)
     elsewhere[borders] = False
     assert len(borders) >= 6
     assert jumps[borders].max() <= jumps[elsewhere].max()
+
+
+def test_windows_of_a_large_scale_are_bound_by_the_image():
+    lr = torch.tensor([[0.2, 0.8], [0.6, 0.4]]).repeat(1, 4, 4).repeat_interleave(3, 1).repeat_interleave(3, 2)
+    size = (24 * 40, 24 * 40)
+    result = solve(lr, size, Effort((2, 2), 0, 1))
+    assert metrics.psnr(resampling.resize(result, (24, 24)), lr) > 40
 
 
 def test_the_weights_of_windows_add_up_to_one():
