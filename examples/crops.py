@@ -52,7 +52,9 @@ def main(path: str, qualities: list[str]) -> None:
             start = (SIDE - SHOWN) // 2
             shown = image.clamp(0, 1)[:, start : start + SHOWN, start : start + SHOWN]
             array = (shown * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
-            panel = Image.fromarray(np.ascontiguousarray(array)).resize((2 * SHOWN,) * 2, Image.Resampling.NEAREST)
+            panel = Image.fromarray(np.ascontiguousarray(array)).resize(
+                (2 * SHOWN, 2 * SHOWN), Image.Resampling.NEAREST
+            )
             sheet.paste(panel, (column * cell, row * (cell + 18)))
             draw.text((column * cell + 2, row * (cell + 18) + cell - 4), label, fill="black", font=font)
     sheet.save(path, optimize=True)
