@@ -28,18 +28,18 @@ class Effort:
     """How hard to try.
 
     Attributes:
-        plan: Iterations of `siren_sr.pixels.restore`.
+        plan: Rounds of `siren_sr.pixels.restore`.
         updates: Of the hourglass; 0 leaves it out.
         steps: Of the tiles that represent the picture.
     """
 
-    plan: tuple[int, ...]
+    plan: pixels.Plan
     updates: int
     steps: int
 
 
 QUALITIES = {
-    "fast": Effort(plan=(50, 50), updates=0, steps=12),
+    "fast": Effort(plan=(("plain", 50), ("steered", 50)), updates=0, steps=12),
     "standard": Effort(plan=pixels.PLAN, updates=0, steps=60),
     "best": Effort(plan=pixels.PLAN, updates=1200, steps=100),
 }
@@ -72,7 +72,7 @@ def restore(
     """
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     axes = [_windows(n, reach) for n, reach in zip(start.shape[1:], down.reach, strict=True)]
-    total = math.prod(len(axis.starts) for axis in axes) * (sum(effort.plan) + effort.updates)
+    total = math.prod(len(axis.starts) for axis in axes) * (sum(steps for _, steps in effort.plan) + effort.updates)
     done, stopped = 0, False
 
     def tick() -> bool:

@@ -31,6 +31,7 @@ LAYERS = [
     "fitting",
     "poisson",
     "degradation",
+    "similarity",
     "pixels",
     "hourglass",
     "restoration",

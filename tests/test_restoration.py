@@ -9,7 +9,8 @@ from siren_sr.degradation import Downsample
 from siren_sr.restoration import Effort, restore
 from siren_sr.tiles import Windows
 
-QUICK = Effort(plan=(30, 30), updates=0, steps=10)
+TWO = (("plain", 20), ("steered", 20))
+QUICK = Effort(plan=(("plain", 30), ("steered", 30)), updates=0, steps=10)
 
 
 def low(hr, size, **options):
@@ -44,7 +45,7 @@ def test_windows_agree_with_the_whole_and_show_no_seams(monkeypatch):
 def test_windows_of_a_large_scale_are_bound_by_the_image():
     lr = torch.tensor([[0.2, 0.8], [0.6, 0.4]]).repeat(1, 4, 4).repeat_interleave(3, 1).repeat_interleave(3, 2)
     size = (24 * 40, 24 * 40)
-    result = solve(lr, size, Effort((2, 2), 0, 1))
+    result = solve(lr, size, Effort((("plain", 2), ("steered", 2)), 0, 1))
     assert metrics.psnr(resampling.resize(result, (24, 24)), lr) > 40
 
 
@@ -75,9 +76,9 @@ def test_the_hourglass_learns_to_explain_the_image():
 
 def test_best_takes_the_mean_of_both_and_still_explains_the_image():
     lr = low(picture(48, 48), (12, 12))
-    effort = Effort(plan=(20, 20), updates=30, steps=10)
+    effort = Effort(plan=TWO, updates=30, steps=10)
     down = Downsample((48, 48), (12, 12), like=lr)
-    pixels_alone = solve(lr, (48, 48), Effort((20, 20), 0, 10))
+    pixels_alone = solve(lr, (48, 48), Effort(TWO, 0, 10))
     both = solve(lr, (48, 48), effort)
     assert metrics.psnr(down(both), lr) > 60
     assert not torch.allclose(both, pixels_alone, atol=1e-3)
@@ -91,7 +92,7 @@ def test_stopping_gives_what_there_is(stop):
         calls.append((step, steps))
         return step >= stop
 
-    result = solve(low(picture(32, 32), (8, 8)), (32, 32), Effort((20, 20), 100, 10), report=report)
+    result = solve(low(picture(32, 32), (8, 8)), (32, 32), Effort(TWO, 100, 10), report=report)
     assert torch.isfinite(result).all()
     assert calls[-1] == (stop, 140)
 
