@@ -12,6 +12,7 @@ projection. Images are (C, H, W) in [0, 1].
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -41,6 +42,7 @@ def restore(
     *,
     plan: Plan = PLAN,
     noise: float = 0.0,
+    scale: float | None = None,
     tick: Callable[[], bool] = lambda: False,
 ) -> Tensor:
     """Solve for x*.
@@ -51,16 +53,18 @@ def restore(
         start: First guess (C, H, W), usually the bicubic enlargement.
         plan: Its rounds.
         noise: Standard deviation of the image's noise; 0 asks for D x = image.
+        scale: How many times the picture is larger than the image (default: by their numbers of pixels).
         tick: Called after every iteration; returning True ends the work with what there is.
 
     Returns:
         (C, H, W), not clipped.
     """
     x, dual = start, start.new_zeros(2, *start.shape)
+    scale = math.sqrt(start[0].numel() / image[0].numel()) if scale is None else scale
     slack = EXACT + TRUST * noise * 8 * SIGMA  # the penalty's scale over the primal step size
     for name, steps in plan:
         tensor = None if name == "plain" else edge_tensor(x)
-        target = ROUNDS[name](x)
+        target = ROUNDS[name](x, scale)
         x, dual, stopped = _primal_dual(
             image, down, x, dual, steps, tensor=tensor, target=target, tick=tick, slack=slack
         )
@@ -136,15 +140,19 @@ def edge_tensor(x: Tensor, *, blur: float = 0.8, integration: float = 2.5) -> Te
     return torch.stack([w * ux.square() + uy.square(), (w - 1) * ux * uy, w * uy.square() + ux.square()])
 
 
-def _both(x: Tensor) -> Tensor:
-    return nonlocal_means(x).lerp(across_scales(x), SCALES)
+def _scales(x: Tensor, scale: float) -> Tensor:
+    return across_scales(x, scale=scale)
 
 
-ROUNDS: dict[str, Callable[[Tensor], Tensor | None]] = {
-    "plain": lambda x: None,
-    "steered": lambda x: None,
-    "places": nonlocal_means,
-    "scales": across_scales,
+def _both(x: Tensor, scale: float) -> Tensor:
+    return nonlocal_means(x).lerp(across_scales(x, scale=scale), SCALES)
+
+
+ROUNDS: dict[str, Callable[[Tensor, float], Tensor | None]] = {
+    "plain": lambda x, scale: None,
+    "steered": lambda x, scale: None,
+    "places": lambda x, scale: nonlocal_means(x),
+    "scales": _scales,
     "both": _both,
 }
-"""What S is in a round; all but "plain" steer the variation."""
+"""What S is in a round, of a picture and its scale; all but "plain" steer the variation."""

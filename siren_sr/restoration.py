@@ -73,6 +73,7 @@ def restore(
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     axes = [_windows(n, reach) for n, reach in zip(start.shape[1:], down.reach, strict=True)]
     total = math.prod(len(axis.starts) for axis in axes) * (sum(steps for _, steps in effort.plan) + effort.updates)
+    scale = math.sqrt(start[0].numel() / image[0].numel())
     done, stopped = 0, False
 
     def tick() -> bool:
@@ -82,7 +83,7 @@ def restore(
         return stopped
 
     def solve(image: Tensor, down: Downsample, start: Tensor) -> Tensor:
-        x = pixels.restore(image, down, start, plan=effort.plan, noise=noise, tick=tick)
+        x = pixels.restore(image, down, start, plan=effort.plan, noise=noise, scale=scale, tick=tick)
         if effort.updates == 0 or stopped:
             return x
         # What noise there was is gone from x, and the hourglass, which would learn it, need not see it.

@@ -14,13 +14,14 @@ from torch.nn import functional
 
 from siren_sr import resampling
 
-# Chosen on crops of the 11 DIV2K pairs and of scikit-image's photographs, at ×4; the result is flat around them.
+# Chosen on crops of the 11 DIV2K pairs and of scikit-image's photographs; the result is flat around them.
 SIMILARITY = 0.04  # patch distance at which non-local means stops averaging
 SEARCH = 8  # its search radius in pixels
 FACTORS = (1.25, 1.5, 2.0)  # scales at which details are looked for
 SCALE_SIMILARITY = 0.02  # patch distance at which they stop being averaged
 SCALE_SEARCH = 3  # pixels around the same place
-DETAIL = 1.0  # standard deviation in pixels of the blur that divides a picture into what is compared and what is taken
+DETAIL = 0.25  # standard deviation, per unit of scale, of the blur between what is compared and what is taken
+MINIMUM = 0.4  # pixels: a narrower blur does nothing
 PATCH = 3  # radius of the patches compared
 FEATURES = 8  # principal components that stand for a patch
 
@@ -49,7 +50,9 @@ def nonlocal_means(x: Tensor, *, patch: int = 2, blur: float = 0.8) -> Tensor:
     return total / weights
 
 
-def across_scales(x: Tensor, *, factors: tuple[float, ...] = FACTORS, search: int = SCALE_SEARCH) -> Tensor:
+def across_scales(
+    x: Tensor, *, scale: float, factors: tuple[float, ...] = FACTORS, search: int = SCALE_SEARCH
+) -> Tensor:
     """The picture with its fine detail taken from smaller versions of itself, which are sharper.
 
     An edge looks the same at every scale and in the same place of a smaller version (Freedman and Fattal, "Image and
@@ -59,6 +62,7 @@ def across_scales(x: Tensor, *, factors: tuple[float, ...] = FACTORS, search: in
 
     Args:
         x: (C, H, W) in [0, 1].
+        scale: How many times it was enlarged: the finest detail that the image behind it shows is as wide.
         factors: By which the smaller versions are smaller, > 1.
         search: How far from the same place they are searched, in pixels of the smaller version.
 
@@ -66,14 +70,15 @@ def across_scales(x: Tensor, *, factors: tuple[float, ...] = FACTORS, search: in
         (C, H, W).
     """
     channels, height, width = x.shape
-    coarse = gaussian(x, DETAIL)
+    sigma = max(MINIMUM, DETAIL * scale)
+    coarse = gaussian(x, sigma)
     basis = _principal_patches(coarse)
     wanted = _project(coarse, basis)
     total, weights, difference = torch.zeros_like(x), torch.zeros_like(x[0]), torch.empty_like(wanted)
     factor = -1 / (SCALE_SIMILARITY**2 * channels * (2 * PATCH + 1) ** 2)
-    for scale in factors:
-        small = resampling.resize(x, (max(1, round(height / scale)), max(1, round(width / scale))))
-        blurred = gaussian(small, DETAIL)
+    for times in factors:
+        small = resampling.resize(x, (max(1, round(height / times)), max(1, round(width / times))))
+        blurred = gaussian(small, sigma)
         found = torch.cat([_project(blurred, basis), small - blurred])
         rows, columns = (_same_place(n, m, x.device) for n, m in zip(x.shape[1:], small.shape[1:], strict=True))
         for dx in range(-search, search + 1):
