@@ -74,6 +74,12 @@ class Plan:
 DETAIL = TileRecipe(tile=32, margin=4, hidden_layers=1, first_omega_0=24.0, steps=60, batch=None, lr=4e-2)
 
 
+# Of the inversion of D(bicubic(.)), nearly singular for a blurring kernel: what that hardly shows is left alone. The
+# result then still explains an image of 8 bits as well as its rounding allows, 59 dB, and averages and bicubic
+# downsampling, which show everything, are inverted as before. Of 0.001, 0.01, 0.03 and 0.1 the best for Gaussians.
+RIDGE = 3e-2
+
+
 @dataclass(frozen=True)
 class TiledPlan:
     """Represent a picture by a smooth base and tiles of small networks for what the base lacks.
@@ -192,14 +198,13 @@ def consistent(problem: Problem) -> TiledPlan:
 
 def _deconvolve(down: Downsample, enlarge: Sequence[Tensor], residual: Tensor) -> Tensor:
     """The small image e with D(bicubic(e)) = residual: one small linear system per axis, or conjugate gradients for a
-    kernel of several terms. What a blurring kernel hides, the weak regularisation leaves alone.
+    kernel of several terms. What the kernel hides, the regularisation leaves alone.
     """
-    ridge = 1e-8
     maps = [(a.double() @ enlarge[0].double(), b.double() @ enlarge[1].double()) for a, b in down.terms]
     wanted = residual.double()
     if len(maps) == 1:
         rows, columns = (
-            torch.linalg.solve(a.T @ a + ridge * torch.eye(a.shape[1], dtype=a.dtype, device=a.device), a.T)
+            torch.linalg.solve(a.T @ a + RIDGE * torch.eye(a.shape[1], dtype=a.dtype, device=a.device), a.T)
             for a in maps[0]
         )
         return (rows @ wanted @ columns.T).to(residual)
@@ -210,7 +215,7 @@ def _deconvolve(down: Downsample, enlarge: Sequence[Tensor], residual: Tensor) -
     def backward(r: Tensor) -> Tensor:
         return torch.stack([a.T @ r @ b for a, b in maps]).sum(0)
 
-    return conjugate_gradients(lambda e: backward(forward(e)) + ridge * e, backward(wanted), rms=1e-6).to(residual)
+    return conjugate_gradients(lambda e: backward(forward(e)) + RIDGE * e, backward(wanted), rms=1e-6).to(residual)
 
 
 STRATEGIES: dict[str, Strategy] = {"consistent": consistent, "basic": basic, "trick1": trick1, "trick2": trick2}
