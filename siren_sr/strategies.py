@@ -8,6 +8,7 @@ what the image does not say. To add one, write such a function and pass it to `s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -74,6 +75,10 @@ class Plan:
 DETAIL = TileRecipe(tile=32, margin=4, hidden_layers=1, first_omega_0=24.0, steps=60, batch=None, lr=4e-2)
 
 
+PRIOR_STEPS = 60  # the base holds what the tiles of a prior's picture do not show: more are of no use
+PRIOR_ERROR = 0.03  # root mean square error expected of a prior's picture in [0, 1]: 30 dB
+ROUNDING = 0.016  # of the strength with which D shows an even picture: differences that small are left alone
+
 # Of the inversion of D(bicubic(.)), nearly singular for a blurring kernel: what that hardly shows is left alone. The
 # result then still explains an image of 8 bits as well as its rounding allows, 59 dB, and averages and bicubic
 # downsampling, which show everything, are inverted as before. Of 0.001, 0.01, 0.03 and 0.1 the best for Gaussians.
@@ -87,7 +92,7 @@ class TiledPlan:
     Attributes:
         picture: (C, H, W) in [-1, 1], what base and network are to show together.
         base: (C, h, w), whose bicubic interpolant is the base.
-        correct: Map from what the trained network shows, (C, H, W), to the base to use with it.
+        correct: Map from what the trained network shows, (C, H, W), to the base to use with it, (C, any, any).
         tiles: How the tiles are made and trained.
     """
 
@@ -158,12 +163,14 @@ def _published(problem: Problem, schedule: Sequence[tuple[float, float, int]]) -
 def consistent(problem: Problem) -> TiledPlan:
     """The library's own: a picture that downsamples to the image, then tiles of sine networks that represent it.
 
-    1. Picture: `siren_sr.restoration` finds one with D x = image, D being the downsampling of ``problem.kernel``. Or
-       the user's prior is moved to the nearest such picture.
+    1. Picture: `siren_sr.restoration` finds one with D x = image, D being the downsampling of ``problem.kernel``.
     2. Network: tiles fitted to that picture minus the bicubic enlargement.
     3. Base: the low-resolution samples b for which D(bicubic(b) + network) = image, in closed form. So the continuous
        result, not only its pixels, explains the image (up to the final clipping to the image's range). With noise, it
        explains what the picture makes of the image instead.
+
+    A user's prior is the picture, once it is moved to the nearest one with D x = image. Its details are not ours to
+    lose: the base has all samples of the result and holds what the network does not show.
 
     Raises:
         ValueError: ``align_corners``: downsampling is defined on pixel centres.
@@ -171,29 +178,38 @@ def consistent(problem: Problem) -> TiledPlan:
     if problem.align_corners:
         raise ValueError('strategy="consistent" is defined on pixel centres: leave align_corners=False')
     image, shape = problem.image, problem.image.shape[-2:]
-    effort = restoration.QUALITIES[problem.quality]
     down = Downsample(problem.size, shape, kernel=problem.kernel, like=image)
     enlarge = resampling.resize_matrices(shape, problem.size, like=image)
-    if problem.prior is None:
-        unit = restoration.restore(
-            (image + 1) / 2,
-            down,
-            (resampling.apply(enlarge, image) + 1) / 2,
-            effort,
-            noise=problem.noise,
-            generator=problem.generator,
-            report=problem.report,
+    if problem.prior is not None:
+        given = down.project(problem.prior, image, noise=_slack(problem.noise, shape, problem.size))
+        return TiledPlan(
+            given, image, lambda detail: given - detail, replace(DETAIL, steps=problem.steps or PRIOR_STEPS)
         )
-        picture, steps = unit * 2 - 1, effort.steps
-    else:
-        exact = down.project(problem.prior, image, noise=restoration.PRIOR_SLACK)
-        picture, steps = problem.prior if problem.noise else exact, restoration.PRIOR_STEPS
+    effort = restoration.QUALITIES[problem.quality]
+    unit = restoration.restore(
+        (image + 1) / 2,
+        down,
+        (resampling.apply(enlarge, image) + 1) / 2,
+        effort,
+        noise=problem.noise,
+        generator=problem.generator,
+        report=problem.report,
+    )
+    picture = unit * 2 - 1
     explained = down(picture) if problem.noise else image
 
     def correct(detail: Tensor) -> Tensor:
         return image + _deconvolve(down, enlarge, explained - down(resampling.apply(enlarge, image) + detail))
 
-    return TiledPlan(picture, image, correct, replace(DETAIL, steps=problem.steps or steps))
+    return TiledPlan(picture, image, correct, replace(DETAIL, steps=problem.steps or effort.steps))
+
+
+def _slack(noise: float, shape: Sequence[int], size: Sequence[int]) -> float:
+    """How much an image is to be doubted where a prior contradicts it, the ``noise`` of `Downsample.project`: the ratio
+    of the variances of their errors, and never so little that the image's rounding to 8 bits is believed.
+    """
+    rounding = ROUNDING * math.prod(shape) / math.prod(size)  # the eigenvalues of D Dᵀ go with the number of pixels
+    return max(min(restoration.PRIOR_SLACK, rounding), (noise / PRIOR_ERROR) ** 2)
 
 
 def _deconvolve(down: Downsample, enlarge: Sequence[Tensor], residual: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from siren_sr import coordinates, objectives, resampling, signals
 from siren_sr.degradation import check_kernel
 from siren_sr.fit import Fit
 from siren_sr.fitting import check_steps, default_generator, make_fit
+from siren_sr.prior import Prior, ask
 from siren_sr.restoration import QUALITIES
 from siren_sr.siren import Siren
 from siren_sr.strategies import STRATEGIES, Plan, Problem, Strategy, TiledPlan
@@ -31,7 +32,7 @@ def super_resolve(
     quality: str = "standard",
     kernel: Any = "bicubic",
     noise: float = 0.0,
-    prior: Callable[[Tensor], Tensor] | None = None,
+    prior: Prior | None = None,
     strategy: str | Strategy = "consistent",
     steps: int | None = None,
     align_corners: bool = False,
@@ -52,9 +53,11 @@ def super_resolve(
             ``siren_sr.resampling.KERNELS`` such as "box", a number, which is the standard deviation of a Gaussian in
             pixels of the result, or a 2-D array of weights on such pixels.
         noise: Standard deviation of the image's noise, for an image in [0, 1]; 10/255 of an 8-bit image is visible.
-        prior: Your own upscaler, (1, C, h, w) in [0, 1] -> (1, C, H', W'), a pretrained network for example. Its
-            result, resized if it has another size, is made continuous and consistent with the image. It is given all
-            channels, alpha too.
+        prior: Your own upscaler, (1, C, h, w) float32 in [0, 1] -> (1, C, H', W') in [0, 1], a pretrained network for
+            example. It is given all channels, alpha too. Its result, resized if it has another size, is moved to the
+            nearest picture that explains the image (with ``noise``, only as far as the image is to be believed), and
+            made continuous. At the size asked for, the result is that picture. With a prior there is nothing to try
+            harder: leave ``quality`` alone.
         strategy: "consistent" (the default), the paper's "basic", "trick1", "trick2", or a function
             `Problem` -> `Plan`.
         steps: Training steps in all (default: the strategy's; the paper's have 5000 epochs, scaled in proportion).
@@ -137,7 +140,7 @@ def super_resolve(
         quality=quality,
         kernel=kernel,
         noise=float(noise),
-        prior=None if prior is None else _ask(prior, data.values, (height, width)),
+        prior=None if prior is None else ask(prior, data.values, (height, width)),
         generator=generator,
         report=report,
     )
@@ -204,6 +207,8 @@ def _check(strategy: str | Strategy, quality: str, kernel: Any, noise: float, pr
         raise ValueError(f"noise={noise} is not in [0, 1]: it is a standard deviation for an image in [0, 1]")
     if prior is not None and not callable(prior):
         raise TypeError(f"prior must be a callable, (1, C, h, w) -> (1, C, H, W), got {type(prior).__name__}")
+    if prior is not None and quality != "standard":
+        raise ValueError(f"quality={quality!r} says how long to look for a picture, and prior= gives it: leave one out")
     check_kernel(kernel)
     if strategy in ("basic", "trick1", "trick2"):
         changed = {
@@ -215,22 +220,6 @@ def _check(strategy: str | Strategy, quality: str, kernel: Any, noise: float, pr
         if any(changed.values()):
             names = ", ".join(name for name, is_set in changed.items() if is_set)
             raise ValueError(f'strategy="{strategy}" is as published and knows no {names}: use "consistent"')
-
-
-def _ask(prior: Callable[[Tensor], Tensor], image: Tensor, size: tuple[int, int]) -> Tensor:
-    """The user's enlargement of an image (C, h, w) in [-1, 1], (C, *size)."""
-    with torch.no_grad():
-        result = prior(((image + 1) / 2)[None])
-    if not isinstance(result, Tensor):
-        raise TypeError(f"prior must return a tensor (1, C, H, W), got {type(result).__name__}")
-    if result.ndim != 4 or result.shape[:2] != (1, len(image)) or 0 in result.shape:
-        raise ValueError(f"prior returned {tuple(result.shape)}: it must be (1, {len(image)}, H, W)")
-    if not torch.isfinite(result).all():
-        raise ValueError("prior returned NaN or infinite values")
-    result = result[0].to(image)
-    if result.shape[1:] != size:
-        result = resampling.resize(result, size)
-    return (result.clamp(0, 1) * 2 - 1).detach()
 
 
 def _resolve(strategy: str | Strategy) -> Strategy:

@@ -34,6 +34,7 @@ LAYERS = [
     "pixels",
     "hourglass",
     "restoration",
+    "prior",
     "strategies",
     "superres",
     "plots",
