@@ -110,28 +110,32 @@ class Fit:
         axes = coordinates.axes(self.shape, align_corners=self.align_corners, device=values.device, dtype=values.dtype)
         total = 0.0
         for start, found in self._slabs(axes):
-            total += float((found - values[:, start : start + found.shape[1]]).double().square().sum())
+            error = (found - values[:, start : start + found.shape[1]]).cpu()  # not every device has float64
+            total += float(error.double().square().sum())
         return psnr_of(total / values.numel())
 
     def _slabs(self, axes: Sequence[Tensor]) -> Iterator[tuple[int, Tensor]]:
         """(first row, values) of a rectangle of coordinates, `SLAB` points at a time."""
         rows = max(1, SLAB // max(1, math.prod(len(a) for a in axes[1:])))
+        base = None if self.base is None else resampling.sample_bands(self.base.shape[1:], axes, like=self.base)
         for start in range(0, len(axes[0]), rows):
-            yield start, self._evaluate((axes[0][start : start + rows], *axes[1:]))
+            values = self._evaluate((axes[0][start : start + rows], *axes[1:]))
+            if base is not None and self.base is not None:
+                here = base[0].rows(start, start + rows)  # reads only what these rows touch
+                values = values + resampling.apply((here, *base[1:]), self.base)
+            yield start, values
 
     @torch.no_grad()
     def _evaluate(self, axes: Sequence[Tensor]) -> Tensor:
-        """(C, *grid) in [-1, 1] at a rectangle of coordinates."""
-        size = [len(a) for a in axes]
+        """What the network shows at a rectangle of coordinates, (C, *grid)."""
         if isinstance(self.model, TiledSiren):
-            values = self.model.on_grid(axes)
-            return values if self.base is None else values + resampling.sample(self.base, axes)
+            return self.model.on_grid(axes)
+        size = [len(a) for a in axes]
         total, chunk = math.prod(size), chunk_size(self.model)
         values = torch.cat(
             [self.model(coordinates.points(axes, i, min(i + chunk, total))) for i in range(0, total, chunk)]
         )
-        values = values.T.reshape(-1, *size)
-        return values if self.base is None else values + resampling.sample(self.base, axes)
+        return values.T.reshape(-1, *size)
 
     def _region(self, region: coordinates.Region) -> list[tuple[float, float]]:
         entries = [(float(start), float(stop)) for start, stop in region]

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from siren_sr import derivatives, objectives, omega, resampling, restoration
+from siren_sr.banded import Banded
 from siren_sr.degradation import Downsample, conjugate_gradients
 from siren_sr.optimizers import adam, reduce_on_plateau
 from siren_sr.tiling import TileRecipe
@@ -83,6 +84,7 @@ ROUNDING = 0.016  # of the strength with which D shows an even picture: differen
 # result then still explains an image of 8 bits as well as its rounding allows, 59 dB, and averages and bicubic
 # downsampling, which show everything, are inverted as before. Of 0.001, 0.01, 0.03 and 0.1 the best for Gaussians.
 RIDGE = 3e-2
+DENSE_SYSTEM = 1024  # unknowns per axis up to which it is solved directly
 
 
 @dataclass(frozen=True)
@@ -179,17 +181,17 @@ def consistent(problem: Problem) -> TiledPlan:
         raise ValueError('strategy="consistent" is defined on pixel centres: leave align_corners=False')
     image, shape = problem.image, problem.image.shape[-2:]
     down = Downsample(problem.size, shape, kernel=problem.kernel, like=image)
-    enlarge = resampling.resize_matrices(shape, problem.size, like=image)
     if problem.prior is not None:
         given = down.project(problem.prior, image, noise=_slack(problem.noise, shape, problem.size))
         return TiledPlan(
             given, image, lambda detail: given - detail, replace(DETAIL, steps=problem.steps or PRIOR_STEPS)
         )
     effort = restoration.QUALITIES[problem.quality]
+    bicubic = resampling.resize(image, problem.size)
     unit = restoration.restore(
         (image + 1) / 2,
         down,
-        (resampling.apply(enlarge, image) + 1) / 2,
+        (bicubic + 1) / 2,
         effort,
         noise=problem.noise,
         generator=problem.generator,
@@ -199,7 +201,7 @@ def consistent(problem: Problem) -> TiledPlan:
     explained = down(picture) if problem.noise else image
 
     def correct(detail: Tensor) -> Tensor:
-        return image + _deconvolve(down, enlarge, explained - down(resampling.apply(enlarge, image) + detail))
+        return image + _deconvolve(down, explained - down(bicubic + detail), problem.size)
 
     return TiledPlan(picture, image, correct, replace(DETAIL, steps=problem.steps or effort.steps))
 
@@ -212,26 +214,38 @@ def _slack(noise: float, shape: Sequence[int], size: Sequence[int]) -> float:
     return max(min(restoration.PRIOR_SLACK, rounding), (noise / PRIOR_ERROR) ** 2)
 
 
-def _deconvolve(down: Downsample, enlarge: Sequence[Tensor], residual: Tensor) -> Tensor:
-    """The small image e with D(bicubic(e)) = residual: one small linear system per axis, or conjugate gradients for a
-    kernel of several terms. What the kernel hides, the regularisation leaves alone.
+def _deconvolve(down: Downsample, residual: Tensor, size: Sequence[int]) -> Tensor:
+    """The small image e (C, h, w) with D(bicubic(e)) = residual, bicubic enlarging to ``size``.
+
+    One linear system per axis: dense where it is small, by conjugate gradients with banded matrices where it is not. A
+    kernel of several terms has no axes to solve one by one. What the kernel hides, the regularisation leaves alone.
     """
-    maps = [(a.double() @ enlarge[0].double(), b.double() @ enlarge[1].double()) for a, b in down.terms]
-    wanted = residual.double()
+    wanted = residual.cpu().double()  # not every device has float64
+    enlarge = resampling.resize_bands(residual.shape[-2:], size)
+    maps = [tuple(a.to(wanted) @ e for a, e in zip(term, enlarge, strict=True)) for term in down.bands]
     if len(maps) == 1:
-        rows, columns = (
-            torch.linalg.solve(a.T @ a + RIDGE * torch.eye(a.shape[1], dtype=a.dtype, device=a.device), a.T)
-            for a in maps[0]
-        )
-        return (rows @ wanted @ columns.T).to(residual)
+        for axis, a in zip((-2, -1), maps[0], strict=True):
+            wanted = _least_squares(a, wanted, axis)
+        return wanted.to(residual)
 
     def forward(e: Tensor) -> Tensor:
-        return torch.stack([a @ e @ b.T for a, b in maps]).sum(0)
+        return torch.stack([resampling.apply(term, e) for term in maps]).sum(0)
 
     def backward(r: Tensor) -> Tensor:
-        return torch.stack([a.T @ r @ b for a, b in maps]).sum(0)
+        return torch.stack([resampling.apply([a.T for a in term], r) for term in maps]).sum(0)
 
-    return conjugate_gradients(lambda e: backward(forward(e)) + RIDGE * e, backward(wanted), rms=1e-6).to(residual)
+    e = conjugate_gradients(lambda e: backward(forward(e)) + RIDGE * e, backward(wanted), rms=1e-6)
+    return e.to(residual)
+
+
+def _least_squares(a: Banded, wanted: Tensor, axis: int) -> Tensor:
+    """The z that minimises |a z - wanted|² + RIDGE·|z|² along an axis."""
+    if max(a.shape) > DENSE_SYSTEM:
+        gram = a.T @ a
+        return conjugate_gradients(lambda z: gram(z, axis) + RIDGE * z, a.T(wanted, axis), rms=1e-7)
+    dense = a.dense()
+    inverse = torch.linalg.solve(dense.T @ dense + RIDGE * torch.eye(a.shape[1], dtype=dense.dtype), dense.T)
+    return resampling.apply([inverse], wanted.movedim(axis, -1)).movedim(-1, axis)
 
 
 STRATEGIES: dict[str, Strategy] = {"consistent": consistent, "basic": basic, "trick1": trick1, "trick2": trick2}

@@ -19,6 +19,7 @@ LAYERS = [
     "focus",
     "omega",
     "metrics",
+    "banded",
     "resampling",
     "objectives",
     "optimizers",
