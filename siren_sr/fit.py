@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from siren_sr import coordinates, io, resampling, signals
+from siren_sr import assembly, coordinates, io, resampling
 from siren_sr.evaluation import chunk_size
 from siren_sr.layers import ACTIVATIONS, Activation
 from siren_sr.objectives import psnr_of
@@ -50,7 +50,7 @@ class Fit:
     shape: tuple[int, ...]
     low: float
     high: float
-    kind: signals.Kind
+    kind: assembly.Kind
     align_corners: bool = False
     sample_rate: float | None = None
     base: Tensor | None = None
@@ -80,6 +80,8 @@ class Fit:
 
         Returns:
             The kind of thing that was given (a path: a PIL image, or a uint16 array for 16-bit colour, or samples).
+            Where `siren_sr.super_resolve` read a file whose EXIF orientation turns the picture, ``scale``, ``size`` and
+            ``region`` speak of the picture as it is seen; the result is stored as the file was, with its orientation.
             Apart from the result itself, memory does not depend on its size.
 
         Raises:
@@ -88,7 +90,7 @@ class Fit:
         region = None if region is None else self._region(region)
         extent = self.shape if region is None else [stop - start for start, stop in region]
         scale = 1.0 if scale is None and size is None else scale
-        size = signals.grid_size(extent, scale=scale, size=size)
+        size = coordinates.grid_size(extent, scale=scale, size=size, channels=self.model.out_features)
         parameter = next(self.model.parameters())
         axes = coordinates.axes(
             self.shape,
@@ -98,7 +100,7 @@ class Fit:
             device=parameter.device,
             dtype=parameter.dtype,
         )
-        result = signals.Assembly(
+        result = assembly.Assembly(
             self.model.out_features, size, low=self.low, high=self.high, kind=self.kind, device=self.device
         )
         for start, values in self._slabs(axes):
@@ -252,7 +254,7 @@ def _rebuild(meta: dict[str, Any], tensors: dict[str, Tensor], activation: Activ
     base = tensors.get("base")
     history = tuple(Entry(int(r[0]), r[1], r[2], r[3], r[4], int(r[5])) for r in tensors["history"].tolist())
     values = dict(meta["fit"])
-    values["kind"] = signals.Kind(**values["kind"])
+    values["kind"] = assembly.Kind(**values["kind"])
     values["shape"] = tuple(values["shape"])
     base = None if base is None else base.to(next(model.parameters()))
     exif, icc_profile, xmp = (

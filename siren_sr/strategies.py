@@ -32,7 +32,7 @@ class Problem:
     Attributes:
         image: The low-resolution image, (C, h, w) in [-1, 1].
         size: (H, W) wanted.
-        steps: Training steps wanted in all, or None for the strategy's own number.
+        steps: Training steps wanted, in all or for every group of tiles, or None for the strategy's own number.
         align_corners: Corner-aligned grid, as in the paper, instead of pixel centres.
         quality: How hard to try, a name in `siren_sr.restoration.QUALITIES`.
         kernel: Of the downsampling that made the image, see `siren_sr.degradation.check_kernel`.
@@ -131,10 +131,9 @@ def _published(problem: Problem, schedule: Sequence[tuple[float, float, int]]) -
     ``problem.steps`` scales the epochs in proportion. Errors are summed over channels as in the published code, where
     the weight decay has its meaning relative to that sum. Blurred versions that would have no pixel are left out.
     """
-    total = sum(epochs for _, _, epochs in schedule)
-    share = 1.0 if problem.steps is None else problem.steps / total
     smallest = min(problem.image.shape[-2:])
     schedule = [entry for entry in schedule if smallest >= entry[0]]
+    share = 1.0 if problem.steps is None else problem.steps / sum(epochs for _, _, epochs in schedule)
     ends = np.rint(np.cumsum([0, *(epochs for _, _, epochs in schedule)]) * share).astype(int).tolist()
     stages = []
     for i, (down, up, _) in enumerate(schedule):

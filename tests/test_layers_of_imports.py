@@ -10,8 +10,9 @@ import siren_sr
 PACKAGE = Path(siren_sr.__file__).parent
 LAYERS = [
     "io",
-    "signals",
     "coordinates",
+    "assembly",
+    "signals",
     "init",
     "layers",
     "siren",
@@ -37,6 +38,8 @@ LAYERS = [
     "restoration",
     "prior",
     "strategies",
+    "checks",
+    "transparency",
     "superres",
     "plots",
     "reproduce",
