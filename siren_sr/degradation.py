@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
+import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -100,7 +101,9 @@ class Downsample:
         return _sum([a.T @ image @ b for a, b in self.terms])
 
     def project(self, image: Tensor, target: Tensor, *, noise: float = 0.0) -> Tensor:
-        """The z that minimises |z - image|² + |D z - target|²/noise; with noise 0 the nearest with D z = target."""
+        """The z that minimises |z - image|² + |D z - target|²/noise; with noise 0 the nearest with D z = target, as far
+        as D shows it at all: patterns that a kernel hides are left alone.
+        """
         return image - self.transpose(self._solve(self(image) - target, noise))
 
     def window(self, rows: slice, columns: slice) -> tuple[Downsample, slice, slice]:
@@ -158,14 +161,16 @@ def check_kernel(kernel: Any) -> str | float | Tensor:
         kernel: A name in `siren_sr.resampling.KERNELS` ("bicubic" is MATLAB's ``imresize``, "box" an average); a number
             >= 0.3, the standard deviation of a Gaussian in pixels of the large picture; or a 2-D array, the weights
             with which the pixels of the large picture around the centre of a small pixel add up (in its middle,
-            between pixels if a side is even; scaled to the sum 1).
+            between pixels if a side is even; scaled to the sum 1). At an even scale, centres of small pixels lie
+            between pixels, so that the samples of an odd array lie half a pixel off and are interpolated: a single 1
+            averages 2x2 pixels. Even sides avoid that.
 
     Returns:
         The name, the number, or a float64 tensor of sum 1.
 
     Raises:
         ValueError: Unknown name, bad number, or an array that is not 2-D, not finite or sums to nothing.
-        TypeError: Anything else.
+        TypeError: Anything else, complex numbers too.
     """
     if isinstance(kernel, str):
         if kernel not in resampling.KERNELS:
@@ -174,13 +179,20 @@ def check_kernel(kernel: Any) -> str | float | Tensor:
                 "deviation in pixels of the result, or a 2-D array"
             )
         return kernel
-    if isinstance(kernel, int | float | np.number) and not isinstance(kernel, bool):
+    if isinstance(kernel, numbers.Real) and not isinstance(kernel, bool):
         if not 0.3 <= kernel < math.inf:
             raise ValueError(f"kernel={kernel!r}: a Gaussian's standard deviation must be a number >= 0.3 pixels")
         return float(kernel)
     if not isinstance(kernel, Tensor | np.ndarray):
         raise TypeError(f"kernel must be a name, a number or a 2-D array, got {type(kernel).__name__}")
-    array = torch.as_tensor(kernel).detach().to("cpu", torch.float64)
+    if isinstance(kernel, Tensor):
+        real, array = not kernel.is_complex(), kernel.detach().cpu()
+    else:  # a copy in the machine's order, whatever the strides, the byte order and the flags
+        real = kernel.dtype.kind in "biuf"
+        array = torch.from_numpy(np.array(kernel, dtype=np.float64, order="C")) if real else kernel
+    if not real:
+        raise TypeError(f"kernel must be an array of real numbers, got {kernel.dtype}")
+    array = torch.as_tensor(array).double()
     if array.ndim != 2 or 0 in array.shape or not torch.isfinite(array).all():
         raise ValueError(f"kernel must be a 2-D array of finite weights, got shape {tuple(array.shape)}")
     if array.sum() <= 1e-6 * array.abs().sum():
