@@ -162,12 +162,12 @@ def grid_size(shape: Sequence[float], *, scale: Any = None, size: Any = None, ch
         raise ValueError(f"give scale or size, not both (got scale={scale}, size={size})")
     if size is not None:
         entries = _entries(size)
-        entries = [entries] if isinstance(entries, numbers.Real) and len(shape) == 1 else entries
-        if not isinstance(entries, list) or not all(isinstance(n, numbers.Integral) for n in entries):
+        integers = entries if isinstance(entries, list) else [entries] if len(shape) == 1 else []
+        if not integers or not all(isinstance(n, numbers.Integral) for n in integers):
             raise TypeError(f"size must be {len(shape)} integers, one per axis (rows, columns), got {size!r}")
-        if len(entries) != len(shape) or min(entries) < 1:
+        if len(integers) != len(shape) or min(integers) < 1:
             raise ValueError(f"size must be {len(shape)} integers >= 1, one per axis (rows, columns), got {size!r}")
-        result = tuple(int(n) for n in entries)
+        result = tuple(int(n) for n in integers)
     elif scale is None:
         result = tuple(int(n) for n in shape)
     else:

@@ -180,7 +180,7 @@ def check_kernel(kernel: Any) -> str | float | Tensor:
             )
         return kernel
     if isinstance(kernel, numbers.Real) and not isinstance(kernel, bool):
-        if not 0.3 <= kernel < math.inf:
+        if not 0.3 <= float(kernel) < math.inf:
             raise ValueError(f"kernel={kernel!r}: a Gaussian's standard deviation must be a number >= 0.3 pixels")
         return float(kernel)
     if not isinstance(kernel, Tensor | np.ndarray):
