@@ -12,10 +12,15 @@ Two conventions exist for n samples on an axis:
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
+
+MAX_VALUES = 2**33  # of a result, as a guard against a slip of the keyboard
 
 Region = Sequence[tuple[float, float]]
 """One (start, stop) per grid axis, in samples of the original grid; (0, n) is the whole axis."""
@@ -137,3 +142,72 @@ def spacing(shape: Sequence[int], *, align_corners: bool = False) -> tuple[float
         (0.25, 0.5)
     """
     return tuple(2 / (n - 1) if align_corners and n > 1 else 2 / n for n in reversed(shape))
+
+
+def grid_size(shape: Sequence[float], *, scale: Any = None, size: Any = None, channels: int = 1) -> tuple[int, ...]:
+    """Samples per axis that ``scale=`` or ``size=`` asks for; the original ``shape`` if neither is given.
+
+    Args:
+        shape: Of the original grid.
+        scale: A real number (Python's, NumPy's, a tensor without axes), or one per axis as a sequence, array or
+            tensor.
+        size: One integer per axis, likewise; for a grid of one axis also an integer.
+        channels: Values of a sample.
+
+    Raises:
+        ValueError: Both given, not finite, not positive, or a result without a sample or of more than `MAX_VALUES`.
+        TypeError: Not made of numbers, or ``size`` not of integers.
+    """
+    if scale is not None and size is not None:
+        raise ValueError(f"give scale or size, not both (got scale={scale}, size={size})")
+    if size is not None:
+        entries = _entries(size)
+        integers = entries if isinstance(entries, list) else [entries] if len(shape) == 1 else []
+        if not integers or not all(isinstance(n, numbers.Integral) for n in integers):
+            raise TypeError(f"size must be {len(shape)} integers, one per axis (rows, columns), got {size!r}")
+        if len(integers) != len(shape) or min(integers) < 1:
+            raise ValueError(f"size must be {len(shape)} integers >= 1, one per axis (rows, columns), got {size!r}")
+        result = tuple(int(n) for n in integers)
+    elif scale is None:
+        result = tuple(int(n) for n in shape)
+    else:
+        entries = _entries(scale)
+        if entries is None:
+            raise TypeError(f"scale must be a number, or {len(shape)} of them in a sequence or array, got {scale!r}")
+        scales = [_float(s) for s in (entries if isinstance(entries, list) else [entries] * len(shape))]
+        if len(scales) != len(shape) or not all(math.isfinite(s) and s > 0 for s in scales):
+            raise ValueError(f"scale must be a finite number > 0, or {len(shape)} of them, got {scale!r}")
+        result = tuple(math.floor(n * min(s, 1e18) + 0.5) for n, s in zip(shape, scales, strict=True))
+        if min(result) < 1:
+            raise ValueError(f"scale={scale} leaves no sample of a grid of {tuple(shape)}: use a larger one")
+    values = channels * math.prod(result)
+    if values > MAX_VALUES:
+        what = f"{'x'.join(map(str, result))}" + (f" with {channels} channels" if channels > 1 else "")
+        raise ValueError(
+            f"the result would be {what}, {values * 4 / 2**30:.3g} GiB in float32: at most 2^33 values are made; "
+            f"ask for less, or for a region of a fit"
+        )
+    return result
+
+
+def _float(number: Any) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
+
+
+def _entries(given: Any) -> Any:
+    """A real number, or a list of them, whatever holds it; None for anything else."""
+    if isinstance(given, (Tensor, np.ndarray, np.generic)):
+        if given.ndim > 1 or (isinstance(given, Tensor) and given.is_complex()):
+            return None
+        given = given.tolist()
+    if isinstance(given, bool):
+        return None
+    if isinstance(given, numbers.Real):
+        return given
+    if not isinstance(given, Sequence) or isinstance(given, (str, bytes)):
+        return None
+    found = [_entries(entry) for entry in given]
+    return found if all(isinstance(entry, numbers.Real) for entry in found) else None

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from siren_sr import coordinates, io, resampling, signals
+from siren_sr import assembly, coordinates, io, resampling
 from siren_sr.evaluation import chunk_size
 from siren_sr.layers import ACTIVATIONS, Activation
 from siren_sr.objectives import psnr_of
@@ -50,7 +50,7 @@ class Fit:
     shape: tuple[int, ...]
     low: float
     high: float
-    kind: signals.Kind
+    kind: assembly.Kind
     align_corners: bool = False
     sample_rate: float | None = None
     base: Tensor | None = None
@@ -80,6 +80,8 @@ class Fit:
 
         Returns:
             The kind of thing that was given (a path: a PIL image, or a uint16 array for 16-bit colour, or samples).
+            Where `siren_sr.super_resolve` read a file whose EXIF orientation turns the picture, ``scale``, ``size`` and
+            ``region`` speak of the picture as it is seen; the result is stored as the file was, with its orientation.
             Apart from the result itself, memory does not depend on its size.
 
         Raises:
@@ -88,7 +90,7 @@ class Fit:
         region = None if region is None else self._region(region)
         extent = self.shape if region is None else [stop - start for start, stop in region]
         scale = 1.0 if scale is None and size is None else scale
-        size = signals.grid_size(extent, scale=scale, size=size)
+        size = coordinates.grid_size(extent, scale=scale, size=size, channels=self.model.out_features)
         parameter = next(self.model.parameters())
         axes = coordinates.axes(
             self.shape,
@@ -98,7 +100,7 @@ class Fit:
             device=parameter.device,
             dtype=parameter.dtype,
         )
-        result = signals.Assembly(
+        result = assembly.Assembly(
             self.model.out_features, size, low=self.low, high=self.high, kind=self.kind, device=self.device
         )
         for start, values in self._slabs(axes):
@@ -110,28 +112,32 @@ class Fit:
         axes = coordinates.axes(self.shape, align_corners=self.align_corners, device=values.device, dtype=values.dtype)
         total = 0.0
         for start, found in self._slabs(axes):
-            total += float((found - values[:, start : start + found.shape[1]]).double().square().sum())
+            error = (found - values[:, start : start + found.shape[1]]).cpu()  # not every device has float64
+            total += float(error.double().square().sum())
         return psnr_of(total / values.numel())
 
     def _slabs(self, axes: Sequence[Tensor]) -> Iterator[tuple[int, Tensor]]:
         """(first row, values) of a rectangle of coordinates, `SLAB` points at a time."""
         rows = max(1, SLAB // max(1, math.prod(len(a) for a in axes[1:])))
+        base = None if self.base is None else resampling.sample_bands(self.base.shape[1:], axes, like=self.base)
         for start in range(0, len(axes[0]), rows):
-            yield start, self._evaluate((axes[0][start : start + rows], *axes[1:]))
+            values = self._evaluate((axes[0][start : start + rows], *axes[1:]))
+            if base is not None and self.base is not None:
+                here = base[0].rows(start, start + rows)  # reads only what these rows touch
+                values = values + resampling.apply((here, *base[1:]), self.base)
+            yield start, values
 
     @torch.no_grad()
     def _evaluate(self, axes: Sequence[Tensor]) -> Tensor:
-        """(C, *grid) in [-1, 1] at a rectangle of coordinates."""
-        size = [len(a) for a in axes]
+        """What the network shows at a rectangle of coordinates, (C, *grid)."""
         if isinstance(self.model, TiledSiren):
-            values = self.model.on_grid(axes)
-            return values if self.base is None else values + resampling.sample(self.base, axes)
+            return self.model.on_grid(axes)
+        size = [len(a) for a in axes]
         total, chunk = math.prod(size), chunk_size(self.model)
         values = torch.cat(
             [self.model(coordinates.points(axes, i, min(i + chunk, total))) for i in range(0, total, chunk)]
         )
-        values = values.T.reshape(-1, *size)
-        return values if self.base is None else values + resampling.sample(self.base, axes)
+        return values.T.reshape(-1, *size)
 
     def _region(self, region: coordinates.Region) -> list[tuple[float, float]]:
         entries = [(float(start), float(stop)) for start, stop in region]
@@ -248,7 +254,7 @@ def _rebuild(meta: dict[str, Any], tensors: dict[str, Tensor], activation: Activ
     base = tensors.get("base")
     history = tuple(Entry(int(r[0]), r[1], r[2], r[3], r[4], int(r[5])) for r in tensors["history"].tolist())
     values = dict(meta["fit"])
-    values["kind"] = signals.Kind(**values["kind"])
+    values["kind"] = assembly.Kind(**values["kind"])
     values["shape"] = tuple(values["shape"])
     base = None if base is None else base.to(next(model.parameters()))
     exif, icc_profile, xmp = (

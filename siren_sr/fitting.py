@@ -153,6 +153,9 @@ def fit_signal(
         torch.Size([1, 16, 16])
     """
     options = {k: v for k, v in locals().items() if k != "signal"}
+    if torch.is_inference_mode_enabled():
+        with torch.inference_mode(False):
+            return fit_signal(signal, **options)
     if signals.is_batch(signal, dims) and sample_rate is None:
         return [fit_signal(one, **options) for one in signal]
     data = signals.as_signal(signal, sample_rate=sample_rate, dims=dims, device=device)

@@ -24,8 +24,9 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
+from siren_sr.coordinates import grid_size
 from siren_sr.focus import MEASURES, ROLLOFF, Measure, laplacian_variance
-from siren_sr.signals import as_signal, grid_size
+from siren_sr.signals import as_signal
 
 FACTOR = 250.0  # equation 7
 HR_RATIO = 0.15  # section 3.4, for x4

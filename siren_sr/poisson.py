@@ -108,6 +108,10 @@ def solve_poisson(
         >>> solve_poisson(gradient=g, mean=0.5, hidden_features=16, steps=2).shape
         torch.Size([1, 8, 8])
     """
+    if torch.is_inference_mode_enabled():
+        options = locals()
+        with torch.inference_mode(False):
+            return solve_poisson(**options)
     if (gradient is None) == (laplacian is None):
         raise ValueError("give either gradient= or laplacian=, exactly one of them")
     if recipe not in RECIPES:

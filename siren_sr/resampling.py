@@ -1,9 +1,9 @@
 """Resizing, exactly: separable linear maps with a named kernel and border rule, in both directions.
 
-Every resize here is ``A_rows @ image @ A_columns^T`` with small explicit matrices, so it is differentiable, its
-adjoint is exact, and it works at any real scale and at any coordinates. The default, ``"bicubic"`` with mirrored
-borders, stretched by the scale when it shrinks, is MATLAB's ``imresize`` (before its rounding to 8 bit), with which
-the super-resolution literature makes its low-resolution images.
+Every resize here is ``A_rows @ image @ A_columns^T`` with explicit matrices, so it is differentiable, its adjoint is
+exact, and it works at any real scale and at any coordinates. The matrices are banded: cost and memory are linear in the
+image. The default, ``"bicubic"`` with mirrored borders, stretched by the scale when it shrinks, is MATLAB's
+``imresize`` (before its rounding to 8 bit), with which the super-resolution literature makes its low-resolution images.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
+
+from siren_sr.banded import Banded
 
 Kernel = Callable[[Tensor], Tensor]
 """Weight as a function of the distance in samples of the coarser grid; zero outside its support."""
@@ -61,14 +63,14 @@ KERNELS: dict[str, tuple[Kernel, float]] = {
 }
 
 
-def matrix(
+def bands(
     n: int,
     positions: Tensor,
     *,
     stretch: float = 1.0,
     kernel: str | tuple[Kernel, float] = "bicubic",
     border: str = "mirror",
-) -> Tensor:
+) -> Banded:
     """The matrix that reads a signal of n samples at given positions.
 
     Args:
@@ -81,7 +83,7 @@ def matrix(
             Pillow).
 
     Returns:
-        Float64 tensor (m, n); rows sum to 1.
+        Float64 matrix (m, n) on the CPU; rows sum to 1.
 
     Raises:
         ValueError: Unknown kernel or border.
@@ -89,7 +91,7 @@ def matrix(
     if isinstance(kernel, str) and kernel not in KERNELS:
         raise ValueError(f"kernel={kernel!r} is unknown: use one of {sorted(KERNELS)}")
     weight, half = KERNELS[kernel] if isinstance(kernel, str) else kernel
-    positions = positions.to(device="cpu", dtype=torch.float64)
+    positions = positions.cpu().double()
     first = torch.floor(positions - half * stretch).long()
     taps = math.ceil(2 * half * stretch) + 2
     index = first[:, None] + torch.arange(taps)
@@ -104,8 +106,41 @@ def matrix(
         index = torch.where(index < n, index, 2 * n - 1 - index)
     else:
         raise ValueError(f"border={border!r} is unknown: use 'mirror', 'replicate' or 'renormalize'")
-    weights = weights / weights.sum(1, keepdim=True)
-    return torch.zeros(len(positions), n, dtype=torch.float64).scatter_add_(1, index, weights)
+    return Banded.from_taps(n, index, weights / weights.sum(1, keepdim=True))
+
+
+def matrix(
+    n: int,
+    positions: Tensor,
+    *,
+    stretch: float = 1.0,
+    kernel: str | tuple[Kernel, float] = "bicubic",
+    border: str = "mirror",
+) -> Tensor:
+    """`bands` as a dense float64 tensor (m, n)."""
+    return bands(n, positions, stretch=stretch, kernel=kernel, border=border).dense()
+
+
+def resize_bands(
+    shape: Sequence[int],
+    size: Sequence[int],
+    *,
+    kernel: str = "bicubic",
+    border: str = "mirror",
+    antialias: bool = True,
+    like: Tensor | None = None,
+) -> tuple[Banded, ...]:
+    """One matrix per axis that resizes a grid of ``shape`` to ``size`` (pixel-centre grids).
+
+    ``like`` gives device and dtype (default float64 on the CPU).
+    """
+    result = []
+    for n, m in zip(shape, size, strict=True):
+        positions = (torch.arange(m, dtype=torch.float64) + 0.5) * (n / m) - 0.5
+        stretch = max(1.0, n / m) if antialias else 1.0
+        a = bands(n, positions, stretch=stretch, kernel=kernel, border=border)
+        result.append(a if like is None else a.to(like))
+    return tuple(result)
 
 
 def resize_matrices(
@@ -117,26 +152,35 @@ def resize_matrices(
     antialias: bool = True,
     like: Tensor | None = None,
 ) -> tuple[Tensor, ...]:
-    """One matrix per axis that resizes a grid of ``shape`` to ``size`` (pixel-centre grids).
+    """`resize_bands` as dense tensors."""
+    found = resize_bands(shape, size, kernel=kernel, border=border, antialias=antialias, like=like)
+    return tuple(a.dense() for a in found)
 
-    ``like`` gives device and dtype (default float64 on the CPU).
+
+def sample_bands(
+    shape: Sequence[int],
+    axes: Sequence[Tensor],
+    *,
+    kernel: str = "bicubic",
+    border: str = "mirror",
+    like: Tensor | None = None,
+) -> tuple[Banded, ...]:
+    """One matrix per axis that interpolates a pixel-centre grid of ``shape`` at a rectangle of coordinates.
+
+    ``axes`` as for `sample`; ``like`` gives device and dtype (default float64 on the CPU).
     """
     result = []
-    for n, m in zip(shape, size, strict=True):
-        positions = (torch.arange(m, dtype=torch.float64) + 0.5) * (n / m) - 0.5
-        stretch = max(1.0, n / m) if antialias else 1.0
-        a = matrix(n, positions, stretch=stretch, kernel=kernel, border=border)
+    for n, x in zip(shape, axes, strict=True):
+        a = bands(n, ((x.cpu().double() + 1) * n - 1) / 2, kernel=kernel, border=border)
         result.append(a if like is None else a.to(like))
     return tuple(result)
 
 
-def apply(matrices: Sequence[Tensor], values: Tensor) -> Tensor:
+def apply(matrices: Sequence[Tensor | Banded], values: Tensor) -> Tensor:
     """Apply one matrix per grid axis to (..., *grid)."""
-    dims = len(matrices)
     for i, a in enumerate(matrices):
-        axis = values.ndim - dims + i
-        # As a plain product over the moved axis: much faster than a general contraction.
-        values = nn.functional.linear(values.movedim(axis, -1), a).movedim(-1, axis)
+        a = a if isinstance(a, Banded) else Banded([(0, a)], a.shape[1])
+        values = a(values, i - len(matrices))
     return values
 
 
@@ -150,7 +194,7 @@ def resize(
         torch.Size([3, 2, 5])
     """
     shape = image.shape[-len(size) :]
-    return apply(resize_matrices(shape, size, kernel=kernel, border=border, antialias=antialias, like=image), image)
+    return apply(resize_bands(shape, size, kernel=kernel, border=border, antialias=antialias, like=image), image)
 
 
 def sample(values: Tensor, axes: Sequence[Tensor], *, kernel: str = "bicubic", border: str = "mirror") -> Tensor:
@@ -160,16 +204,12 @@ def sample(values: Tensor, axes: Sequence[Tensor], *, kernel: str = "bicubic", b
         values: Samples on a pixel-centre grid.
         axes: Coordinates in [-1, 1] per grid axis, as `siren_sr.coordinates.axes` gives them.
         kernel: Interpolation kernel.
-        border: As in `matrix`.
+        border: As in `bands`.
 
     Returns:
         (C, len(axes[0]), ..., len(axes[-1])).
     """
-    matrices = [
-        matrix(n, ((a.double() + 1) * n - 1) / 2, kernel=kernel, border=border).to(values)
-        for n, a in zip(values.shape[-len(axes) :], axes, strict=True)
-    ]
-    return apply(matrices, values)
+    return apply(sample_bands(values.shape[-len(axes) :], axes, kernel=kernel, border=border, like=values), values)
 
 
 def resize_as_published(image: Tensor, *, down: float = 1.0, up: float = 1.0) -> Tensor:

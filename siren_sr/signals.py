@@ -1,7 +1,8 @@
-"""Whatever the user holds <-> a (C, *grid) tensor in [-1, 1]; the only place where ranges are mapped.
+"""Whatever the user holds -> a (C, *grid) tensor in [-1, 1].
 
-A `Signal` is what every task works on: ``values`` in [-1, 1], the user's range that -1 and 1 stand for, and
-what is needed to give a result back as it came (`Signal.restore`). Nothing else converts.
+A `Signal` is what every task works on: ``values`` in [-1, 1], the user's range that -1 and 1 stand for, and what is
+needed to give a result back as it came (`Signal.restore`). Ranges are mapped here and, on the way back, in
+`siren_sr.assembly`; nothing else converts.
 
 | the user gives    | shape                                  | range that becomes [-1, 1]            |
 |-------------------|----------------------------------------|---------------------------------------|
@@ -15,8 +16,7 @@ what is needed to give a result back as it came (`Signal.restore`). Nothing else
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,27 +24,9 @@ import torch
 from torch import Tensor
 
 from siren_sr import io
+from siren_sr.assembly import Kind, denormalize, restore, turn_upright
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".au", ".opus")
-
-
-@dataclass(frozen=True)
-class Kind:
-    """How a result is given back; plain values, so that it can be saved with a fit.
-
-    Attributes:
-        container: "tensor", "array", "planar array" (channels first), "pil", "image file" or "audio file".
-        dtype: Name of the user's element type, e.g. "uint8".
-        channels: Whether the user's data has a channel axis.
-        dims: Number of grid axes (1 audio, 2 image, 3 volume).
-        clip: Whether values outside [low, high] are impossible (images, integers).
-    """
-
-    container: str
-    dtype: str
-    channels: bool
-    dims: int
-    clip: bool
 
 
 @dataclass(frozen=True)
@@ -82,79 +64,18 @@ class Signal:
         """Give a (C, *grid) tensor in [-1, 1], of any grid size, back as the kind of thing the user gave."""
         return restore(values, low=self.low, high=self.high, kind=self.kind, device=self.device, info=self.info)
 
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the last channel is known to be alpha: in PIL images and files; arrays and tensors do not say."""
+        return self.kind.container in ("pil", "image file") and len(self.values) in (2, 4)
 
-def denormalize(values: Tensor, low: float, high: float, *, clip: bool) -> Tensor:
-    """[-1, 1] -> [low, high]."""
-    result = (values + 1) * ((high - low) / 2) + low
-    return result.clamp(low, high) if clip else result
-
-
-def restore(
-    values: Tensor,
-    *,
-    low: float,
-    high: float,
-    kind: Kind,
-    device: torch.device | None = None,
-    info: Any = None,
-) -> Any:
-    """The inverse of `as_signal` for a (C, *grid) tensor in [-1, 1] of any grid size."""
-    channels, *size = values.shape
-    result = Assembly(channels, tuple(size), low=low, high=high, kind=kind, device=device)
-    result.put(0, values)
-    return result.package(info)
-
-
-class Assembly:
-    """A result in the user's own type and layout, filled slab by slab along the first grid axis.
-
-    Nothing but the result itself is as large as the result.
-    """
-
-    def __init__(
-        self,
-        channels: int,
-        size: tuple[int, ...],
-        *,
-        low: float,
-        high: float,
-        kind: Kind,
-        device: torch.device | None = None,
-    ) -> None:
-        """Allocate a result of ``channels`` channels on a grid of ``size``, on ``device`` if it is a tensor."""
-        self._low, self._high, self._kind = low, high, kind
-        self._first = kind.container in ("tensor", "planar array")  # where the channel axis is
-        shape = (channels, *size) if self._first else (*size, channels)
-        self._integer = not kind.dtype.startswith(("float", "bfloat"))
-        if self._integer:
-            self._levels = torch.iinfo(getattr(torch, kind.dtype))
-        self._data = torch.empty(shape, dtype=getattr(torch, kind.dtype), device=device if self._first else None)
-
-    def put(self, start: int, values: Tensor) -> None:
-        """Write values (C, rows, ...) in [-1, 1] at rows ``start`` onwards."""
-        user = denormalize(values.detach(), self._low, self._high, clip=self._kind.clip)
-        if self._integer:
-            # A sound's interval is symmetric, an integer type's is not: the highest level must not wrap around.
-            if self._levels.bits > 16:  # the highest level is no float32
-                user = user.double()
-            user = user.round().clamp(self._levels.min, self._levels.max)
-        stop = start + values.shape[1]
-        if self._first:
-            self._data[:, start:stop] = user.to(self._data)
-        else:
-            self._data[start:stop] = user.movedim(0, -1).to(self._data)
-
-    def package(self, info: Any = None) -> Any:
-        """The finished result; ``info`` is what a container carried."""
-        data = self._data
-        if not self._kind.channels:
-            data = data[0] if self._first else data[..., 0]
-        if self._kind.container == "tensor":
-            return data
-        array = data.numpy()
-        if self._kind.container == "pil" or (self._kind.container == "image file" and _pil_can_hold(array)):
-            return _to_pil(array, info)
-        return array
+    def upright(self) -> Signal:
+        """An image file's picture as it is seen, where its EXIF orientation turns it; results are turned back."""
+        orientation = getattr(self.info, "orientation", 1)
+        if orientation == 1:
+            return self
+        values = turn_upright(self.values, orientation).contiguous()
+        return replace(self, values=values, kind=replace(self.kind, turn=orientation))
 
 
 def is_path(data: object) -> bool:
@@ -194,7 +115,8 @@ def as_signal(
 
     Raises:
         TypeError: A kind or element type that is not supported.
-        ValueError: Empty, NaN or infinite, outside its range, or an axis order that is not the documented one.
+        ValueError: Empty, NaN or infinite, outside its range, an axis order that is not the documented one, or a device
+            that does not exist.
         OSError: A file that cannot be read.
 
     Examples:
@@ -204,6 +126,7 @@ def as_signal(
     """
     if sample_rate is not None and not (np.isfinite(sample_rate) and sample_rate > 0):
         raise ValueError(f"sample_rate must be a positive number of Hz, got {sample_rate}")
+    device = check_device(device)
     container, info, origin = _container(data), None, None
     if container == "path":
         data, container, info, sample_rate = _read(data, sample_rate)
@@ -218,6 +141,7 @@ def as_signal(
     if isinstance(data, Tensor):
         origin, dtype_name = data.device, str(data.dtype).removeprefix("torch.")
         values = data.detach() if has_channels else data.detach()[None]
+        values = values.cpu() if origin.type == "mps" else values  # which has no float64
     else:
         dtype_name = data.dtype.name
         values = torch.from_numpy(native(np.moveaxis(data, -1, 0) if has_channels else data[None]))
@@ -228,9 +152,29 @@ def as_signal(
     values = (values.to(torch.float64) - low) * (2 / (high - low)) - 1
     clip = is_image or not dtype_name.startswith(("float", "bfloat"))
     kind = Kind(container, dtype_name, has_channels, dims, clip)
-    values = values.to(device=device if device is not None else origin, dtype=compute)
+    values = values.to(compute).to(device if device is not None else origin)
     rate = None if sample_rate is None else float(sample_rate)
     return Signal(values.contiguous(), low, high, kind, origin, rate, info)
+
+
+def check_device(device: torch.device | str | None) -> torch.device | None:
+    """Validate a device; None stays None.
+
+    Raises:
+        ValueError: There is no such device, or it cannot compute.
+        TypeError: No name of a device.
+    """
+    if device is None:
+        return None
+    if not isinstance(device, (str, torch.device)):
+        raise TypeError(f'device must be a name, such as "cpu" or "cuda", or a torch.device, got {device!r}')
+    try:
+        found = torch.device(device)
+        torch.zeros(1, device=found).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ValueError(f'device="{device}" cannot be used here ({reason}): use "cpu"') from None
+    return found
 
 
 def _container(data: Any) -> str:
@@ -340,55 +284,3 @@ def _from_pil(image: Any) -> np.ndarray:
             f'PIL mode {image.mode} is not supported: use image.convert("RGB"), or one of L, LA, RGB, RGBA, I;16, F'
         )
     return np.asarray(image)
-
-
-def _pil_can_hold(array: np.ndarray) -> bool:
-    return array.dtype == np.uint8 or array.ndim == 2
-
-
-def _to_pil(array: np.ndarray, info: Any) -> Any:
-    from PIL import Image
-
-    if array.ndim == 3 and array.shape[-1] == 1:
-        array = array[..., 0]
-    image = Image.fromarray(array)
-    if isinstance(info, dict):
-        # A palette's transparency means nothing in the RGB(A) result.
-        image.info.update({k: v for k, v in info.items() if k not in ("transparency", "background", "gamma")})
-    elif info is not None:
-        carried = {"exif": info.exif, "icc_profile": info.icc_profile, "dpi": info.dpi}
-        image.info.update({k: v for k, v in carried.items() if v is not None})
-    return image
-
-
-def grid_size(
-    shape: Sequence[float],
-    *,
-    scale: float | Sequence[float] | None = None,
-    size: int | Sequence[int] | None = None,
-) -> tuple[int, ...]:
-    """Samples per axis that ``scale=`` or ``size=`` asks for; the original ``shape`` if neither is given.
-
-    Raises:
-        ValueError: Both given, not finite, not positive, or a result without a sample.
-        TypeError: ``size`` is not made of integers.
-    """
-    if scale is not None and size is not None:
-        raise ValueError(f"give scale or size, not both (got scale={scale}, size={size})")
-    if size is not None:
-        entries = [size] * len(shape) if isinstance(size, int) and len(shape) == 1 else size
-        if isinstance(entries, int) or not all(isinstance(n, (int, np.integer)) for n in entries):
-            raise TypeError(f"size must be {len(shape)} integers, one per axis (rows, columns), got {size!r}")
-        entries = [int(n) for n in entries]
-        if len(entries) != len(shape) or min(entries) < 1:
-            raise ValueError(f"size must be {len(shape)} integers >= 1, one per axis (rows, columns), got {size!r}")
-        return tuple(entries)
-    if scale is None:
-        return tuple(int(n) for n in shape)
-    scales = [float(scale)] * len(shape) if isinstance(scale, (int, float)) else [float(s) for s in scale]
-    if len(scales) != len(shape) or not all(np.isfinite(s) and s > 0 for s in scales):
-        raise ValueError(f"scale must be a finite number > 0, or {len(shape)} of them, got {scale!r}")
-    result = tuple(int(np.floor(n * s + 0.5)) for n, s in zip(shape, scales, strict=True))
-    if min(result) < 1:
-        raise ValueError(f"scale={scale} leaves no sample of a grid of {tuple(shape)}: use a larger one")
-    return result

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import numbers
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,16 @@ import torch
 from torch import Tensor
 
 from siren_sr import coordinates, objectives, resampling, signals
-from siren_sr.degradation import check_kernel
+from siren_sr.checks import check_options
 from siren_sr.fit import Fit
-from siren_sr.fitting import check_steps, default_generator, make_fit
-from siren_sr.restoration import QUALITIES
+from siren_sr.fitting import default_generator, make_fit
+from siren_sr.prior import Prior, ask
 from siren_sr.siren import Siren
-from siren_sr.strategies import STRATEGIES, Plan, Problem, Strategy, TiledPlan
+from siren_sr.strategies import Plan, Problem, Strategy, TiledPlan
+from siren_sr.tiles import TiledSiren
 from siren_sr.tiling import fit_tiles
 from siren_sr.training import Callback, Entry, Progress, final_score, train
+from siren_sr.transparency import fill_hidden
 
 
 def super_resolve(
@@ -31,7 +33,7 @@ def super_resolve(
     quality: str = "standard",
     kernel: Any = "bicubic",
     noise: float = 0.0,
-    prior: Callable[[Tensor], Tensor] | None = None,
+    prior: Prior | None = None,
     strategy: str | Strategy = "consistent",
     steps: int | None = None,
     align_corners: bool = False,
@@ -44,7 +46,9 @@ def super_resolve(
 
     Args:
         image: Tensor (C, H, W), (H, W) or a batch (B, C, H, W); array (H, W[, C]) or (B, H, W, C); PIL image; path.
-            Floats in [0, 1], uint8 or uint16; gray, RGB, with alpha (which is treated as one more channel).
+            Floats in [0, 1], uint8 or uint16; gray, RGB, with alpha, which is one more channel. Of PIL images and
+            files it is known which channel that is, and colours that are wholly transparent are replaced by those
+            around them; of tensors and arrays no channel is taken for alpha.
         scale: Enlargement, any real number >= 1, or one per axis (rows, columns). Default: 4 if ``size`` is absent.
         size: Or the size wanted, (H, W), not smaller than the image.
         quality: "fast", "standard" or "best": how long to try (the guide has seconds and dB).
@@ -52,28 +56,33 @@ def super_resolve(
             ``siren_sr.resampling.KERNELS`` such as "box", a number, which is the standard deviation of a Gaussian in
             pixels of the result, or a 2-D array of weights on such pixels.
         noise: Standard deviation of the image's noise, for an image in [0, 1]; 10/255 of an 8-bit image is visible.
-        prior: Your own upscaler, (1, C, h, w) in [0, 1] -> (1, C, H', W'), a pretrained network for example. Its
-            result, resized if it has another size, is made continuous and consistent with the image. It is given all
-            channels, alpha too.
+        prior: Your own upscaler, (1, C, h, w) float32 in [0, 1] -> (1, C, H', W') in [0, 1], a pretrained network for
+            example. It is given all channels, alpha too. Its result, resized if it has another size, is moved to the
+            nearest picture that explains the image (with ``noise``, only as far as the image is to be believed), and
+            made continuous. At the size asked for, the result is that picture. With a prior there is nothing to try
+            harder: leave ``quality`` alone.
         strategy: "consistent" (the default), the paper's "basic", "trick1", "trick2", or a function
             `Problem` -> `Plan`.
-        steps: Training steps in all (default: the strategy's; the paper's have 5000 epochs, scaled in proportion).
+        steps: Training steps: of every group of tiles for "consistent", in all for the paper's strategies, whose 5000
+            epochs are scaled in proportion. Default: the strategy's own number.
         align_corners: Corner-aligned grids, as in the paper's code, instead of pixel centres. "consistent" accepts
             pixel centres only.
         generator: CPU generator of the initial weights (default: seed 0, so that a call repeats itself; the global
             random state is never touched).
         device: Where to compute (default: where the tensor is, or the CPU).
-        callback: Called after every step with a `Progress`; returning True stops.
+        callback: Called after every step with a `Progress`. Once it returns True, it is not called again and nothing
+            more is computed: the result is what there is by then, and any further images of a batch are enlarged by
+            bicubic interpolation only. A `Fit` says so in ``stopped``.
         return_fit: Return the `Fit`, a continuous image that renders at any resolution.
 
     Returns:
         An image of the same kind, element type and channels as the input. A path gives a PIL image (a uint16 array
-        for 16-bit colour, which PIL cannot hold); for a path with an EXIF orientation that turns the picture,
-        ``scale`` and ``size`` are those of the picture as it is seen.
+        for 16-bit colour, which PIL cannot hold). A file whose EXIF orientation turns the picture is worked on as it is
+        seen: so are ``scale``, ``size``, ``kernel`` and ``prior`` meant. The result is stored turned as the file was.
 
     Raises:
-        ValueError: A bad image, scale, size, kernel, noise or result of the prior, an unknown strategy or quality, one
-            of these with a strategy of the paper, or a training that diverged.
+        ValueError: A bad image, scale, size, kernel, noise, device or result of the prior, an unknown strategy or
+            quality, an option that the strategy or the prior would make ignored, or a training that diverged.
         TypeError: Unsupported kinds.
         OSError: A file that cannot be read.
 
@@ -81,35 +90,41 @@ def super_resolve(
         >>> super_resolve(np.zeros((5, 8), np.uint8), scale=1.5, steps=1).shape
         (8, 12)
     """
-    if scale is None and size is None:
-        scale = 4
-    chosen = _resolve(strategy)
-    _check(strategy, quality, kernel, noise, prior)
-    if signals.is_batch(image):
-        options = {
-            "scale": scale,
-            "size": size,
-            "quality": quality,
-            "kernel": kernel,
-            "noise": noise,
-            "prior": prior,
-            "strategy": strategy,
-            "steps": steps,
-            "align_corners": align_corners,
-            "generator": generator,
-            "device": device,
-            "callback": callback,
-            "return_fit": return_fit,
-        }
-        results = [super_resolve(one, **options) for one in image]
-        if return_fit:
-            return results
-        return torch.stack(results) if isinstance(image, Tensor) else np.stack(results)
-    data = signals.as_signal(image, dims=2, device=device)
-    if getattr(data.info, "orientation", 1) in (5, 6, 7, 8):  # stored lying on its side
-        scale = scale[::-1] if isinstance(scale, Sequence) else scale
-        size = None if size is None else size[::-1]
-    height, width = signals.grid_size(data.shape, scale=scale, size=size)
+    options = {k: v for k, v in locals().items() if k != "image"}
+    if torch.is_inference_mode_enabled():
+        with torch.inference_mode(False):
+            return super_resolve(image, **options)
+    names = ("quality", "kernel", "noise", "prior", "steps", "generator", "callback")
+    chosen = check_options(strategy, **{name: options[name] for name in names})
+    watch = _Watch(callback)
+    if not signals.is_batch(image):
+        return _enlarge(image, chosen, watch, options)
+    results = [_enlarge(one, chosen, watch, options) for one in image]
+    if return_fit:
+        return results
+    return torch.stack(results) if isinstance(image, Tensor) else np.stack(results)
+
+
+class _Watch:
+    """The user's callback, and whether it has asked to stop: it is asked no more then."""
+
+    def __init__(self, callback: Callback | None) -> None:
+        self.callback, self.stopped = callback, False
+
+    def __call__(self, progress: Progress) -> bool:
+        if self.callback is not None and not self.stopped:
+            self.stopped = bool(self.callback(progress))
+        return self.stopped
+
+
+def _enlarge(image: Any, strategy: Strategy, watch: _Watch, options: dict[str, Any]) -> Any:
+    """One image, or its fit, with the options of `super_resolve`."""
+    data = signals.as_signal(image, dims=2, device=options["device"]).upright()
+    if data.has_alpha:
+        data = replace(data, values=fill_hidden(data.values))
+    scale, size, channels = options["scale"], options["size"], len(data.values)
+    scale = 4 if scale is None and size is None else scale
+    height, width = coordinates.grid_size(data.shape, scale=scale, size=size, channels=channels)
     if height < data.shape[0] or width < data.shape[1]:
         raise ValueError(
             f"the result would be {height}x{width}, smaller than the image, {data.shape[0]}x{data.shape[1]}: "
@@ -120,124 +135,75 @@ def super_resolve(
     def report(step: int, steps: int) -> bool:
         nonlocal done
         done = step
-        if callback is None:
-            return False
         seconds = time.perf_counter() - start
         entry = Entry(step, math.nan, math.nan, seconds, 0.0)
         # What follows is not known yet: assume that it takes as long as this part.
-        return bool(callback(Progress(entry, 2 * steps, seconds / step * (2 * steps - step), "pixels")))
+        return watch(Progress(entry, 2 * steps, seconds / step * (2 * steps - step), "pixels"))
 
-    steps = None if steps is None else check_steps(steps)
-    generator = default_generator(generator)
+    prior, steps = options["prior"], options["steps"]
     problem = Problem(
         image=data.values,
         size=(height, width),
-        steps=steps,
-        align_corners=align_corners,
-        quality=quality,
-        kernel=kernel,
-        noise=float(noise),
-        prior=None if prior is None else _ask(prior, data.values, (height, width)),
-        generator=generator,
+        steps=None if steps is None else int(steps),
+        align_corners=options["align_corners"],
+        quality=options["quality"],
+        kernel=options["kernel"],
+        noise=float(options["noise"]),
+        prior=None if prior is None or watch.stopped else ask(prior, data.values, (height, width)),
+        generator=default_generator(options["generator"]),
         report=report,
     )
-    plan = chosen(problem)
-    if isinstance(plan, TiledPlan):
+    plan = None if watch.stopped else strategy(problem)
+    if isinstance(plan, TiledPlan) and not watch.stopped:
         seconds = time.perf_counter() - start
-        fit = _run_tiled(plan, problem, data, generator, callback, done=done, seconds=seconds)
+        fit, shown = _run_tiled(plan, problem, data, watch, done=done, seconds=seconds)
+    elif isinstance(plan, Plan) and not watch.stopped:
+        fit, shown = _run(plan, problem, data, watch), None
+    elif watch.stopped:
+        # No network: the base holds the picture reached, or for want of one the image.
+        shown = plan.picture if isinstance(plan, TiledPlan) else None
+        fit = _without_network(data, problem, data.values if shown is None else shown)
     else:
-        fit = _run(plan, problem, data, generator, callback)
-    return fit if return_fit else fit.render(size=problem.size)
+        raise TypeError(f"strategy must return a Plan or a TiledPlan, got {type(plan).__name__}")
+    if options["return_fit"]:
+        return fit
+    return fit.render(size=problem.size) if shown is None else data.restore(shown)
 
 
-def _run(
-    plan: Plan,
-    problem: Problem,
-    data: signals.Signal,
-    generator: torch.Generator,
-    callback: Callback | None,
-) -> Fit:
+def _without_network(data: signals.Signal, problem: Problem, base: Tensor) -> Fit:
+    """A fit that shows its base only."""
+    size = problem.size
+    model = TiledSiren(size, len(base), tile=max(size), hidden_features=1, generator=problem.generator, like=base)
+    return make_fit(model, data, (), psnr=math.nan, base=base, stopped=True)
+
+
+def _run(plan: Plan, problem: Problem, data: signals.Signal, watch: _Watch) -> Fit:
     model = Siren(
         2,
         len(data.values),
         hidden_features=plan.hidden_features,
         hidden_layers=plan.hidden_layers,
         first_omega_0=plan.first_omega_0,
-        generator=generator,
+        generator=problem.generator,
         device=data.values.device,
         dtype=data.values.dtype,
     )
-    history = train(model, plan.stages, callback=callback)
+    history = train(model, plan.stages, callback=watch)
     psnr = final_score(model, plan.stages[-1])
     stopped = len(history) < sum(stage.steps for stage in plan.stages)
     return make_fit(model, data, history, psnr=psnr, align_corners=problem.align_corners, stopped=stopped)
 
 
 def _run_tiled(
-    plan: TiledPlan,
-    problem: Problem,
-    data: signals.Signal,
-    generator: torch.Generator,
-    callback: Callback | None,
-    *,
-    done: int,
-    seconds: float,
-) -> Fit:
+    plan: TiledPlan, problem: Problem, data: signals.Signal, watch: _Watch, *, done: int, seconds: float
+) -> tuple[Fit, Tensor]:
+    """The fit, and what it shows at the size asked for, (C, H, W)."""
     residual = plan.picture - resampling.resize(plan.base, problem.size)
-    tiled = fit_tiles(residual, plan.tiles, generator=generator, callback=callback, done=done, seconds=seconds)
+    tiled = fit_tiles(residual, plan.tiles, generator=problem.generator, callback=watch, done=done, seconds=seconds)
     axes = coordinates.axes(problem.size, device=residual.device, dtype=residual.dtype)
     with torch.no_grad():
         detail = tiled.model.on_grid(axes)
         base = plan.correct(detail)
         shown = resampling.resize(base, problem.size) + detail
     psnr = objectives.psnr_of(objectives.squared_error(shown, plan.picture).item())
-    return make_fit(tiled.model, data, tiled.history, psnr=psnr, base=base, stopped=tiled.stopped)
-
-
-def _check(strategy: str | Strategy, quality: str, kernel: Any, noise: float, prior: Any) -> None:
-    """Validate the options of the strategy "consistent"."""
-    if quality not in QUALITIES:
-        raise ValueError(f"quality={quality!r} is unknown: use one of {sorted(QUALITIES)}")
-    if isinstance(noise, bool) or not isinstance(noise, numbers.Real):
-        raise TypeError(f"noise must be a number, the standard deviation for an image in [0, 1], got {noise!r}")
-    if not 0 <= noise <= 1:
-        raise ValueError(f"noise={noise} is not in [0, 1]: it is a standard deviation for an image in [0, 1]")
-    if prior is not None and not callable(prior):
-        raise TypeError(f"prior must be a callable, (1, C, h, w) -> (1, C, H, W), got {type(prior).__name__}")
-    check_kernel(kernel)
-    if strategy in ("basic", "trick1", "trick2"):
-        changed = {
-            "quality": quality != "standard",
-            "kernel": not (isinstance(kernel, str) and kernel == "bicubic"),
-            "noise": noise != 0,
-            "prior": prior is not None,
-        }
-        if any(changed.values()):
-            names = ", ".join(name for name, is_set in changed.items() if is_set)
-            raise ValueError(f'strategy="{strategy}" is as published and knows no {names}: use "consistent"')
-
-
-def _ask(prior: Callable[[Tensor], Tensor], image: Tensor, size: tuple[int, int]) -> Tensor:
-    """The user's enlargement of an image (C, h, w) in [-1, 1], (C, *size)."""
-    with torch.no_grad():
-        result = prior(((image + 1) / 2)[None])
-    if not isinstance(result, Tensor):
-        raise TypeError(f"prior must return a tensor (1, C, H, W), got {type(result).__name__}")
-    if result.ndim != 4 or result.shape[:2] != (1, len(image)) or 0 in result.shape:
-        raise ValueError(f"prior returned {tuple(result.shape)}: it must be (1, {len(image)}, H, W)")
-    if not torch.isfinite(result).all():
-        raise ValueError("prior returned NaN or infinite values")
-    result = result[0].to(image)
-    if result.shape[1:] != size:
-        result = resampling.resize(result, size)
-    return (result.clamp(0, 1) * 2 - 1).detach()
-
-
-def _resolve(strategy: str | Strategy) -> Strategy:
-    if isinstance(strategy, str):
-        if strategy not in STRATEGIES:
-            raise ValueError(f"strategy={strategy!r} is unknown: use one of {sorted(STRATEGIES)} or a callable")
-        return STRATEGIES[strategy]
-    if not callable(strategy):
-        raise TypeError(f"strategy must be a name or a callable Problem -> Plan, got {type(strategy).__name__}")
-    return strategy
+    return make_fit(tiled.model, data, tiled.history, psnr=psnr, base=base, stopped=tiled.stopped), shown

@@ -211,13 +211,40 @@ def test_super_resolve_with_kernel_noise_and_prior(photo, tmp_path, monkeypatch,
         ("--quality", "great", "unknown"),
         ("--kernel", "great", "unknown"),
         ("--kernel", "none.npy", "none.npy"),
-        ("--noise", "-3", "standard deviation"),
+        ("--noise", "-3", "--noise -3: a standard deviation in levels of 255, from 0 to 255"),
+        ("--noise", "300", "--noise 300: a standard deviation in levels of 255, from 0 to 255"),
+        ("--noise", "nan", "in levels of 255"),
         ("--prior", "my_upscaler", "MODULE:FUNCTION"),
         ("--prior", "my_upscaler:treble", "has no treble"),
         ("--prior", "no_such_module:f", "no_such_module"),
     ):
         assert text in fails(capsys, "super-resolve", photo, "bad.png", *quick, option, value)
     assert not (tmp_path / "bad.png").exists()
+
+
+def test_what_a_prior_can_be_and_how_it_fails(photo, tmp_path, monkeypatch, capsys):
+    (tmp_path / "zoo.py").write_text(
+        "import torch\n\n\n"
+        "class Tiger:\n    @staticmethod\n    def double(x):\n"
+        "        import zoo_keeper\n        return zoo_keeper.double(x)\n\n\n"
+        "def wrong(x):\n    return x.no_such_thing\n\n\nnumber = 3\n"
+    )
+    (tmp_path / "zoo_keeper.py").write_text(
+        "def double(x):\n    return x.repeat_interleave(2, 2).repeat_interleave(2, 3)\n"
+    )
+    (tmp_path / "broken.py").write_text("import torch\n\ntorch.no_such_thing\n")
+    monkeypatch.chdir(tmp_path)
+    before = list(sys.path)
+    quick = ("--scale", "2", "--steps", "2", "--quiet")
+    assert call("super-resolve", photo, "out.png", *quick, "--prior", "zoo:Tiger.double") == 0
+    for prior, text in (
+        ("zoo:Tiger.treble", "the module zoo has no Tiger.treble"),
+        ("zoo:number", "is no function but int"),
+        ("zoo:wrong", "--prior zoo:wrong failed: AttributeError: 'Tensor' object has no attribute 'no_such_thing'"),
+        ("broken:f", "broken cannot be imported: AttributeError: module 'torch' has no attribute 'no_such_thing'"),
+    ):
+        assert text in fails(capsys, "super-resolve", photo, "bad.png", *quick, "--prior", prior)
+    assert sys.path == before
 
 
 # ---- fit, render

@@ -102,8 +102,59 @@ def test_reach():
         (np.ones(3), ValueError, "2-D"),
         (np.full((3, 3), np.inf), ValueError, "finite"),
         (np.array([[1.0, -1.0]]), ValueError, "positive sum"),
+        (np.ones((3, 3), np.complex64), TypeError, "real numbers, got complex64"),
+        (torch.ones(3, 3, dtype=torch.complex64), TypeError, "real numbers, got torch.complex64"),
+        (np.complex64(2), TypeError, "a name, a number or a 2-D array"),
+        (2 + 0j, TypeError, "a name, a number or a 2-D array"),
+        (np.full((3, 3), None), TypeError, "real numbers, got object"),
+        ([[1, 2], [3, 4]], TypeError, "a name, a number or a 2-D array, got list"),
     ],
 )
 def test_bad_kernels(kernel, error, text):
     with pytest.raises(error, match=text):
         check_kernel(kernel)
+
+
+def test_arrays_of_any_layout():
+    weights = np.arange(1.0, 13.0).reshape(3, 4)
+    expected = torch.from_numpy(weights / weights.sum())
+    read_only = weights.copy()
+    read_only.flags.writeable = False
+    flipped = weights[::-1, ::-1].copy()[::-1, ::-1]  # negative strides
+    for given in (
+        weights,
+        flipped,
+        weights.astype(">f4"),
+        weights.astype(">i2"),
+        read_only,
+        weights.astype(np.float16),
+    ):
+        torch.testing.assert_close(check_kernel(given), expected)
+    read_only = check_kernel(read_only)
+    assert check_kernel(weights.astype(np.float32).T.copy().T).equal(read_only)
+    assert check_kernel(np.float32(1.5)) == 1.5
+
+
+def test_a_gaussian_cannot_be_wider_than_the_picture():
+    assert Downsample((40, 30), (10, 8), kernel=40.0)(torch.ones(40, 30, dtype=torch.float64)).max() < 1.001
+    for sigma in (41, 1e9):
+        with pytest.raises(ValueError, match=r"a Gaussian's standard deviation cannot be larger .* 40x30 pixels"):
+            Downsample((40, 30), (10, 8), kernel=sigma)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("kernel", "shape"), [(3.0, (40, 40)), (3.0, (20, 20)), (6.0, (10, 10))])
+def test_exact_projection_leaves_alone_what_a_kernel_hides(kernel, shape, dtype, generator):
+    x = torch.rand(2, 40, 40, generator=generator, dtype=dtype)
+    down = Downsample((40, 40), shape, kernel=kernel, like=x)
+    target = (down(torch.rand(2, 40, 40, generator=generator, dtype=dtype)) * 255).round() / 255
+    z = down.project(x, target)
+    assert z.abs().max() < 10
+    torch.testing.assert_close(down(z), target, rtol=0, atol=0.01)
+
+
+def test_a_single_weight_lies_between_pixels_at_an_even_scale():
+    delta = torch.zeros(3, 3)
+    delta[1, 1] = 1
+    x = torch.arange(64, dtype=torch.float64).view(8, 8)
+    torch.testing.assert_close(Downsample((8, 8), (4, 4), kernel=delta)(x), x.view(4, 2, 4, 2).mean((1, 3)))

@@ -97,9 +97,9 @@ def test_memory_does_not_grow_with_the_result(size, monkeypatch):
     monkeypatch.setattr(fit_module, "SLAB", 1 << 13)
     fit, seen, slabs = untrained(), [], []
     fit.model.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
-    put = fit_module.signals.Assembly.put
+    put = fit_module.assembly.Assembly.put
     monkeypatch.setattr(
-        fit_module.signals.Assembly,
+        fit_module.assembly.Assembly,
         "put",
         lambda self, start, values: (slabs.append(values[0].numel()), put(self, start, values))[1],
     )

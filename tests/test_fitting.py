@@ -316,7 +316,7 @@ def test_the_network_is_as_asked():
         ({"hidden_features": 0}, ValueError, "hidden_features must be >= 1"),
         ({"sample_rate": -1}, ValueError, "sample_rate must be a positive number"),
         ({"omega_0": float("inf")}, ValueError, "first_omega_0 must be a finite number > 0"),
-        ({"device": "nowhere"}, RuntimeError, "nowhere"),
+        ({"device": "nowhere"}, ValueError, 'device="nowhere" cannot be used here'),
     ],
     ids=str,
 )

@@ -1,5 +1,6 @@
 import io as stdio
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from problems import picture
 
-from siren_sr import io, signals
-from siren_sr.signals import as_signal, grid_size
+from siren_sr import assembly, io, signals
+from siren_sr.coordinates import grid_size
+from siren_sr.signals import as_signal
 
 RNG = np.random.default_rng(0)
 
@@ -341,7 +343,7 @@ def test_planar_arrays_keep_their_channels_first():
 def test_slabs_make_the_whole():
     signal = as_signal(np.zeros((6, 7, 3), np.uint8))
     values = torch.rand(3, 9, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    parts = signals.Assembly(3, (9, 4), low=signal.low, high=signal.high, kind=signal.kind)
+    parts = assembly.Assembly(3, (9, 4), low=signal.low, high=signal.high, kind=signal.kind)
     for start in (0, 4, 8):
         parts.put(start, values[:, start : start + 4])
     np.testing.assert_array_equal(parts.package(), signal.restore(values))
@@ -374,6 +376,20 @@ def test_sizes():
 
 
 @pytest.mark.parametrize(
+    "scale",
+    [2, 2.0, np.float32(2), np.int64(2), np.array(2.0), torch.tensor(2), Fraction(2), [2, 2.0], (2, Fraction(2))],
+)
+def test_a_scale_is_any_real_number(scale):
+    assert grid_size((4, 6), scale=scale) == (8, 12)
+
+
+@pytest.mark.parametrize("holder", [list, tuple, np.array, torch.tensor, lambda n: [torch.tensor(i) for i in n]])
+def test_one_entry_per_axis_in_any_sequence(holder):
+    assert grid_size((4, 6), scale=holder([2, 3])) == (8, 18)
+    assert grid_size((4, 6), size=holder([7, 9])) == (7, 9)
+
+
+@pytest.mark.parametrize(
     ("options", "error", "text"),
     [
         ({"scale": 2, "size": (4, 4)}, ValueError, "give scale or size, not both"),
@@ -386,6 +402,22 @@ def test_sizes():
         ({"scale": float("inf")}, ValueError, "scale must be a finite number > 0"),
         ({"scale": (1, 2, 3)}, ValueError, r"or 2 of them, got \(1, 2, 3\)"),
         ({"scale": 0.01}, ValueError, "leaves no sample of a grid of"),
+        ({"scale": "4"}, TypeError, "scale must be a number, or 2 of them in a sequence or array, got '4'"),
+        ({"scale": True}, TypeError, "scale must be a number"),
+        ({"scale": np.True_}, TypeError, "scale must be a number"),
+        ({"scale": {2, 3}}, TypeError, "scale must be a number"),
+        ({"scale": {2: 3, 4: 5}}, TypeError, "scale must be a number"),
+        ({"scale": [True, 2]}, TypeError, "scale must be a number"),
+        ({"scale": 1j}, TypeError, "scale must be a number"),
+        ({"scale": np.ones((2, 2))}, TypeError, "scale must be a number"),
+        ({"scale": 10**400}, ValueError, "scale must be a finite number"),
+        ({"size": "45"}, TypeError, "size must be 2 integers"),
+        ({"size": [True, True]}, TypeError, "size must be 2 integers"),
+        ({"size": {8, 9}}, TypeError, "size must be 2 integers"),
+        ({"scale": 1e9}, ValueError, r"would be 4000000000x6000000000, .* GiB in float32: at most 2\^33"),
+        ({"scale": 1e300}, ValueError, "at most 2"),
+        ({"size": (10**5, 10**5)}, ValueError, "100000x100000, 37.3 GiB"),
+        ({"size": (10**5, 10**4), "channels": 12}, ValueError, "100000x10000 with 12 channels, 44.7 GiB"),
     ],
 )
 def test_size_errors(options, error, text):
