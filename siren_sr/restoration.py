@@ -19,7 +19,6 @@ from siren_sr.tiles import Windows
 
 WINDOW, OVERLAP = 640, 48  # pixels of a window's side between its overlaps, and half an overlap
 PRIOR_SLACK = 1e-3  # a user's picture is moved until D x is the image, but for its rounding to 8 bit
-PRIOR_STEPS = 200  # of the tiles that represent it
 SHARE = 0.5  # of the hourglass in the mean with the pixels' own solution
 
 
