@@ -5,9 +5,9 @@
 TV_T is a total variation of all channels together, steered by the structure tensor so that it costs less across an
 edge than along it; S is what the picture's own repetitions make of it, in other places and at other scales
 (`siren_sr.similarity`). For an image with noise of standard deviation σ, the constraint becomes a penalty
-|D x - image|² / (2·TRUST·σ). The problem is convex between updates of T and S and is solved by the primal-dual
-algorithm of Chambolle and Pock (J. Math. Imaging Vision 40, 2011), in which the constraint is a closed-form
-projection. Images are (C, H, W) in [0, 1].
+|D x - image|² / (2·t·σ), t falling with the scale (TRUST). The problem is convex between updates of T and S and is
+solved by the primal-dual algorithm of Chambolle and Pock (J. Math. Imaging Vision 40, 2011), in which the constraint
+is a closed-form projection. Images are (C, H, W) in [0, 1].
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ Plan = tuple[tuple[str, int], ...]
 """Rounds of (name in `ROUNDS`, iterations); T and S are made anew at the start of each."""
 PLAN: Plan = (("plain", 100), ("steered", 60), *[("places", 30)] * 2, *[("both", 25)] * 4)
 EXACT = 1e-4  # keeps the projection well-posed at scales near 1; indistinguishable from 0 at ×4
-TRUST = 0.12  # how far an image with noise is from being believed; chosen on three crops, noise of 5, 10 and 25 of 255
+# How far an image with noise is from being believed, at ×1 and as a power of the scale: a pixel of the picture is the
+# less bound the more of them an image's pixel covers. Chosen on three crops at ×1, ×2, ×4, noise of 10 and 25 of 255.
+TRUST, TRUST_POWER = 0.75, -1.3
 
 
 def restore(
@@ -61,7 +63,7 @@ def restore(
     """
     x, dual = start, start.new_zeros(2, *start.shape)
     scale = math.sqrt(start[0].numel() / image[0].numel()) if scale is None else scale
-    slack = EXACT + TRUST * noise * 8 * SIGMA  # the penalty's scale over the primal step size
+    slack = EXACT + TRUST * scale**TRUST_POWER * noise * 8 * SIGMA  # the penalty's scale over the primal step size
     for name, steps in plan:
         tensor = None if name == "plain" else edge_tensor(x)
         target = ROUNDS[name](x, scale)

@@ -7,7 +7,7 @@ those of overlapping windows blended, so that time is linear in the size of a pi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +19,9 @@ from siren_sr.tiles import Windows
 
 WINDOW, OVERLAP = 640, 48  # pixels of a window's side between its overlaps, and half an overlap
 PRIOR_SLACK = 1e-3  # a user's picture is moved until D x is the image, but for its rounding to 8 bit
-SHARE = 0.5  # of the hourglass in the mean with the pixels' own solution
+SHARE = 0.4  # of the hourglass in the mean with the pixels' own solution
+DRAWN_TWICE = 1 << 17  # pixels up to which two hourglasses are asked: as quick together as one for a larger picture
+LAST: pixels.Plan = (("both", 20),)  # what the pixels' solver still makes of that mean
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Effort:
 
     Attributes:
         plan: Rounds of `siren_sr.pixels.restore`.
-        updates: Of the hourglass; 0 leaves it out.
+        updates: Of each hourglass; 0 leaves it out.
         steps: Of the tiles that represent the picture.
     """
 
@@ -38,9 +40,9 @@ class Effort:
 
 
 QUALITIES = {
-    "fast": Effort(plan=(("plain", 50), ("steered", 50)), updates=0, steps=12),
-    "standard": Effort(plan=pixels.PLAN, updates=0, steps=60),
-    "best": Effort(plan=pixels.PLAN, updates=1200, steps=100),
+    "fast": Effort(plan=(("plain", 50), ("steered", 40), ("scales", 20), ("scales", 20)), updates=0, steps=3),
+    "standard": Effort(plan=pixels.PLAN, updates=0, steps=15),
+    "best": Effort(plan=pixels.PLAN, updates=1500, steps=30),
 }
 """The values of ``quality`` in `siren_sr.super_resolve`."""
 
@@ -71,7 +73,9 @@ def restore(
     """
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     axes = [_windows(n, reach) for n, reach in zip(start.shape[1:], down.reach, strict=True)]
-    total = math.prod(len(axis.starts) for axis in axes) * (sum(steps for _, steps in effort.plan) + effort.updates)
+    draws = _draws([axis.length for axis in axes]) if effort.updates else 0
+    rounds = sum(steps for _, steps in (*effort.plan, *(LAST if draws else ())))
+    total = math.prod(len(axis.starts) for axis in axes) * (rounds + draws * effort.updates)
     scale = math.sqrt(start[0].numel() / image[0].numel())
     done, stopped = 0, False
 
@@ -82,13 +86,22 @@ def restore(
         return stopped
 
     def solve(image: Tensor, down: Downsample, start: Tensor) -> Tensor:
-        x = pixels.restore(image, down, start, plan=effort.plan, noise=noise, scale=scale, tick=tick)
-        if effort.updates == 0 or stopped:
+        def on_pixels(start: Tensor, plan: pixels.Plan) -> Tensor:
+            return pixels.restore(image, down, start, plan=plan, noise=noise, scale=scale, tick=tick)
+
+        x = on_pixels(start, effort.plan)
+        if draws == 0 or stopped:
             return x
         # What noise there was is gone from x, and the hourglass, which would learn it, need not see it.
         seen = down(x) if noise else image
-        drawn = hourglass.draw(seen, down, x.shape[1:], updates=effort.updates, generator=generator, tick=tick)
-        return x if drawn is None else x.lerp(down.project(drawn, seen, noise=pixels.EXACT), SHARE)
+        size, options = x.shape[1:], {"updates": effort.updates, "generator": generator, "tick": tick}
+        drawn = torch.zeros_like(x)
+        for _ in range(draws):
+            one = hourglass.draw(seen, down, size, **options)
+            if stopped:
+                return x
+            drawn += down.project(one, seen, noise=pixels.EXACT) / draws
+        return on_pixels(x.lerp(drawn, SHARE), LAST)
 
     if all(len(axis.starts) == 1 for axis in axes):
         return solve(image, down, start)
@@ -103,6 +116,13 @@ def restore(
                 piece = solve(image[:, small_rows, small_columns], here, piece)
             result[:, part[0], part[1]] += piece * row[:, None] * column
     return result
+
+
+def _draws(size: Sequence[int]) -> int:
+    """How many hourglasses are asked for a picture of this size, and their mean taken."""
+    if min(size) < hourglass.SMALLEST:
+        return 0
+    return 2 if math.prod(size) <= DRAWN_TWICE else 1
 
 
 def _windows(n: int, reach: int) -> Windows:

@@ -18,8 +18,7 @@ import torch
 from torch import Tensor
 
 from siren_sr import derivatives, objectives, omega, resampling, restoration
-from siren_sr.banded import Banded
-from siren_sr.degradation import Downsample, conjugate_gradients
+from siren_sr.degradation import Downsample
 from siren_sr.optimizers import adam, reduce_on_plateau
 from siren_sr.tiling import TileRecipe
 from siren_sr.training import Stage
@@ -73,37 +72,30 @@ class Plan:
 
 
 # What a smooth base lacks is small: one hidden layer is enough for it. Chosen on crops of photographs.
-DETAIL = TileRecipe(tile=32, margin=4, hidden_layers=1, first_omega_0=24.0, steps=60, batch=None, lr=4e-2)
-
-
-PRIOR_STEPS = 60  # the base holds what the tiles of a prior's picture do not show: more are of no use
+DETAIL = TileRecipe(tile=32, margin=4, hidden_layers=1, first_omega_0=24.0, steps=15, batch=400, lr=2e-2)
 PRIOR_ERROR = 0.03  # root mean square error expected of a prior's picture in [0, 1]: 30 dB
 ROUNDING = 0.016  # of the strength with which D shows an even picture: differences that small are left alone
 
-# Of the inversion of D(bicubic(.)), nearly singular for a blurring kernel: what that hardly shows is left alone. The
-# result then still explains an image of 8 bits as well as its rounding allows, 59 dB, and averages and bicubic
-# downsampling, which show everything, are inverted as before. Of 0.001, 0.01, 0.03 and 0.1 the best for Gaussians.
-RIDGE = 3e-2
-# Likewise in the search for the picture, for Gaussians and arrays: noise of a quarter of the rounding to 8 bits. Of 0,
+# In the search for the picture, for Gaussians and arrays: noise of a quarter of the rounding to 8 bits. Of 0,
 # 0.0002, 0.0005 and 0.0011 the middle ones were the best.
 BLURRED = 3e-4
-DENSE_SYSTEM = 1024  # unknowns per axis up to which it is solved directly
 
 
 @dataclass(frozen=True)
 class TiledPlan:
-    """Represent a picture by a smooth base and tiles of small networks for what the base lacks.
+    """Represent a picture by tiles of small networks, on top of a smooth enlargement.
+
+    What the networks do not show of it stays in the base of the `siren_sr.Fit`, which has all samples of the picture:
+    at its own size the fit is the picture.
 
     Attributes:
-        picture: (C, H, W) in [-1, 1], what base and network are to show together.
-        base: (C, h, w), whose bicubic interpolant is the base.
-        correct: Map from what the trained network shows, (C, H, W), to the base to use with it, (C, any, any).
+        picture: (C, H, W) in [-1, 1].
+        base: (C, h, w), whose bicubic enlargement the networks need not show.
         tiles: How the tiles are made and trained.
     """
 
     picture: Tensor
     base: Tensor
-    correct: Callable[[Tensor], Tensor]
     tiles: TileRecipe = DETAIL
 
 
@@ -167,14 +159,10 @@ def _published(problem: Problem, schedule: Sequence[tuple[float, float, int]]) -
 def consistent(problem: Problem) -> TiledPlan:
     """The library's own: a picture that downsamples to the image, then tiles of sine networks that represent it.
 
-    1. Picture: `siren_sr.restoration` finds one with D x = image, D being the downsampling of ``problem.kernel``.
+    1. Picture: `siren_sr.restoration` finds one with D x = image, D being the downsampling of ``problem.kernel``. A
+       user's prior is moved to the nearest such picture instead. With noise, D x is an image without it.
     2. Network: tiles fitted to that picture minus the bicubic enlargement.
-    3. Base: the low-resolution samples b for which D(bicubic(b) + network) = image, in closed form. So the continuous
-       result, not only its pixels, explains the image (up to the final clipping to the image's range). With noise, it
-       explains what the picture makes of the image instead.
-
-    A user's prior is the picture, once it is moved to the nearest one with D x = image. Its details are not ours to
-    lose: the base has all samples of the result and holds what the network does not show.
+    3. Base: the samples of what the network does not show. So the result is the picture, and explains the image.
 
     Raises:
         ValueError: ``align_corners``: downsampling is defined on pixel centres.
@@ -185,27 +173,18 @@ def consistent(problem: Problem) -> TiledPlan:
     down = Downsample(problem.size, shape, kernel=problem.kernel, like=image)
     if problem.prior is not None:
         given = down.project(problem.prior, image, noise=_slack(problem.noise, shape, problem.size))
-        return TiledPlan(
-            given, image, lambda detail: given - detail, replace(DETAIL, steps=problem.steps or PRIOR_STEPS)
-        )
+        return TiledPlan(given, image, replace(DETAIL, steps=problem.steps or DETAIL.steps))
     effort = restoration.QUALITIES[problem.quality]
-    bicubic = resampling.resize(image, problem.size)
     unit = restoration.restore(
         (image + 1) / 2,
         down,
-        (bicubic + 1) / 2,
+        (resampling.resize(image, problem.size) + 1) / 2,
         effort,
         noise=problem.noise if isinstance(problem.kernel, str) else max(problem.noise, BLURRED),
         generator=problem.generator,
         report=problem.report,
     )
-    picture = unit * 2 - 1
-    explained = down(picture) if problem.noise else image
-
-    def correct(detail: Tensor) -> Tensor:
-        return image + _deconvolve(down, explained - down(bicubic + detail), problem.size)
-
-    return TiledPlan(picture, image, correct, replace(DETAIL, steps=problem.steps or effort.steps))
+    return TiledPlan(unit * 2 - 1, image, replace(DETAIL, steps=problem.steps or effort.steps))
 
 
 def _slack(noise: float, shape: Sequence[int], size: Sequence[int]) -> float:
@@ -214,40 +193,6 @@ def _slack(noise: float, shape: Sequence[int], size: Sequence[int]) -> float:
     """
     rounding = ROUNDING * math.prod(shape) / math.prod(size)  # the eigenvalues of D Dᵀ go with the number of pixels
     return max(min(restoration.PRIOR_SLACK, rounding), (noise / PRIOR_ERROR) ** 2)
-
-
-def _deconvolve(down: Downsample, residual: Tensor, size: Sequence[int]) -> Tensor:
-    """The small image e (C, h, w) with D(bicubic(e)) = residual, bicubic enlarging to ``size``.
-
-    One linear system per axis: dense where it is small, by conjugate gradients with banded matrices where it is not. A
-    kernel of several terms has no axes to solve one by one. What the kernel hides, the regularisation leaves alone.
-    """
-    wanted = residual.cpu().double()  # not every device has float64
-    enlarge = resampling.resize_bands(residual.shape[-2:], size)
-    maps = [tuple(a.to(wanted) @ e for a, e in zip(term, enlarge, strict=True)) for term in down.bands]
-    if len(maps) == 1:
-        for axis, a in zip((-2, -1), maps[0], strict=True):
-            wanted = _least_squares(a, wanted, axis)
-        return wanted.to(residual)
-
-    def forward(e: Tensor) -> Tensor:
-        return torch.stack([resampling.apply(term, e) for term in maps]).sum(0)
-
-    def backward(r: Tensor) -> Tensor:
-        return torch.stack([resampling.apply([a.T for a in term], r) for term in maps]).sum(0)
-
-    e = conjugate_gradients(lambda e: backward(forward(e)) + RIDGE * e, backward(wanted), rms=1e-6)
-    return e.to(residual)
-
-
-def _least_squares(a: Banded, wanted: Tensor, axis: int) -> Tensor:
-    """The z that minimises |a z - wanted|² + RIDGE·|z|² along an axis."""
-    if max(a.shape) > DENSE_SYSTEM:
-        gram = a.T @ a
-        return conjugate_gradients(lambda z: gram(z, axis) + RIDGE * z, a.T(wanted, axis), rms=1e-7)
-    dense = a.dense()
-    inverse = torch.linalg.solve(dense.T @ dense + RIDGE * torch.eye(a.shape[1], dtype=dense.dtype), dense.T)
-    return resampling.apply([inverse], wanted.movedim(axis, -1)).movedim(-1, axis)
 
 
 STRATEGIES: dict[str, Strategy] = {"consistent": consistent, "basic": basic, "trick1": trick1, "trick2": trick2}

@@ -203,7 +203,6 @@ def _run_tiled(
     axes = coordinates.axes(problem.size, device=residual.device, dtype=residual.dtype)
     with torch.no_grad():
         detail = tiled.model.on_grid(axes)
-        base = plan.correct(detail)
-        shown = resampling.resize(base, problem.size) + detail
-    psnr = objectives.psnr_of(objectives.squared_error(shown, plan.picture).item())
-    return make_fit(tiled.model, data, tiled.history, psnr=psnr, base=base, stopped=tiled.stopped), shown
+    psnr = objectives.psnr_of(objectives.squared_error(detail, residual).item())
+    base = plan.picture - detail
+    return make_fit(tiled.model, data, tiled.history, psnr=psnr, base=base, stopped=tiled.stopped), plan.picture

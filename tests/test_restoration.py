@@ -70,8 +70,6 @@ def test_the_hourglass_learns_to_explain_the_image():
     assert metrics.psnr(many, hr) > metrics.psnr(few, hr) + 3
     torch.testing.assert_close(draw(20), few)
     assert not torch.equal(draw(20, seed=1), few)
-    thin = Downsample((48, 8), (12, 2), like=hr)
-    assert hourglass.draw(lr[..., :2], thin, (48, 8), updates=2, generator=torch.Generator()) is None
 
 
 def test_best_takes_the_mean_of_both_and_still_explains_the_image():
@@ -94,7 +92,7 @@ def test_stopping_gives_what_there_is(stop):
 
     result = solve(low(picture(32, 32), (8, 8)), (32, 32), Effort(TWO, 100, 10), report=report)
     assert torch.isfinite(result).all()
-    assert calls[-1] == (stop, 140)
+    assert calls[-1] == (stop, 40 + 2 * 100 + 20)
 
 
 @pytest.mark.parametrize("kernel", ["bicubic", "box", 1.6, "array"])
@@ -109,13 +107,35 @@ def test_other_kernels_are_better_known_than_not(kernel):
     assert metrics.psnr(known, hr) > metrics.psnr(super_resolve(lr, 4, quality="fast"), hr) - 0.5
 
 
+@pytest.mark.parametrize("size", [(8, 8), (48, 8)])
+def test_pictures_too_small_for_an_hourglass_are_solved_on_pixels(size):
+    small = (size[0] // 2, size[1] // 2)
+    lr, calls = low(picture(*size), small), []
+    effort = Effort(plan=TWO, updates=30, steps=10)
+    result = solve(lr, size, effort, report=lambda *steps: calls.append(steps))
+    torch.testing.assert_close(result, solve(lr, size, Effort(plan=TWO, updates=0, steps=10)))
+    assert calls[-1] == (40, 40)
+    assert [restoration._draws(s) for s in (size, (64, 80), (512, 512))] == [0, 2, 1]
+
+
+def test_two_hourglasses_are_asked_for_a_small_picture(monkeypatch):
+    hr = picture(64, 64)
+    lr, effort = low(hr, (16, 16)), Effort(plan=TWO, updates=60, steps=10)
+    calls = []
+    two = solve(lr, (64, 64), effort, report=lambda *steps: calls.append(steps))
+    assert calls[-1] == (40 + 2 * 60 + 20,) * 2
+    monkeypatch.setattr(restoration, "_draws", lambda size: 1)
+    assert not torch.allclose(solve(lr, (64, 64), effort), two)
+
+
 @pytest.mark.parametrize("quality", ["fast", "standard"])
-def test_noise_is_not_amplified(quality, generator):
+@pytest.mark.parametrize("scale", [1.5, 2, 4])
+def test_noise_is_not_amplified(quality, scale, generator):
     hr = picture(96, 96)
-    clean = low(hr, (24, 24))
+    clean = low(hr, (round(96 / scale), round(96 / scale)))
     noisy = (clean + 10 / 255 * torch.randn(clean.shape, generator=generator)).clamp(0, 1)
     bicubic = metrics.psnr(resampling.resize(noisy, (96, 96)).clamp(0, 1), hr)
-    assert metrics.psnr(super_resolve(noisy, 4, noise=10 / 255, quality=quality), hr) > bicubic + 0.2
+    assert metrics.psnr(super_resolve(noisy, scale, noise=10 / 255, quality=quality), hr) > bicubic
 
 
 def test_a_prior_is_kept_and_made_consistent():

@@ -178,7 +178,10 @@ def test_runs_repeat_and_seeds_matter():
     image = picture(10, 10)
     a, b = super_resolve(image, 2, steps=3), super_resolve(image, 2, steps=3)
     assert torch.equal(a, b)
-    assert not torch.equal(a, super_resolve(image, 2, steps=3, generator=torch.Generator().manual_seed(1)))
+    fits = [super_resolve(image, 2, steps=3, generator=g, return_fit=True) for g in (None, torch.Generator())]
+    first, other = (fit.render(scale=5) for fit in fits)
+    assert not torch.equal(first, other)
+    torch.testing.assert_close(fits[1].render(scale=2), a, atol=1e-5, rtol=0)  # at its size it is the picture
 
 
 def test_progress_and_stopping():
