@@ -146,6 +146,11 @@ def _scales(x: Tensor, scale: float) -> Tensor:
     return across_scales(x, scale=scale)
 
 
+def _few_scales(x: Tensor, scale: float) -> Tensor:
+    """A third of the work."""
+    return across_scales(x, scale=scale, factors=(1.25, 1.5), search=2)
+
+
 def _both(x: Tensor, scale: float) -> Tensor:
     return nonlocal_means(x).lerp(across_scales(x, scale=scale), SCALES)
 
@@ -155,6 +160,7 @@ ROUNDS: dict[str, Callable[[Tensor, float], Tensor | None]] = {
     "steered": lambda x, scale: None,
     "places": lambda x, scale: nonlocal_means(x),
     "scales": _scales,
+    "few scales": _few_scales,
     "both": _both,
 }
 """What S is in a round, of a picture and its scale; all but "plain" steer the variation."""

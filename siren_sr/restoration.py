@@ -40,9 +40,9 @@ class Effort:
 
 
 QUALITIES = {
-    "fast": Effort(plan=(("plain", 50), ("steered", 40), ("scales", 20), ("scales", 20)), updates=0, steps=3),
+    "fast": Effort(plan=(("plain", 50), ("steered", 40), *[("few scales", 20)] * 2), updates=0, steps=3),
     "standard": Effort(plan=pixels.PLAN, updates=0, steps=15),
-    "best": Effort(plan=pixels.PLAN, updates=1500, steps=30),
+    "best": Effort(plan=pixels.PLAN, updates=1100, steps=30),
 }
 """The values of ``quality`` in `siren_sr.super_resolve`."""
 
