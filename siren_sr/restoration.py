@@ -42,7 +42,7 @@ class Effort:
 QUALITIES = {
     "fast": Effort(plan=(("plain", 50), ("steered", 40), *[("few scales", 20)] * 2), updates=0, steps=3),
     "standard": Effort(plan=pixels.PLAN, updates=0, steps=15),
-    "best": Effort(plan=pixels.PLAN, updates=1100, steps=30),
+    "best": Effort(plan=pixels.PLAN, updates=900, steps=30),
 }
 """The values of ``quality`` in `siren_sr.super_resolve`."""
 
