@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Any
 
 from siren_sr import commands as tasks
@@ -122,6 +123,30 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("input", metavar="IN", help="image or audio file")
     p.add_argument("--measure", help="a measure's name, or all")
     p.add_argument("--scale", type=float, default=4.0, help="scale of ω_HR (default: 4)")
+
+    p = _command(
+        commands,
+        "reproduce",
+        tasks.reproduce,
+        "repeat a table or figure of the paper",
+        "table7 --data DIR --quick --out results",
+    )
+    p.add_argument(
+        "name",
+        metavar="NAME",
+        help="figure1, figure3 to figure8, table1 to table7, ratio; or data, which makes the paper's images",
+    )
+    p.add_argument("--data", type=Path, metavar="DIR", help="folder with the paper's images (table3: its sounds)")
+    p.add_argument("--div2k", type=Path, metavar="DIR", help="of data: folder with DIV2K's validation images")
+    p.add_argument("--out", type=Path, metavar="DIR", help="folder for NAME.json and NAME.png (of data: the images)")
+    p.add_argument("--images", nargs="+", metavar="NAME", help="images to use, such as 0803 (default: the paper's)")
+    p.add_argument("--epochs", type=int, help="of every training (default: the paper's)")
+    p.add_argument("--quick", action="store_true", help="fewer epochs and images: minutes on two processor cores")
+    p.add_argument("--as-published", action="store_true", help="follow the published code, not the paper's text")
+    p.add_argument("--prior", metavar="MODULE:FUNCTION", help="another upscaler for table7, as for super-resolve")
+    p.add_argument("--device", help="cpu (default), cuda, mps")
+    p.add_argument("--seed", type=int, default=0, help="seed of the initial weights (default: 0)")
+    p.add_argument("--quiet", action="store_true", help="no lines about what is being done")
     return parser
 
 

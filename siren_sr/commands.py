@@ -225,6 +225,47 @@ def omega(a: argparse.Namespace) -> int:
     return 0
 
 
+def reproduce(a: argparse.Namespace) -> int:
+    """Repeat a table or figure of the paper, or make its images."""
+    from siren_sr import io
+    from siren_sr.reproduce import EXPERIMENTS, Setup, data
+
+    if a.name == "data":
+        if a.div2k is None or a.out is None:
+            raise ValueError("reproduce data needs --div2k, where DIV2K's validation images are, and --out")
+        for file in data.build(a.div2k, a.out, a.images or data.NAMES):
+            print(file)
+        return 0
+    if a.name not in EXPERIMENTS:
+        raise ValueError(f"{a.name!r} is unknown: use data or one of {', '.join(EXPERIMENTS)}")
+    if a.epochs is not None and a.epochs < 1:
+        raise ValueError(f"--epochs must be >= 1, got {a.epochs}")
+    if a.prior is not None and a.name != "table7":
+        raise ValueError(f"--prior is for table7, {a.name} has no use for it")
+    if a.out is not None:  # before hours of training
+        a.out.mkdir(parents=True, exist_ok=True)
+        io.check_folder(a.out / f"{a.name}.json")
+    with _prior(a.prior) as prior:
+        report = EXPERIMENTS[a.name](
+            Setup(
+                data=a.data,
+                images=None if a.images is None else tuple(a.images),
+                epochs=a.epochs,
+                quick=a.quick,
+                as_published=a.as_published,
+                seed=a.seed,
+                device=a.device,
+                prior=prior,
+                tell=(lambda line: None) if a.quiet else (lambda line: print(line, file=sys.stderr, flush=True)),
+            )
+        )
+    print(report.text())
+    if a.out is not None:
+        for file in report.save(a.out, a.name):
+            print(f"\nwritten: {file}")
+    return 0
+
+
 def _pixels(image: Any) -> Any:
     import numpy as np
 

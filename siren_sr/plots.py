@@ -27,7 +27,7 @@ def history(fits: Mapping[str, Fit] | Fit, *, against: str = "seconds") -> Any:
     """
     if against not in ("seconds", "step"):
         raise ValueError(f'against={against!r} is unknown: use "seconds" or "step"')
-    figure, axes = _figure(1, 1, width=6, height=4)
+    figure, axes = grid(1, 1, width=6, height=4)
     for name, fit in ({"fit": fits} if isinstance(fits, Fit) else fits).items():
         points = [(getattr(e, against), e.psnr) for e in fit.history if math.isfinite(e.psnr)]
         axes[0].plot(*zip(*points, strict=True) if points else ([], []), label=name)
@@ -44,7 +44,7 @@ def images(pictures: Mapping[str, Any], *, columns: int = 4) -> Any:
         A ``matplotlib.figure.Figure``.
     """
     rows = max(1, math.ceil(len(pictures) / columns))
-    figure, axes = _figure(rows, min(columns, max(1, len(pictures))), width=3 * columns, height=3.2 * rows)
+    figure, axes = grid(rows, min(columns, max(1, len(pictures))), width=3 * columns, height=3.2 * rows)
     for axis, (title, picture) in zip(axes, pictures.items(), strict=False):
         array = np.asarray(picture)
         if hasattr(picture, "movedim") and array.ndim == 3:
@@ -67,7 +67,7 @@ def activity(layers: Sequence[LayerActivity], *, bins: int = 256) -> Any:
         A ``matplotlib.figure.Figure``. Spectra are of the sum over units, first 100 bins, as in the paper.
     """
     titles = ("before the activation", "after the activation", "spectrum after")
-    figure, axes = _figure(len(layers), 3, width=10, height=2.2 * len(layers))
+    figure, axes = grid(len(layers), 3, width=10, height=2.2 * len(layers))
     for i, layer in enumerate(layers):
         before, after = layer.pre_activation.cpu().numpy(), layer.activation.cpu().numpy()
         row = axes[3 * i : 3 * i + 3]
@@ -81,11 +81,22 @@ def activity(layers: Sequence[LayerActivity], *, bins: int = 256) -> Any:
     return figure
 
 
-def _figure(rows: int, columns: int, *, width: float, height: float) -> tuple[Any, list[Any]]:
-    """A figure of its own, outside pyplot's global state."""
+def grid(rows: int, columns: int, *, width: float | None = None, height: float | None = None) -> tuple[Any, list[Any]]:
+    """A figure of its own, outside pyplot's global state, and its axes, row by row.
+
+    Args:
+        rows: Of axes.
+        columns: Of axes.
+        width: In inches (default: 3.2 per column).
+        height: In inches (default: 2.6 per row).
+
+    Raises:
+        ImportError: No matplotlib.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError('figures need matplotlib: pip install "siren-sr[plots]"') from error
-    figure = Figure(figsize=(width, height), layout="constrained")
+    size = (3.2 * columns if width is None else width, 2.6 * rows if height is None else height)
+    figure = Figure(figsize=size, layout="constrained")
     return figure, list(np.ravel(figure.subplots(rows, columns, squeeze=False)))

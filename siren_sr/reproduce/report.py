@@ -1,0 +1,178 @@
+"""What a reproduction is asked and what it answers: a `Setup` in, a `Report` out, which prints, and saves itself."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from siren_sr import io
+from siren_sr.prior import Prior
+from siren_sr.training import Callback, Progress
+
+Cell = float | str | None
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How to run an experiment of the paper.
+
+    Attributes:
+        data: Folder with the paper's images (``0803x4.png``, ``0803.png``, ...).
+        images: Names of the images to use; None for the experiment's own.
+        epochs: Of every training; None for the experiment's own.
+        quick: Fewer epochs and images, so that two processor cores need minutes.
+        as_published: Follow the published code where it differs from the paper's text.
+        seed: Of the initial weights.
+        device: Where to compute.
+        prior: Another network for Table 7.
+        tell: Told what was done, line by line.
+        callback: Asked after every step of every training; returning True ends the experiment.
+    """
+
+    data: Path | None = None
+    images: tuple[str, ...] | None = None
+    epochs: int | None = None
+    quick: bool = False
+    as_published: bool = False
+    seed: int = 0
+    device: str | None = None
+    prior: Prior | None = None
+    tell: Callable[[str], None] = lambda line: None
+    callback: Callback | None = None
+
+    def choose(self, full: Any, quick: Any) -> Any:
+        """One of two settings."""
+        return quick if self.quick else full
+
+    def steps(self, full: int, quick: int) -> int:
+        """Epochs of a training."""
+        return self.choose(full, quick) if self.epochs is None else self.epochs
+
+    def generator(self, number: int = 0) -> torch.Generator:
+        """A fresh generator, the same for the same number."""
+        return torch.Generator().manual_seed(self.seed + number)
+
+    def watch(self, progress: Progress) -> None:
+        """A callback for every training: raises `Stopped` where the user's asks to stop."""
+        if self.callback is not None and self.callback(progress):
+            raise Stopped
+
+
+class Stopped(Exception):  # noqa: N818 (no error)
+    """The user's callback asked for the end."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Numbers with their labels.
+
+    Attributes:
+        title: What they are.
+        columns: Their names, the first that of the labels.
+        rows: One label and one cell per further column; None where there is no number.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+
+    def markdown(self) -> str:
+        """As a table of a text."""
+        lines = [self.columns, ("---",) * len(self.columns)]
+        lines += [(label, *map(_shown, cells)) for label, cells in self.rows]
+        return f"{self.title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came out of an experiment.
+
+    Attributes:
+        title: Of the paper's table or figure.
+        tables: Measured and published numbers, side by side.
+        notes: What a reader must know to compare them.
+        settings: What was run: images, epochs, ...
+        draw: Makes the picture, a ``matplotlib.figure.Figure``.
+    """
+
+    title: str
+    tables: tuple[Table, ...]
+    notes: tuple[str, ...]
+    settings: dict[str, Any]
+    draw: Callable[[], Any]
+
+    def text(self) -> str:
+        """Everything but the picture."""
+        settings = ", ".join(f"{key} {value}" for key, value in self.settings.items())
+        return "\n\n".join([self.title, settings, *(t.markdown() for t in self.tables), *self.notes])
+
+    def save(self, folder: str | os.PathLike[str], name: str) -> tuple[Path, Path]:
+        """Write NAME.json and NAME.png.
+
+        Raises:
+            OSError: The folder cannot be made or written.
+            ImportError: No matplotlib.
+        """
+        path = Path(folder)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(error.errno, f"cannot make the folder {path}: {error.strerror or error}") from error
+        content = {
+            "title": self.title,
+            "settings": self.settings,
+            "tables": [
+                {"title": t.title, "columns": t.columns, "rows": [[label, *map(_plain, row)] for label, row in t.rows]}
+                for t in self.tables
+            ],
+            "notes": self.notes,
+        }
+        data = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False).encode()
+        figure = self.draw()
+        io.atomic_write(path / f"{name}.json", lambda file: file.write(data))
+        io.atomic_write(path / f"{name}.png", lambda file: figure.savefig(file, format="png", dpi=100))
+        return path / f"{name}.json", path / f"{name}.png"
+
+
+def versions(setup: Setup) -> dict[str, Any]:
+    """What a run depends on besides its settings."""
+    from siren_sr import __version__
+
+    return {
+        "seed": setup.seed,
+        "follows": "the published code" if setup.as_published else "the paper's text",
+        "siren_sr": __version__,
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+        "device": setup.device or "cpu",
+        "threads": torch.get_num_threads(),
+    }
+
+
+def mean_and_std(values: Sequence[float]) -> tuple[float, float]:
+    """As the paper's tables have them: the sample standard deviation."""
+    from siren_sr import metrics
+
+    found = metrics.summary(values)
+    return found.mean, found.std
+
+
+def _shown(cell: Cell) -> str:
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return ""
+    if isinstance(cell, str):
+        return cell
+    return f"{cell:.2f}" if abs(cell) >= 0.1 or cell == 0 else f"{cell:.2e}"
+
+
+def _plain(cell: Cell) -> Cell:
+    """JSON knows no NaN and no infinity."""
+    return str(cell) if isinstance(cell, float) and math.isinf(cell) else None if cell != cell else cell
