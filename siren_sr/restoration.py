@@ -74,7 +74,8 @@ def restore(
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     axes = [_windows(n, reach) for n, reach in zip(start.shape[1:], down.reach, strict=True)]
     draws = _draws([axis.length for axis in axes]) if effort.updates else 0
-    rounds = sum(steps for _, steps in (*effort.plan, *(LAST if draws else ())))
+    plan = _plan(effort.plan, noise)
+    rounds = sum(steps for _, steps in (*plan, *(LAST if draws else ())))
     total = math.prod(len(axis.starts) for axis in axes) * (rounds + draws * effort.updates)
     scale = math.sqrt(start[0].numel() / image[0].numel())
     done, stopped = 0, False
@@ -89,7 +90,7 @@ def restore(
         def on_pixels(start: Tensor, plan: pixels.Plan) -> Tensor:
             return pixels.restore(image, down, start, plan=plan, noise=noise, scale=scale, tick=tick)
 
-        x = on_pixels(start, effort.plan)
+        x = on_pixels(start, plan)
         if draws == 0 or stopped:
             return x
         # What noise there was is gone from x, and the hourglass, which would learn it, need not see it.
@@ -116,6 +117,15 @@ def restore(
                 piece = solve(image[:, small_rows, small_columns], here, piece)
             result[:, part[0], part[1]] += piece * row[:, None] * column
     return result
+
+
+def _plan(plan: pixels.Plan, noise: float) -> pixels.Plan:
+    """A plan for an image with noise: other scales sharpen what is left of it, so that a plan that looks at nothing
+    else ends with other places, whose mean has less.
+    """
+    if noise == 0 or any(name in ("places", "both") for name, _ in plan):
+        return plan
+    return (*plan[:-1], ("places", plan[-1][1]))
 
 
 def _draws(size: Sequence[int]) -> int:

@@ -135,7 +135,7 @@ def test_noise_is_not_amplified(quality, scale, generator):
     clean = low(hr, (round(96 / scale), round(96 / scale)))
     noisy = (clean + 10 / 255 * torch.randn(clean.shape, generator=generator)).clamp(0, 1)
     bicubic = metrics.psnr(resampling.resize(noisy, (96, 96)).clamp(0, 1), hr)
-    assert metrics.psnr(super_resolve(noisy, scale, noise=10 / 255, quality=quality), hr) > bicubic
+    assert metrics.psnr(super_resolve(noisy, scale, noise=10 / 255, quality=quality), hr) > bicubic + 0.2
 
 
 def test_a_prior_is_kept_and_made_consistent():
