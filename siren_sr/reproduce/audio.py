@@ -71,7 +71,7 @@ def table3(setup: Setup) -> Report:
     if setup.quick:
         notes.insert(
             0,
-            f"The first {longest} samples of each sound, {steps} epochs, one run, ω0 in proportion: only the order tells.",
+            f"The first {longest} samples of each sound, {steps} epochs, one run, ω0 in proportion: the order tells.",
         )
     settings = {"epochs": steps, "runs": runs, "samples": longest or "all", **versions(setup)}
     table = Table("Mean squared error", columns, rows)
