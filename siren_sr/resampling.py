@@ -109,18 +109,6 @@ def bands(
     return Banded.from_taps(n, index, weights / weights.sum(1, keepdim=True))
 
 
-def matrix(
-    n: int,
-    positions: Tensor,
-    *,
-    stretch: float = 1.0,
-    kernel: str | tuple[Kernel, float] = "bicubic",
-    border: str = "mirror",
-) -> Tensor:
-    """`bands` as a dense float64 tensor (m, n)."""
-    return bands(n, positions, stretch=stretch, kernel=kernel, border=border).dense()
-
-
 def resize_bands(
     shape: Sequence[int],
     size: Sequence[int],
@@ -141,20 +129,6 @@ def resize_bands(
         a = bands(n, positions, stretch=stretch, kernel=kernel, border=border)
         result.append(a if like is None else a.to(like))
     return tuple(result)
-
-
-def resize_matrices(
-    shape: Sequence[int],
-    size: Sequence[int],
-    *,
-    kernel: str = "bicubic",
-    border: str = "mirror",
-    antialias: bool = True,
-    like: Tensor | None = None,
-) -> tuple[Tensor, ...]:
-    """`resize_bands` as dense tensors."""
-    found = resize_bands(shape, size, kernel=kernel, border=border, antialias=antialias, like=like)
-    return tuple(a.dense() for a in found)
 
 
 def sample_bands(

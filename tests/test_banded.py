@@ -53,7 +53,7 @@ def test_parts_and_products(generator):
     torch.testing.assert_close(a.window(slice(3, 61), slice(2, 17)), whole[3:61, 2:17])
     assert a.window(slice(4, 4), slice(2, 17)).shape == (0, 15)
     shuffled = torch.tensor([30.2, 0.0, 12.7, -3.0, 9.9, 30.9, 1.0], dtype=torch.float64)
-    torch.testing.assert_close(resampling.matrix(31, shuffled), dense(31, shuffled), rtol=0, atol=1e-12)
+    torch.testing.assert_close(resampling.bands(31, shuffled).dense(), dense(31, shuffled), rtol=0, atol=1e-12)
     assert torch.autograd.gradcheck(lambda v: a(v, 1), x[:1, :, :2].clone().requires_grad_(True))
 
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
-from siren_sr import io
+from siren_sr import io, signals
 from siren_sr.reproduce.report import Setup
 
 NAMES = ("0803", "0804", "0805", "0807", "0810", "0812", "0813", "0817", "0818", "0826", "0827")
@@ -30,6 +31,11 @@ def low(setup: Setup, name: str) -> Path:
 def high(setup: Setup, name: str) -> Path:
     """The file of a high-resolution image; raises as `low`."""
     return _file(setup, f"{name}.png")
+
+
+def read(setup: Setup, path: Path) -> Tensor:
+    """An image file, (C, H, W) in [0, 1]."""
+    return (signals.as_signal(path, device=setup.device).values + 1) / 2
 
 
 def chosen(setup: Setup, quick: int) -> tuple[str, ...]:

@@ -12,10 +12,9 @@ import numpy as np
 from siren_sr import Fit, fit_signal, fitting, omega
 from siren_sr.optimizers import adam
 from siren_sr.reproduce import data
-from siren_sr.reproduce.report import Report, Setup, Table, mean_and_std, versions
+from siren_sr.reproduce.report import CHANNELS_DB, Report, Setup, Table, mean_and_std, shortened, versions
 
 STUDIED = "0803"  # the image of the paper's ablations
-CHANNELS_DB = 10 * math.log10(3)  # by which the paper's PSNR of a colour image lies below the usual one
 STEPS = (500, 60)  # of the ablations: the paper's, and quick
 
 
@@ -76,7 +75,7 @@ def table4(setup: Setup) -> Report:
     curves = {m: np.mean([[e.psnr for e in fit.history] for fit in found], 0) for m, found in fits.items()}
     title = "Table 4 and Figure 8: image fitting"
     table = Table("PSNR in dB, mean and standard deviation over the images", columns, tuple(rows))
-    return Report(title, (table,), _notes(steps, 5000), settings, lambda: _curves(curves))
+    return Report(title, (table,), shortened(steps, 5000), settings, lambda: _curves(curves))
 
 
 def _ablation(setup: Setup, title: str, runs: Mapping[str, tuple[dict[str, Any], float | None]]) -> Report:
@@ -90,7 +89,7 @@ def _ablation(setup: Setup, title: str, runs: Mapping[str, tuple[dict[str, Any],
     settings = {"image": name, "epochs": steps, **versions(setup)}
     curves = {label: [e.psnr for e in fit.history] for label, fit in fits.items()}
     table = Table(f"PSNR in dB after {steps} epochs", columns, tuple(rows))
-    return Report(title, (table,), _notes(steps, STEPS[0]), settings, lambda: _curves(curves))
+    return Report(title, (table,), shortened(steps, STEPS[0]), settings, lambda: _curves(curves))
 
 
 def _studied(setup: Setup) -> str:
@@ -127,11 +126,6 @@ def _recipe(setup: Setup, lr: float) -> Callable[..., fitting.Recipe]:
 def _summed(fit: Fit) -> float:
     """The paper's PSNR, of errors summed over channels."""
     return fit.psnr - 10 * math.log10(fit.model.out_features)
-
-
-def _notes(steps: int, full: int) -> tuple[str, ...]:
-    less = (f"{steps} epochs instead of the paper's {full}: only the order of the rows can be compared.",)
-    return less if steps != full else ()
 
 
 def _curves(curves: Mapping[str, Sequence[float]]) -> Any:

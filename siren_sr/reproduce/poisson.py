@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import math
 import time
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from siren_sr import derivatives, io, metrics, solve_poisson
+from siren_sr import derivatives, metrics, solve_poisson
 from siren_sr.reproduce import data
-from siren_sr.reproduce.report import Report, Setup, Table, mean_and_std, versions
+from siren_sr.reproduce.report import CHANNELS_DB, Report, Setup, Table, mean_and_std, shortened, versions
 
 MEASURES = ("image", "gradient", "laplacian")
-SUMMED_DB = {"image": 10 * math.log10(3), "gradient": 10 * math.log10(6), "laplacian": 10 * math.log10(3)}
+SUMMED_DB = {"image": CHANNELS_DB, "gradient": 10 * math.log10(6), "laplacian": CHANNELS_DB}
 RELU: dict[str, Any] = {"activation": "relu"}
 
 
 def figure1(setup: Setup) -> Report:
     """With and without the condition on the mean, and on the mean gradient: 500 epochs, from gradient and Laplacian."""
     name, steps = (setup.images or data.NAMES)[0], setup.steps(500, 60)
-    image = read(setup, data.low(setup, name))
+    image = data.read(setup, data.low(setup, name))
     mean = image.mean((1, 2))
     runs: dict[str, tuple[str, dict[str, Any]]] = {
         "gradient, no condition": ("gradient", {}),
@@ -103,7 +100,7 @@ def _table(
     seconds = dict.fromkeys(methods, 0.0)
     shown: dict[str, Tensor] = {}
     for name in names:
-        image = read(setup, data.low(setup, name))
+        image = data.read(setup, data.low(setup, name))
         conditions: dict[str, Any] = {"mean": image.mean((1, 2))}
         if of == "laplacian":
             conditions["mean_gradient"] = _mean_gradient(image)
@@ -121,24 +118,14 @@ def _table(
             mean, std = mean_and_std([score[measure] for score in found])
             cells += [mean, std, mean - SUMMED_DB[measure], paper, paper_std]
         rows.append((method, (*cells, seconds[method])))
-    columns = (
-        "network",
-        *(f"{m}{c}" for m in MEASURES for c in ("", ", std", ", summed", ", paper (summed)", ", std")),
-    )
-    notes = (note,) if steps == 5000 else (f"{steps} epochs instead of the paper's 5000.", note)
+    kinds = ("", ", std", ", summed", ", paper (summed)", ", its std")
+    columns = ("network", *(measure + kind for measure in MEASURES for kind in kinds), "seconds per image")
+    notes = (*shortened(steps, 5000), note)
     settings = {"images": " ".join(names), "epochs": steps, **versions(setup)}
     table = Table(
         "PSNR in dB: usual convention, and summed over channels (and components) as in the paper", columns, tuple(rows)
     )
     return Report(title, (table,), notes, settings, lambda: _pictures(shown))
-
-
-def read(setup: Setup, path: Path) -> Tensor:
-    """An image file, (C, H, W) in [0, 1]."""
-    pixels = io.read_image(path).pixels
-    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    image = torch.from_numpy(pixels / np.float32(np.iinfo(pixels.dtype).max)).movedim(-1, 0)
-    return image.to(setup.device or "cpu")
 
 
 def _solve(setup: Setup, image: Tensor, of: str, steps: int, label: str, **options: Any) -> Tensor:

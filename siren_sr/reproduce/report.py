@@ -17,6 +17,8 @@ from siren_sr import io
 from siren_sr.prior import Prior
 from siren_sr.training import Callback, Progress
 
+CHANNELS_DB = 10 * math.log10(3)  # by which the paper's PSNR of a colour image lies below the usual one
+
 Cell = float | str | None
 
 
@@ -83,6 +85,12 @@ class Table:
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+
+    def __post_init__(self) -> None:
+        """Every row must have a cell for every column."""
+        for label, cells in self.rows:
+            if len(cells) != len(self.columns) - 1:
+                raise ValueError(f"row {label!r} has {len(cells)} cells for {len(self.columns) - 1} columns")
 
     def markdown(self) -> str:
         """As a table of a text."""
@@ -155,6 +163,12 @@ def versions(setup: Setup) -> dict[str, Any]:
         "device": setup.device or "cpu",
         "threads": torch.get_num_threads(),
     }
+
+
+def shortened(steps: int, full: int) -> tuple[str, ...]:
+    """The note that a training had another number of epochs than the paper's, if it had."""
+    note = f"{steps} epochs instead of the paper's {full}: only the order of the rows can be compared."
+    return () if steps == full else (note,)
 
 
 def mean_and_std(values: Sequence[float]) -> tuple[float, float]:

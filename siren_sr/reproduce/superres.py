@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +10,7 @@ from torch.nn import functional
 
 from siren_sr import metrics, omega, super_resolve
 from siren_sr.reproduce import data
-from siren_sr.reproduce.poisson import read
-from siren_sr.reproduce.report import Report, Setup, Table, mean_and_std, versions
+from siren_sr.reproduce.report import CHANNELS_DB, Report, Setup, Table, mean_and_std, shortened, versions
 from siren_sr.strategies import STRATEGIES, Plan, Problem, Strategy
 
 SCALE = 4
@@ -24,7 +22,6 @@ PUBLISHED = {
     "trick2": (20.32, 2.55),
 }
 EDSR = (26.58, 3.50)
-CHANNELS_DB = 10 * math.log10(3)
 
 
 def table7(setup: Setup) -> Report:
@@ -34,7 +31,7 @@ def table7(setup: Setup) -> Report:
     found: dict[str, list[tuple[float, float]]] = {m: [] for m in methods}
     shown: dict[str, Tensor] = {}
     for name in names:
-        image, original = read(setup, data.low(setup, name)), read(setup, data.high(setup, name))
+        image, original = (data.read(setup, file(setup, name)) for file in (data.low, data.high))
         for method in methods:
             result = _enlarge(setup, image, tuple(original.shape[1:]), method, steps).clamp(0, 1)
             usual, summed = (metrics.psnr(result, original, channel_sum=s) for s in (False, True))
@@ -51,13 +48,12 @@ def table7(setup: Setup) -> Report:
     rows.append(("EDSR (quoted)", (None, None, None, None, EDSR[1], EDSR[0])))
     columns = ("method", "PSNR", "std", "PSNR, channels summed", "paper, channels summed", "std", "paper, usual")
     notes = (
+        *shortened(steps, 5000),
         "The paper prints EDSR's 26.58 beside sums over channels, but it is in the usual convention (errata, 2).",
         "The published networks had ω0 = 30 and a corner-aligned grid; --as-published takes them."
         if not setup.as_published
         else "ω0 = 30 and a corner-aligned grid, as the published code had them.",
     )
-    if steps != 5000:
-        notes = (f"{steps} epochs instead of the paper's 5000.", *notes)
     settings = {"images": " ".join(names), "epochs": steps, **versions(setup)}
     table = Table("PSNR in dB at ×4, mean and standard deviation over the images", columns, tuple(rows))
     from siren_sr import plots
