@@ -17,6 +17,7 @@ from siren_sr import assembly, coordinates, io, resampling
 from siren_sr.evaluation import chunk_size
 from siren_sr.layers import ACTIVATIONS, Activation
 from siren_sr.objectives import psnr_of
+from siren_sr.signals import check_device
 from siren_sr.siren import Siren
 from siren_sr.tiles import TiledSiren
 from siren_sr.training import Entry
@@ -199,7 +200,7 @@ class Fit:
 
         Raises:
             OSError: Missing or unreadable file.
-            ValueError: Not a fit of this library, or its activation has to be given and was not.
+            ValueError: Not a fit of this library, no such device, or its activation has to be given and was not.
         """
         return _load(path, device=device, activation=activation)
 
@@ -223,6 +224,8 @@ _SCALARS = ("psnr", "shape", "low", "high", "align_corners", "sample_rate", "sto
 def _load(path: Any, *, device: Any, activation: Activation | None) -> Fit:
     from safetensors import SafetensorError, safe_open
 
+    device = check_device(device)
+
     if not os.path.isfile(path):
         raise FileNotFoundError(f"no such file: {os.fspath(path)!r}")
     try:
@@ -243,7 +246,7 @@ def _load(path: Any, *, device: Any, activation: Activation | None) -> Fit:
         return fit
     fit.model.to(device)
     base = None if fit.base is None else fit.base.to(device)
-    return replace(fit, base=base, device=torch.device(device))
+    return replace(fit, base=base, device=device)
 
 
 def _rebuild(meta: dict[str, Any], tensors: dict[str, Tensor], activation: Activation | None) -> Fit:

@@ -6,7 +6,7 @@ import inspect
 import math
 import numbers
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -17,7 +17,8 @@ from siren_sr.fit import Fit
 from siren_sr.init import Initializer
 from siren_sr.layers import Activation
 from siren_sr.objectives import OBJECTIVES, Objective, is_pointwise, value
-from siren_sr.optimizers import OptimizerFactory, SchedulerFactory, adam, cosine, exponential, reduce_on_plateau, soap
+from siren_sr.optimizers import OptimizerFactory, SchedulerFactory
+from siren_sr.recipes import Recipe, resolve_recipe
 from siren_sr.siren import Siren
 from siren_sr.tiles import TiledSiren
 from siren_sr.tiling import TILE_RECIPES, TileRecipe, fit_tiles
@@ -27,52 +28,6 @@ ONE_NETWORK_SAMPLES = {1: 1 << 15, 2: 1 << 15, 3: 1 << 18}
 """Larger signals are represented by tiles, by number of axes: there one network is slower and less exact."""
 
 ObjectiveFactory = Callable[[Tensor], Objective]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train, unless told otherwise.
-
-    Attributes:
-        steps: Number of steps: passes over all points.
-        optimizer: Factory of the optimizer.
-        scheduler: Function of the number of steps that gives the scheduler's factory.
-        batch: Points per update; None for one update per step.
-    """
-
-    steps: int
-    optimizer: OptimizerFactory
-    scheduler: Callable[[int], SchedulerFactory | None]
-    batch: int | None = None
-
-
-def paper(*, dims: int, hidden_layers: int, activation: str | Activation) -> Recipe:
-    """Section 5: Adam and ReduceLROnPlateau(0.6, patience 10·hidden layers); audio 1e-4 and 500 epochs, images 5e-4
-    (ReLU 1e-4) and 5000 epochs.
-    """
-    audio = dims == 1
-    lr = 1e-4 if audio or activation == "relu" else 5e-4
-    return Recipe(500 if audio else 5000, adam(lr), lambda steps: reduce_on_plateau(patience=10 * hidden_layers))
-
-
-def published(*, dims: int, hidden_layers: int, activation: str | Activation) -> Recipe:
-    """As `paper`, with the patience of the published code: at least 100 for images, at most 100 for audio."""
-    recipe = paper(dims=dims, hidden_layers=hidden_layers, activation=activation)
-    patience = min(100, 10 * hidden_layers) if dims == 1 else max(100, 10 * hidden_layers)
-    return Recipe(recipe.steps, recipe.optimizer, lambda steps: reduce_on_plateau(patience=patience))
-
-
-def fast(*, dims: int, hidden_layers: int, activation: str | Activation) -> Recipe:
-    """The library's default: Adam on batches of 1024 points, exponential decay (see the guide on speed)."""
-    return Recipe(100, adam(8e-4, betas=(0.9, 0.99), fused=True), exponential, batch=1024)
-
-
-def whole(*, dims: int, hidden_layers: int, activation: str | Activation) -> Recipe:
-    """For objectives that need the whole grid: SOAP (Vyas et al., 2024) makes the most of one update per step."""
-    return Recipe(500, soap(1e-3), cosine)
-
-
-RECIPES: dict[str, Callable[..., Recipe]] = {"fast": fast, "whole": whole, "paper": paper, "published": published}
 
 
 def fit_signal(
@@ -292,15 +247,6 @@ def check_steps(steps: int, *, name: str = "steps") -> int:
     if steps < 1:
         raise ValueError(f"{name} must be >= 1, got {steps}")
     return steps
-
-
-def resolve_recipe(recipe: str | Callable[..., Recipe]) -> Callable[..., Recipe]:
-    """A name of `RECIPES` or a callable."""
-    if isinstance(recipe, str):
-        if recipe not in RECIPES:
-            raise ValueError(f"recipe={recipe!r} is unknown: use one of {sorted(RECIPES)} or a callable")
-        return RECIPES[recipe]
-    return recipe
 
 
 def _resolve_objective(objective: str | ObjectiveFactory) -> ObjectiveFactory:

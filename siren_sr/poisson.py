@@ -9,14 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from siren_sr import fitting, objectives, omega
+from siren_sr import objectives, omega, recipes
 from siren_sr.evaluation import Grid, evaluate
 from siren_sr.fit import Fit
-from siren_sr.fitting import Recipe, check_steps, default_generator
+from siren_sr.fitting import check_steps, default_generator
 from siren_sr.init import Initializer
 from siren_sr.layers import Activation
 from siren_sr.optimizers import OptimizerFactory, SchedulerFactory, adam, reduce_on_plateau
-from siren_sr.signals import Kind, native
+from siren_sr.recipes import Recipe
+from siren_sr.signals import Kind, check_device, native
 from siren_sr.siren import Siren
 from siren_sr.training import Callback, Stage, final_score, train
 
@@ -29,7 +30,7 @@ def _paper(method: str, activation: str | Activation, hidden_layers: int) -> Rec
 
 def _fast(method: str, activation: str | Activation, hidden_layers: int) -> Recipe:
     """The library's default: SOAP with a cosine decay; exact derivatives are learned from batches of points."""
-    recipe = fitting.fast if method == "analytical" else fitting.whole
+    recipe = recipes.fast if method == "analytical" else recipes.whole
     return recipe(dims=2, hidden_layers=hidden_layers, activation=activation)
 
 
@@ -98,7 +99,7 @@ def solve_poisson(
         The image, (C, H, W) or (H, W), a float tensor or array as the target was, in units of [0, 1] but not clipped.
 
     Raises:
-        ValueError: Both or none of the targets, wrong shapes, NaN, an unknown method or recipe, divergence.
+        ValueError: Both or none of the targets, wrong shapes, NaN, an unknown method, recipe or device, divergence.
         TypeError: A target that is neither tensor nor array.
 
     Examples:
@@ -205,7 +206,7 @@ def _target(name: str, given: Any, device: Any) -> tuple[Tensor, Kind, torch.dev
     kind = Kind(container, str(tensor.dtype).removeprefix("torch."), has_channels, 2, clip=False)
     compute = torch.float64 if tensor.dtype == torch.float64 and container == "tensor" else torch.float32
     origin = tensor.device if container == "tensor" else None
-    tensor = tensor.to(device=device or tensor.device, dtype=compute)
+    tensor = tensor.to(device=check_device(device) or tensor.device, dtype=compute)
     return (tensor if has_channels else tensor[None]), kind, origin
 
 

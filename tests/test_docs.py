@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from siren_sr import fitting, init, objectives, omega, strategies
+from siren_sr import init, objectives, omega, recipes, strategies
 
-REGISTRIES = (init.INITIALIZERS, objectives.OBJECTIVES, omega.MEASURES, fitting.RECIPES, strategies.STRATEGIES)
+REGISTRIES = (init.INITIALIZERS, objectives.OBJECTIVES, omega.MEASURES, recipes.RECIPES, strategies.STRATEGIES)
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = [page for page in sorted(DOCS.glob("*.md")) if "```python" in page.read_text(encoding="utf-8")]

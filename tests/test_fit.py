@@ -307,6 +307,11 @@ def test_broken_configurations(saved, broken):
         Fit.load(saved)
 
 
+def test_unknown_devices(saved):
+    with pytest.raises(ValueError, match='device="nowhere" cannot be used here'):
+        Fit.load(saved, device="nowhere")
+
+
 def test_missing_files(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no such file: .*none.safetensors"):
         Fit.load(tmp_path / "none.safetensors")

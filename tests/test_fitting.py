@@ -8,7 +8,8 @@ from problems import picture
 from torch.optim.lr_scheduler import ExponentialLR
 
 from siren_sr import fit_signal, metrics, objectives, omega, optimizers
-from siren_sr.fitting import RECIPES, Recipe, audio_hidden_layers
+from siren_sr.fitting import audio_hidden_layers
+from siren_sr.recipes import RECIPES, Recipe
 
 SMALL = {"hidden_features": 32, "hidden_layers": 1}
 QUICK = {**SMALL, "optimizer": optimizers.adam(5e-3)}

@@ -24,6 +24,7 @@ LAYERS = [
     "resampling",
     "objectives",
     "optimizers",
+    "recipes",
     "fused",
     "evaluation",
     "training",

@@ -203,6 +203,7 @@ GRADIENT = torch.zeros(2, 2, 4, 5)
     ("options", "error", "text"),
     [
         ({}, ValueError, "give either gradient= or laplacian=, exactly one of them"),
+        ({"laplacian": GRADIENT[0], "device": "nowhere"}, ValueError, 'device="nowhere" cannot be used here'),
         ({"gradient": GRADIENT, "laplacian": GRADIENT[0]}, ValueError, "exactly one of them"),
         ({"gradient": [[0.0]]}, TypeError, "gradient must be a tensor or an array, got list"),
         (

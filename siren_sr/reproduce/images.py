@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from siren_sr import Fit, fit_signal, fitting, omega
+from siren_sr import Fit, fit_signal, omega, recipes
 from siren_sr.optimizers import adam
 from siren_sr.reproduce import data
 from siren_sr.reproduce.report import CHANNELS_DB, Report, Setup, Table, mean_and_std, shortened, versions
@@ -113,11 +113,11 @@ def _fit(setup: Setup, name: str, steps: int, label: str, **options: Any) -> Fit
     return fit
 
 
-def _recipe(setup: Setup, lr: float) -> Callable[..., fitting.Recipe]:
+def _recipe(setup: Setup, lr: float) -> Callable[..., recipes.Recipe]:
     """The paper's recipe with another learning rate."""
 
-    def recipe(**options: Any) -> fitting.Recipe:
-        made = (fitting.published if setup.as_published else fitting.paper)(**options)
+    def recipe(**options: Any) -> recipes.Recipe:
+        made = (recipes.published if setup.as_published else recipes.paper)(**options)
         return replace(made, optimizer=adam(lr))
 
     return recipe
