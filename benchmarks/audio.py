@@ -19,6 +19,7 @@ import functools
 import itertools
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from benchmarks import header
 from siren_sr import fit_signal, io, objectives, omega
 
 SOUNDS = {"Bach": "gt_bach.wav", "Counting": "gt_counting.wav", "Movie": "gt_movie.wav"}
+RECIPES = ("whole", "paper", "batches", "tiles")
 ALPHAS = (1.0, 10.0, 50.0)
 WEIGHTS = (1e-5, objectives.STFT_WEIGHT, 1e-3)
 WINDOW = 1536  # of the measure: none of those that the loss looks through
@@ -42,6 +44,8 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=1 << 13)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--tune", action="store_true", help="weights of the STFT loss, on other material")
+    parser.add_argument("--recipes", nargs="+", choices=RECIPES, help="default: all, or whole with --tune")
+    parser.add_argument("--omega-times", type=float, default=1.0, help="factor of ω0")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--out", type=Path, help="folder for audio.json and a spectrogram of every sound")
     a = parser.parse_args()
@@ -52,12 +56,14 @@ def main() -> None:
     for sound in a.sounds:
         path = a.data / SOUNDS[sound] if sound in SOUNDS else Path(sound)
         pieces[path.stem.removeprefix("gt_")] = piece(path, a.samples, at=0.25 if a.tune else 0.5)
+    recipes = a.recipes or (["whole"] if a.tune else list(RECIPES))
     results = []
-    for name, (values, rate, omega_0) in pieces.items():
+    for name, (values, rate, omega_r) in pieces.items():
+        omega_0 = a.omega_times * omega_r
         print(f"{name}: {tuple(values.shape)} at {rate} Hz, ω0 {omega_0:.0f}, {a.steps} steps")
         print(f"{'recipe':9}{'loss':24}{'MSE':>10}{'SNR':>9}{'LSD':>9}{'seconds':>9}{'ms a step':>10}")
         found = {}
-        for recipe, loss, options in candidates(len(values), omega_0, tune=a.tune):
+        for recipe, loss, options in candidates(len(values), omega_0, tune=a.tune, recipes=recipes):
             fit = fit_signal(values, sample_rate=rate, steps=a.steps, **options)
             found[recipe, loss] = fit.reconstruction
             row = {"recipe": recipe, "loss": loss, **measure(values, fit.reconstruction)}
@@ -74,14 +80,16 @@ def main() -> None:
         if a.out:
             a.out.mkdir(parents=True, exist_ok=True)
             (a.out / f"audio-{name}.json").write_text(json.dumps(results, indent=1))
-            shown = {"original": values, **{loss: found[recipe, loss] for recipe, loss in SHOWN}}
+            shown = {"original": values, **{loss: found[r, loss] for r, loss in SHOWN if (r, loss) in found}}
             plot(shown, rate, a.out / f"audio-{name}.png")
 
 
 SHOWN = (("whole", "MSE"), ("whole", f"MSE + {objectives.STFT_WEIGHT:g} STFT"))
 
 
-def candidates(channels: int, omega_0: float, *, tune: bool) -> list[tuple[str, str, dict[str, Any]]]:
+def candidates(
+    channels: int, omega_0: float, *, tune: bool, recipes: Sequence[str]
+) -> list[tuple[str, str, dict[str, Any]]]:
     """(recipe, loss, options of `fit_signal`) of every run."""
     losses: dict[str, Any] = {"MSE": "mse"}
     if not tune:
@@ -93,13 +101,12 @@ def candidates(channels: int, omega_0: float, *, tune: bool) -> list[tuple[str, 
         losses[f"MSE + {weight:g} STFT"] = functools.partial(objectives.stft, weight=weight)
     runs = [
         (recipe, loss, {"recipe": recipe, "objective": objective, "omega_0": omega_0})
-        for recipe in (("whole",) if tune else ("whole", "paper"))
+        for recipe in ("whole", "paper")
+        if recipe in recipes
         for loss, objective in losses.items()
     ]
-    if not tune:
-        runs.append(("batches", "MSE", {"omega_0": omega_0}))
-        runs.append(("tiles", "MSE", {"tiles": True}))
-    return runs
+    alone: dict[str, dict[str, Any]] = {"batches": {"omega_0": omega_0}, "tiles": {"tiles": True}}
+    return runs + [(recipe, "MSE", options) for recipe, options in alone.items() if recipe in recipes]
 
 
 def piece(path: Path, samples: int, *, at: float) -> tuple[torch.Tensor, int, float]:
