@@ -45,7 +45,7 @@ Index = slice | Tensor
 
 
 STFT_WEIGHT = 1e-4
-"""Of the second term of `stft`: the largest that costs little MSE (`python -m benchmarks.audio --tune`)."""
+"""Of the second term of `stft`: the more exact the fit, the less is enough (docs/reproduce.md)."""
 
 
 class Pointwise(Protocol):
@@ -153,7 +153,7 @@ def stft(
 
     Args:
         target: (C, T) in [-1, 1].
-        weight: Of the second term, > 0.
+        weight: Of the second term, > 0. Fits of more than about 40 dB want less than the default, such as 1e-5.
         windows: In samples; those longer than the sound are left out.
         floor: What is quieter counts as silence.
 
