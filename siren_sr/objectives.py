@@ -153,7 +153,7 @@ def stft(
 
     Args:
         target: (C, T) in [-1, 1].
-        weight: Of the second term, > 0. Fits of more than about 40 dB want less than the default, such as 1e-5.
+        weight: Of the second term, > 0. Fits of more than about 40 dB of SNR want less, such as 1e-5.
         windows: In samples; those longer than the sound are left out.
         floor: What is quieter counts as silence.
 
