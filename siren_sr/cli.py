@@ -80,7 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("--hidden-features", type=int, default=256, help="width (default: 256)")
     p.add_argument("--hidden-layers", type=int, help="sine layers after the first (default: 2, audio by length)")
     p.add_argument("--activation", default="sine", choices=["sine", "relu"])
-    p.add_argument("--objective", default="mse", help="mse (default) or mse_fft")
+    p.add_argument("--objective", default="mse", help="mse (default), mse_fft or, for sounds, mse_stft")
     p.add_argument("--recipe", help="fast, whole, paper or published (default: by the objective)")
     p.add_argument("--precision", help="bf16: products in bfloat16, faster and less exact")
     p.add_argument("--tiles", action=argparse.BooleanOptionalAction, help="many small networks (default: by size)")

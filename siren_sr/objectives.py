@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from siren_sr import derivatives
+from siren_sr.spectrogram import WINDOWS, SpectrogramDistance
 
 
 class Field(Protocol):
@@ -41,6 +42,10 @@ Objective = Callable[[Field], Tensor]
 
 Index = slice | Tensor
 """Points of a grid in row-major order: a range, or their numbers."""
+
+
+STFT_WEIGHT = 1e-4
+"""Of the second term of `stft`: the more exact the fit, the less is enough (docs/reproduce.md)."""
 
 
 class Pointwise(Protocol):
@@ -137,6 +142,30 @@ def spectrum(target: Tensor, *, alpha: float = 50.0, as_published: bool = False)
 
     def objective(field: Field) -> Tensor:
         return squared_error(field.values, target) + squared_error(moduli(field.values), expected) / alpha
+
+    return objective
+
+
+def stft(
+    target: Tensor, *, weight: float = STFT_WEIGHT, windows: Sequence[int] = WINDOWS, floor: float = 1e-4
+) -> Objective:
+    """MSE + weight · `SpectrogramDistance`, the multi-resolution STFT loss of Yamamoto et al. (2020); for sounds.
+
+    Args:
+        target: (C, T) in [-1, 1].
+        weight: Of the second term, > 0. Fits of more than about 40 dB of SNR want less, such as 1e-5.
+        windows: In samples; those longer than the sound are left out.
+        floor: What is quieter counts as silence.
+
+    Raises:
+        ValueError: No sound, shorter than all windows, or an argument out of its range.
+    """
+    if not weight > 0:
+        raise ValueError(f"weight must be > 0, got {weight}")
+    distance = SpectrogramDistance(target, windows=windows, floor=floor)
+
+    def objective(field: Field) -> Tensor:
+        return squared_error(field.values, target) + weight * distance(field.values)
 
     return objective
 
@@ -277,5 +306,5 @@ def _is_analytical(method: str) -> bool:
     return method == "analytical"
 
 
-OBJECTIVES: dict[str, Callable[[Tensor], Objective]] = {"mse": value, "mse_fft": spectrum}
+OBJECTIVES: dict[str, Callable[[Tensor], Objective]] = {"mse": value, "mse_fft": spectrum, "mse_stft": stft}
 """Objectives of `siren_sr.fit_signal` by name: functions of the target."""

@@ -310,7 +310,7 @@ def test_the_network_is_as_asked():
         (
             {"objective": "mae"},
             ValueError,
-            r"objective='mae' is unknown: use one of \['mse', 'mse_fft'\] or a function of the target",
+            r"objective='mae' is unknown: use one of \['mse', 'mse_fft', 'mse_stft'\] or a function of the target",
         ),
         ({"objective": 3}, TypeError, "objective must be a name or a function of the target, got int"),
         ({"activation": "gelu"}, ValueError, "activation='gelu' is unknown"),

@@ -22,6 +22,7 @@ LAYERS = [
     "metrics",
     "banded",
     "resampling",
+    "spectrogram",
     "objectives",
     "optimizers",
     "recipes",
