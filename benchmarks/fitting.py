@@ -6,8 +6,9 @@ Methods: ``eager`` is the paper's recipe (Adam 5e-4, ReduceLROnPlateau, all pixe
 the package siren-pytorch in plain PyTorch; ``paper`` is the same recipe in this library; ``fast`` is the default of
 `fit_signal` for one network; ``tiled`` the tiles that large signals get, ``tiled-60`` the same with 60 passes; and
 OPTIMIZER-BATCH-SCHEDULE, such as ``soap-all-cosine`` or ``adam-1024-exponential``, any of adam, soap and muon (on the
-hidden weights, Adam on the rest) with so many pixels per update and one of the schedules cosine and exponential. All
-networks but the tiles have 256 units and two hidden layers, and the image's ω0* (equation 7).
+hidden weights, Adam on the rest) with so many pixels per update and one of the schedules cosine and exponential;
+``kfac-1024`` is K-FAC (`benchmarks.kfac`, on the CPU, in plain PyTorch) with so many pixels per update. All networks
+but the tiles have 256 units and two hidden layers, and the image's ω0* (equation 7).
 
 Prints for each image the seconds to 35, 40, ... dB and the final PSNR (usual convention), then the ratios to the first
 method in the same run; saves the curves as JSON and as a plot.
@@ -27,7 +28,7 @@ import torch
 from torch import nn
 
 from benchmarks import header
-from siren_sr import coordinates, fit_signal, objectives, omega, signals
+from siren_sr import Siren, coordinates, fit_signal, objectives, omega, signals
 from siren_sr.optimizers import adam, soap
 
 LEVELS = (30, 35, 40, 45, 50, 55, 60)
@@ -130,6 +131,26 @@ def eager(path: Path, steps: int | None, stop: Callable[[float, float], bool], d
         return objectives.psnr_of((net(coords) - target).square().mean().item())
 
 
+def second_order(path: Path, steps: int, batch: int, stop: Callable[[float, float], bool]) -> float:
+    """K-FAC on batches, for so many passes."""
+    from benchmarks.kfac import KFAC
+
+    data, generator = signals.as_signal(path), torch.Generator().manual_seed(0)
+    first_omega_0 = omega.omega_star((data.values + 1) / 2)
+    net = Siren(2, len(data.values), first_omega_0=first_omega_0, generator=generator)
+    coords, target = coordinates.grid(data.shape), data.values.flatten(1).T.contiguous()
+    optimizer = KFAC(net, steps * math.ceil(len(coords) / batch), generator)
+    start = time.perf_counter()
+    for _ in range(steps):
+        error = 0.0
+        for index in torch.randperm(len(coords), generator=generator).split(batch):
+            error += optimizer.step(coords[index], target[index]) * len(index) / len(coords)
+        if stop(time.perf_counter() - start, objectives.psnr_of(error)):
+            break
+    with torch.no_grad():
+        return objectives.psnr_of((optimizer(coords)[0] - target).square().mean().item())
+
+
 def ours(**options) -> Callable[..., float]:
     """`fit_signal` with options."""
 
@@ -205,9 +226,13 @@ METHODS: dict[str, Callable[..., float]] = {
 
 
 def resolve(name: str) -> Callable[..., float]:
-    """A name of METHODS, tiled-PASSES, or OPTIMIZER-BATCH-SCHEDULE."""
+    """A name of METHODS, tiled-PASSES, kfac-BATCH, or OPTIMIZER-BATCH-SCHEDULE."""
     if name in METHODS:
         return METHODS[name]
+    if name.startswith("kfac-") and name[5:].isdecimal():
+        return lambda path, steps, stop, device: second_order(
+            path, 100 if steps is None else steps, int(name[5:]), stop
+        )
     if name.startswith("tiled-") and name[6:].isdecimal():
         passes = int(name[6:])
         return lambda path, steps, stop, device: METHODS["tiled"](path, passes, stop, device)
@@ -215,8 +240,9 @@ def resolve(name: str) -> Callable[..., float]:
     batch, _, schedule = rest.partition("-")
     if optimizer not in OPTIMIZERS or schedule not in SCHEDULES or not (batch == "all" or batch.isdecimal()):
         raise SystemExit(
-            f"unknown method {name!r}: use one of {', '.join(METHODS)}, tiled-PASSES, or OPTIMIZER-BATCH-SCHEDULE of "
-            f"{', '.join(OPTIMIZERS)}, a number of pixels or all, and {', '.join(SCHEDULES)}"
+            f"unknown method {name!r}: use one of {', '.join(METHODS)}, tiled-PASSES, kfac-BATCH, or "
+            f"OPTIMIZER-BATCH-SCHEDULE of {', '.join(OPTIMIZERS)}, a number of pixels or all, and "
+            f"{', '.join(SCHEDULES)}"
         )
 
     def method(path: Path, steps: int | None, stop: Callable[[float, float], bool], device: str) -> float:
