@@ -40,6 +40,9 @@ class Downsample:
 
     Attributes:
         bands: Pairs A (h, H) and B (w, W).
+        shape: (h, w).
+        scale: (H/h, W/w); a window keeps that of the whole.
+        kernel: As `check_kernel` gives it.
     """
 
     def __init__(
@@ -56,7 +59,10 @@ class Downsample:
         Raises:
             ValueError: A bad kernel, or a Gaussian wider than the picture.
         """
-        found = _bands(size, shape, check_kernel(kernel))
+        self.kernel = check_kernel(kernel)
+        self.shape = (int(shape[0]), int(shape[1]))
+        self.scale = (size[0] / shape[0], size[1] / shape[1])
+        found = _bands(size, shape, self.kernel)
         self.bands = found if like is None else [(a.to(like), b.to(like)) for a, b in found]
         # A window of a large picture can be as long as 11 times the reach, and is to be solved exactly.
         self._large = max(size) > max(DENSE, 11 * max(self.reach))
@@ -87,6 +93,11 @@ class Downsample:
         """Both factors of D Dᵀ of one term, banded."""
         rows, columns = self.bands[0]
         return rows @ rows.T, columns @ columns.T
+
+    def of_size(self, size: Sequence[int], *, like: Tensor) -> Downsample:
+        """The same downsampling, as nearly as whole pixels allow, of pictures of another size."""
+        shape = [max(1, round(n / times)) for n, times in zip(size, self.scale, strict=True)]
+        return Downsample(size, shape, kernel=self.kernel, like=like)
 
     def __call__(self, image: Tensor) -> Tensor:
         """(..., H, W) -> (..., h, w)."""
@@ -120,6 +131,8 @@ class Downsample:
         small_columns = _inside([b for _, b in self.bands], columns)
         part = object.__new__(Downsample)
         part._large = False
+        part.kernel, part.scale = self.kernel, self.scale
+        part.shape = (small_rows.stop - small_rows.start, small_columns.stop - small_columns.start)
         part.terms = [(a.window(small_rows, rows), b.window(small_columns, columns)) for a, b in self.bands]
         part.bands = [tuple(Banded([(0, a)], a.shape[1]) for a in term) for term in part.terms]
         return part, small_rows, small_columns

@@ -1,7 +1,8 @@
 """The picture that the network is to show, from the low-resolution image: how hard to try, in windows of bounded size.
 
-`siren_sr.pixels` and `siren_sr.hourglass` solve for a picture of moderate size; here their answers are combined, and
-those of overlapping windows blended, so that time is linear in the size of a picture and memory bounded.
+`siren_sr.pixels` and `siren_sr.hourglass` solve for a picture of moderate size, and `siren_sr.corrections` learns what
+the first gets wrong; here their answers are combined, and those of overlapping windows blended, so that time is linear
+in the size of a picture and memory bounded.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from siren_sr import coordinates, hourglass, pixels
+from siren_sr import coordinates, corrections, hourglass, pixels, resampling
 from siren_sr.degradation import Downsample
 from siren_sr.tiles import Windows
 
 WINDOW, OVERLAP = 640, 48  # pixels of a window's side between its overlaps, and half an overlap
 PRIOR_SLACK = 1e-3  # a user's picture is moved until D x is the image, but for its rounding to 8 bit
-SHARE = 0.4  # of the hourglass in the mean with the pixels' own solution
+SHARE = 0.3  # of the hourglass in the mean with the corrected solution on pixels
 DRAWN_TWICE = 1 << 17  # pixels up to which two hourglasses are asked: as quick together as one for a larger picture
-LAST: pixels.Plan = (("both", 20),)  # what the pixels' solver still makes of that mean
+LAST: pixels.Plan = (("both", 20),)  # what the search still makes of that
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,19 @@ class Effort:
         plan: Rounds of `siren_sr.pixels.restore`.
         updates: Of each hourglass; 0 leaves it out.
         steps: Of the tiles that represent the picture.
+        corrections: Updates of the network that corrects the result of the plan; 0 leaves it out.
     """
 
     plan: pixels.Plan
     updates: int
     steps: int
+    corrections: int = 0
 
 
 QUALITIES = {
     "fast": Effort(plan=(("plain", 50), ("steered", 40), *[("few scales", 20)] * 2), updates=0, steps=3),
     "standard": Effort(plan=pixels.PLAN, updates=0, steps=15),
-    "best": Effort(plan=pixels.PLAN, updates=900, steps=30),
+    "best": Effort(plan=pixels.PLAN, updates=900, steps=30, corrections=3600),
 }
 """The values of ``quality`` in `siren_sr.super_resolve`."""
 
@@ -62,7 +65,7 @@ def restore(
     Args:
         image: (C, h, w) in [0, 1].
         down: D, from the size wanted to (h, w).
-        start: First guess (C, H, W).
+        start: The image's plain enlargement (C, H, W), which is the first guess.
         effort: How hard to try.
         noise: Standard deviation of the image's noise.
         generator: CPU generator of the hourglass (default: seed 0).
@@ -73,10 +76,15 @@ def restore(
     """
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     axes = [_windows(n, reach) for n, reach in zip(start.shape[1:], down.reach, strict=True)]
-    draws = _draws([axis.length for axis in axes]) if effort.updates else 0
+    lengths = [axis.length for axis in axes]
+    draws = _draws(lengths) if effort.updates else 0
     plan = _plan(effort.plan, noise)
-    rounds = sum(steps for _, steps in (*plan, *(LAST if draws else ())))
-    total = math.prod(len(axis.starts) for axis in axes) * (rounds + draws * effort.updates)
+    # Noise is no mistake of the search, and what blurred an image makes its smaller versions no example.
+    learned = effort.corrections if noise == 0 and corrections.possible(lengths, down.scale) else 0
+    rounds = sum(steps for _, steps in plan)
+    correcting = learned + corrections.VERSIONS * rounds if learned else 0
+    last = sum(steps for _, steps in LAST) if draws or learned else 0
+    total = math.prod(len(axis.starts) for axis in axes) * (rounds + correcting + draws * effort.updates + last)
     scale = math.sqrt(start[0].numel() / image[0].numel())
     done, stopped = 0, False
 
@@ -86,23 +94,38 @@ def restore(
         stopped = stopped or report(done, total)
         return stopped
 
-    def solve(image: Tensor, down: Downsample, start: Tensor) -> Tensor:
-        def on_pixels(start: Tensor, plan: pixels.Plan) -> Tensor:
-            return pixels.restore(image, down, start, plan=plan, noise=noise, scale=scale, tick=tick)
+    def search(image: Tensor, down: Downsample, start: Tensor, plan: pixels.Plan = plan) -> Tensor:
+        return pixels.restore(image, down, start, plan=plan, noise=noise, scale=scale, tick=tick)
 
-        x = on_pixels(start, plan)
-        if draws == 0 or stopped:
-            return x
-        # What noise there was is gone from x, and the hourglass, which would learn it, need not see it.
-        seen = down(x) if noise else image
-        size, options = x.shape[1:], {"updates": effort.updates, "generator": generator, "tick": tick}
-        drawn = torch.zeros_like(x)
-        for _ in range(draws):
-            one = hourglass.draw(seen, down, size, **options)
+    def correct(x: Tensor, image: Tensor, down: Downsample, plain: Tensor) -> Tensor:
+        pairs: list[corrections.Pair] = []
+        for version, reduction in corrections.smaller_versions(x, image, down):
+            small = reduction(version)
+            enlarged = resampling.resize(small, version.shape[1:])
+            pairs.append((torch.cat([search(small, reduction, enlarged), enlarged]), version))
             if stopped:
                 return x
-            drawn += down.project(one, seen, noise=pixels.EXACT) / draws
-        return on_pixels(x.lerp(drawn, SHARE), LAST)
+        network = corrections.learn(pairs, updates=learned, generator=generator, tick=tick)
+        return down.project(corrections.correct(network, torch.cat([x, plain])), image, noise=pixels.EXACT)
+
+    def draw(image: Tensor, down: Downsample, size: Sequence[int]) -> Tensor | None:
+        drawn = image.new_zeros(len(image), *size)
+        for _ in range(draws):
+            one = hourglass.draw(image, down, size, updates=effort.updates, generator=generator, tick=tick)
+            if stopped:
+                return None
+            drawn += down.project(one, image, noise=pixels.EXACT) / draws
+        return drawn
+
+    def solve(image: Tensor, down: Downsample, start: Tensor) -> Tensor:
+        x = search(image, down, start)
+        if learned and not stopped:
+            x = correct(x, image, down, start)
+        if draws and not stopped:
+            # What noise there was is gone from x, and the hourglass, which would learn it, need not see it.
+            drawn = draw(down(x) if noise else image, down, x.shape[1:])
+            x = x if drawn is None else x.lerp(drawn, SHARE)
+        return search(image, down, x, LAST) if last and not stopped else x
 
     if all(len(axis.starts) == 1 for axis in axes):
         return solve(image, down, start)

@@ -38,6 +38,7 @@ LAYERS = [
     "similarity",
     "pixels",
     "hourglass",
+    "corrections",
     "restoration",
     "prior",
     "strategies",

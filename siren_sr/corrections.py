@@ -1,0 +1,157 @@
+"""What the search for a picture gets wrong, learned from the picture's own smaller versions.
+
+A smaller version of the picture is known. Reduced as the image was, and searched for again in the same way, it shows
+what the search makes of something known: a small convolutional sine network learns to correct that, and then corrects
+the picture itself. No image but the given one is ever seen. (Learning from an image's own smaller versions is the idea
+of Shocher, Cohen and Irani, "Zero-Shot Super-Resolution using Deep Internal Learning", CVPR 2018, whose network learns
+the whole enlargement; what is left to learn here is little, and needs few updates.)
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from siren_sr import resampling
+from siren_sr.degradation import Downsample
+from siren_sr.hourglass import has_fast_bfloat16
+
+# Chosen on crops of DIV2K's 11 pairs and of scikit-image's photographs.
+VERSIONS = 6  # smaller versions, the smallest of them the image itself
+LARGEST = 0.66  # the largest is the power LARGEST of the scale larger than the image
+WIDTH, LAYERS = 32, 5
+CROP = 64  # pixels of a side that an update sees
+RATE, END, WARMUP = 5e-4, 0.02, 50
+MEMORY = 0.98  # of the running mean of the weights, over the second half of the updates
+SMALLEST = 8  # pixels of a side of a reduced version
+LEAST = 1.2  # a smaller scale leaves too little to learn
+
+Pair = tuple[Tensor, Tensor]
+"""What is given, the result of the search and the plain enlargement in one (2·C, H, W), and what is known (C, H, W)."""
+
+
+class Corrector(nn.Module):
+    """Convolutions with sines between them, added to the picture: (n, 2·C, H, W) -> (n, C, H, W)."""
+
+    def __init__(self, channels: int, *, generator: torch.Generator, like: Tensor) -> None:
+        super().__init__()
+        self.channels = channels
+        widths = [2 * channels, *[WIDTH] * LAYERS, channels]
+        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
+        for i, (n, m) in enumerate(itertools.pairwise(widths)):
+            # Sitzmann's bound; the last layer starts small, so that nothing is corrected at first.
+            bound = math.sqrt(6 / (9 * n)) * (0.1 if i == LAYERS else 1.0)
+            weight = torch.empty(m, n, 3, 3).uniform_(-bound, bound, generator=generator)
+            self.weights.append(nn.Parameter(weight.to(like)))
+            self.biases.append(nn.Parameter(like.new_zeros(m)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The corrected pictures."""
+        guess = x[:, : self.channels]
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="replicate"), weight, bias)
+            x = torch.sin(x) if i < LAYERS else x
+        return guess + x
+
+
+def possible(size: Sequence[int], scale: Sequence[float]) -> bool:
+    """Whether a picture of this size, so many times larger than its image, has smaller versions to learn from."""
+    large_enough = all(n / times**2 >= SMALLEST for n, times in zip(size, scale, strict=True))
+    return large_enough and math.sqrt(math.prod(scale)) >= LEAST
+
+
+def smaller_versions(picture: Tensor, image: Tensor, down: Downsample) -> list[tuple[Tensor, Downsample]]:
+    """Versions of a picture between the size of its image, which is one of them, and its own, each with its D.
+
+    Args:
+        picture: (C, H, W).
+        image: (C, h, w).
+        down: D, from (H, W) to (h, w).
+
+    Returns:
+        VERSIONS of them, the image first.
+    """
+    found = [(image, down.of_size(image.shape[1:], like=image))]
+    for i in range(1, VERSIONS):
+        power = LARGEST * i / (VERSIONS - 1) - 1
+        size = [round(n * times**power) for n, times in zip(picture.shape[1:], down.scale, strict=True)]
+        found.append((resampling.resize(picture, size), down.of_size(size, like=image)))
+    return found
+
+
+def learn(
+    pairs: Sequence[Pair], *, updates: int, generator: torch.Generator, tick: Callable[[], bool] = lambda: False
+) -> Corrector:
+    """Train a `Corrector` on random crops of all pairs, turned and mirrored.
+
+    Args:
+        pairs: At least one.
+        updates: Of the weights, by Adam.
+        generator: CPU generator of weights and crops.
+        tick: Called after every update; returning True ends the work with what there is.
+    """
+    like = pairs[0][1]
+    network = Corrector(len(like), generator=generator, like=like).to(**CHANNELS_LAST)
+    optimizer = torch.optim.Adam(network.parameters(), lr=RATE, fused=True)
+    weights, mean = list(network.parameters()), []
+    for i in range(updates):
+        decay = END + (1 - END) * 0.5 * (1 + math.cos(math.pi * i / updates))
+        optimizer.param_groups[0]["lr"] = RATE * min(1.0, (i + 1) / WARMUP) * decay
+        given, known = _crop(pairs, generator)
+        with torch.enable_grad():
+            found = _run(network, given[None])[0]
+            optimizer.zero_grad(set_to_none=True)
+            (found - known).square().mean().backward()
+        optimizer.step()
+        if 2 * i >= updates:
+            now = [weight.detach() for weight in weights]
+            mean = [a.lerp(b, 1 - MEMORY) for a, b in zip(mean, now, strict=True)] if mean else [a.clone() for a in now]
+        if tick():
+            break
+    with torch.no_grad():
+        for weight, value in zip(weights, mean, strict=False):
+            weight.copy_(value)
+    return network
+
+
+def correct(network: Corrector, given: Tensor) -> Tensor:
+    """The picture corrected, mean over its eight orientations: (2·C, H, W) -> (C, H, W)."""
+    with torch.no_grad():
+        found = [_turn(_run(network, _turn(given, i)[None])[0], i, back=True) for i in range(8)]
+    return torch.stack(found).mean(0)
+
+
+CHANNELS_LAST: dict[str, Any] = {"memory_format": torch.channels_last}
+
+
+def _run(network: Corrector, given: Tensor) -> Tensor:
+    with torch.autocast(given.device.type, torch.bfloat16, enabled=has_fast_bfloat16(given)):
+        found = network(given.contiguous(**CHANNELS_LAST))
+    return found.to(given)
+
+
+def _crop(pairs: Sequence[Pair], generator: torch.Generator) -> Pair:
+    def draw(n: int) -> int:
+        return int(torch.randint(n, (), generator=generator))
+
+    given, known = pairs[draw(len(pairs))]
+    sides = [min(CROP, n) for n in known.shape[1:]]
+    top, left = (draw(n - side + 1) for n, side in zip(known.shape[1:], sides, strict=True))
+    part = slice(top, top + sides[0]), slice(left, left + sides[1])
+    turn = draw(8)
+    return _turn(given[:, part[0], part[1]], turn), _turn(known[:, part[0], part[1]], turn)
+
+
+def _turn(x: Tensor, number: int, *, back: bool = False) -> Tensor:
+    """One of the eight orientations of (C, H, W), or from it back."""
+    if not back:
+        x = x.rot90(number % 4, (1, 2))
+        return x.flip(2) if number > 3 else x
+    x = x.flip(2) if number > 3 else x
+    return x.rot90(-(number % 4), (1, 2))
