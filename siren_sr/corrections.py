@@ -27,7 +27,8 @@ VERSIONS = 6  # smaller versions, the smallest of them the image itself
 LARGEST = 0.66  # the largest is the power LARGEST of the scale larger than the image
 WIDTH, LAYERS = 32, 5
 CROP = 64  # pixels of a side that an update sees
-RATE, END, WARMUP = 5e-4, 0.02, 50
+RATE, PATH = 1e-3, 1.8  # of Adam, and its largest product with the updates: longer paths learn the pairs by heart
+END, WARMUP = 0.02, 50
 MEMORY = 0.98  # of the running mean of the weights, over the second half of the updates
 SMALLEST = 8  # pixels of a side of a reduced version
 LEAST = 1.2  # a smaller scale leaves too little to learn
@@ -98,11 +99,12 @@ def learn(
     """
     like = pairs[0][1]
     network = Corrector(len(like), generator=generator, like=like).to(**CHANNELS_LAST)
-    optimizer = torch.optim.Adam(network.parameters(), lr=RATE, fused=True)
+    rate = min(RATE, PATH / updates)
+    optimizer = torch.optim.Adam(network.parameters(), lr=rate, fused=True)
     weights, mean = list(network.parameters()), []
     for i in range(updates):
         decay = END + (1 - END) * 0.5 * (1 + math.cos(math.pi * i / updates))
-        optimizer.param_groups[0]["lr"] = RATE * min(1.0, (i + 1) / WARMUP) * decay
+        optimizer.param_groups[0]["lr"] = rate * min(1.0, (i + 1) / WARMUP) * decay
         given, known = _crop(pairs, generator)
         with torch.enable_grad():
             found = _run(network, given[None])[0]

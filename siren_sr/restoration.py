@@ -22,7 +22,8 @@ WINDOW, OVERLAP = 640, 48  # pixels of a window's side between its overlaps, and
 PRIOR_SLACK = 1e-3  # a user's picture is moved until D x is the image, but for its rounding to 8 bit
 SHARE = 0.3  # of the hourglass in the mean with the corrected solution on pixels
 DRAWN_TWICE = 1 << 17  # pixels up to which two hourglasses are asked: as quick together as one for a larger picture
-LAST: pixels.Plan = (("both", 20),)  # what the search still makes of that
+QUICK: pixels.Plan = (("plain", 50), ("steered", 40), *[("few scales", 20)] * 2)  # as good, where it is corrected
+LAST: pixels.Plan = (("both", 20),)  # what the search still makes of what comes after it
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ class Effort:
     """How hard to try.
 
     Attributes:
-        plan: Rounds of `siren_sr.pixels.restore`.
+        plan: Rounds of `siren_sr.pixels.restore` where their result cannot be corrected.
         updates: Of each hourglass; 0 leaves it out.
         steps: Of the tiles that represent the picture.
-        corrections: Updates of the network that corrects the result of the plan; 0 leaves it out.
+        corrections: Updates of the network that corrects the result of QUICK; 0 leaves it out.
     """
 
     plan: pixels.Plan
@@ -43,8 +44,8 @@ class Effort:
 
 
 QUALITIES = {
-    "fast": Effort(plan=(("plain", 50), ("steered", 40), *[("few scales", 20)] * 2), updates=0, steps=3),
-    "standard": Effort(plan=pixels.PLAN, updates=0, steps=15),
+    "fast": Effort(plan=QUICK, updates=0, steps=3),
+    "standard": Effort(plan=pixels.PLAN, updates=0, steps=15, corrections=1800),
     "best": Effort(plan=pixels.PLAN, updates=900, steps=30, corrections=3600),
 }
 """The values of ``quality`` in `siren_sr.super_resolve`."""
@@ -78,9 +79,9 @@ def restore(
     axes = [_windows(n, reach) for n, reach in zip(start.shape[1:], down.reach, strict=True)]
     lengths = [axis.length for axis in axes]
     draws = _draws(lengths) if effort.updates else 0
-    plan = _plan(effort.plan, noise)
     # Noise is no mistake of the search, and what blurred an image makes its smaller versions no example.
     learned = effort.corrections if noise == 0 and corrections.possible(lengths, down.scale) else 0
+    plan = QUICK if learned else _plan(effort.plan, noise)
     rounds = sum(steps for _, steps in plan)
     correcting = learned + corrections.VERSIONS * rounds if learned else 0
     last = sum(steps for _, steps in LAST) if draws or learned else 0

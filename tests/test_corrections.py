@@ -89,6 +89,11 @@ def test_small_pictures_and_small_scales_teach_nothing(size, scale, answer):
     assert corrections.possible(size, scale) == answer
 
 
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr(restoration, "QUICK", PLAN)
+
+
 def solve(lr, size, effort, **options):
     down = Downsample(size, lr.shape[1:], like=lr)
     return restoration.restore(lr, down, resampling.resize(lr, size), effort, **options)
