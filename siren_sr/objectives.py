@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from siren_sr import derivatives
+from siren_sr import derivatives, integration
 
 
 class Field(Protocol):
@@ -167,23 +167,33 @@ def gradient(target: Tensor, *, method: str = "numerical", factor: float = 1.0, 
     return objective
 
 
-def laplacian(target: Tensor, *, method: str = "numerical", channel_sum: bool = False) -> Objective:
+def laplacian(
+    target: Tensor, *, method: str = "numerical", norm: str = "derivative", channel_sum: bool = False
+) -> Objective:
     """Equation (8): match a Laplacian measured with the 3×3 kernel.
 
     Args:
         target: (C, H, W), what `siren_sr.derivatives.image_laplacian` gives for values in [-1, 1].
         method: "numerical" or "analytical" (times the factor 3), as for `gradient`.
+        norm: "derivative" averages the squared misfit itself, which counts an error of frequency k in the image |k|⁴
+            times; "image" applies `siren_sr.integration.inverse_laplacian` to the misfit first, which counts all
+            frequencies alike. Both are 0 for the same images. Numerical only.
         channel_sum: Sum over channels instead of averaging.
 
     Raises:
-        ValueError: Unknown method.
+        ValueError: Unknown method or norm.
     """
+    if norm not in ("derivative", "image") or (norm == "image" and method != "numerical"):
+        raise ValueError(f'norm={norm!r} with method={method!r}: use "derivative", or "image" with "numerical"')
     if _is_analytical(method):
         exact = derivatives.LAPLACIAN_FACTOR
         return SquaredError(lambda field: exact * field.laplacian, target, dims=2, channel_sum=channel_sum)
 
     def objective(field: Field) -> Tensor:
-        return squared_error(derivatives.image_laplacian(field.values), target, channel_sum=channel_sum)
+        misfit = derivatives.image_laplacian(field.values) - target
+        if norm == "image":
+            misfit = integration.inverse_laplacian(misfit)
+        return squared_error(misfit, torch.zeros_like(misfit), channel_sum=channel_sum)
 
     return objective
 
@@ -203,6 +213,23 @@ def mean_gradient(mean: Tensor) -> Objective:
     def objective(field: Field) -> Tensor:
         found = derivatives.image_gradient(field.values).flatten(2).mean(2)
         return (found - mean).square().mean()
+
+    return objective
+
+
+def outermost(image: Tensor) -> Tensor:
+    """Which samples of (..., H, W) are on the outermost ring, (H, W)."""
+    ring = torch.ones(image.shape[-2:], dtype=torch.bool, device=image.device)
+    ring[1:-1, 1:-1] = False
+    return ring
+
+
+def boundary(target: Tensor) -> Objective:
+    """Dirichlet condition: the values on the outermost ring of a target (C, H, W) in [-1, 1]."""
+    ring = outermost(target)
+
+    def objective(field: Field) -> Tensor:
+        return squared_error(field.values[:, ring], target[:, ring])
 
     return objective
 
