@@ -141,19 +141,29 @@ def spectrum(target: Tensor, *, alpha: float = 50.0, as_published: bool = False)
     return objective
 
 
-def gradient(target: Tensor, *, method: str = "numerical", factor: float = 1.0, channel_sum: bool = False) -> Objective:
+def gradient(
+    target: Tensor,
+    *,
+    method: str = "numerical",
+    norm: str = "derivative",
+    factor: float = 1.0,
+    channel_sum: bool = False,
+) -> Objective:
     """Equations (9) and (11): match a gradient measured with Sobel's kernel.
 
     Args:
         target: (C, 2, H, W), what `siren_sr.derivatives.image_gradient` gives for values in [-1, 1].
         method: "numerical" applies Sobel to the network's values; "analytical" compares the exact derivative, times
             the factor 8 between the two (derived in `siren_sr.derivatives`).
+        norm: As for `laplacian`, with `siren_sr.integration.inverse_gradient`.
         factor: Multiplies both sides (0.1 in the paper's super resolution).
         channel_sum: Sum over channels and components instead of averaging.
 
     Raises:
-        ValueError: Unknown method.
+        ValueError: Unknown method or norm.
     """
+    if norm not in ("derivative", "image") or (norm == "image" and method != "numerical"):
+        raise ValueError(f'norm={norm!r} with method={method!r}: use "derivative", or "image" with "numerical"')
     if _is_analytical(method):
         exact = derivatives.SOBEL_FACTOR
         return SquaredError(
@@ -161,8 +171,10 @@ def gradient(target: Tensor, *, method: str = "numerical", factor: float = 1.0, 
         )
 
     def objective(field: Field) -> Tensor:
-        found = derivatives.image_gradient(field.values)
-        return factor**2 * squared_error(found, target, channel_sum=channel_sum)
+        misfit = derivatives.image_gradient(field.values) - target
+        if norm == "image":
+            misfit = integration.inverse_gradient(misfit)
+        return factor**2 * squared_error(misfit, torch.zeros_like(misfit), channel_sum=channel_sum)
 
     return objective
 
