@@ -36,7 +36,7 @@ def inverse_laplacian(laplacian: Tensor) -> Tensor:
     return torch.fft.irfft2(spectrum, s=(rows, columns))[..., :height, :width]
 
 
-def inverse_gradient(gradient: Tensor) -> Tensor:
+def inverse_gradient(gradient: Tensor, *, floor: float = 0.0) -> Tensor:
     """The image, but for a constant, with a given Sobel gradient, in the least-squares sense, by Fourier transform.
 
     Frankot and Chellappa, PAMI 10 (1988), with the kernels' own transfer functions instead of ideal derivatives:
@@ -45,6 +45,8 @@ def inverse_gradient(gradient: Tensor) -> Tensor:
 
     Args:
         gradient: (C, 2, H, W), Sobel; differentiable.
+        floor: Added to Σ_d |S_d|², at most about 70, so that frequencies which Sobel hardly sees are damped
+            instead of amplified.
 
     Returns:
         (C, H, W).
@@ -62,7 +64,7 @@ def inverse_gradient(gradient: Tensor) -> Tensor:
     energy = sx.abs().square() + sy.abs().square()
     numerator = sx.conj() * torch.fft.fft2(gx.double()) + sy.conj() * torch.fft.fft2(gy.double())
     # Where both kernels vanish (mean and Nyquist) the gradient says nothing; little of it says noise.
-    image = torch.where(energy > 1e-2, numerator / energy.clamp(min=1e-2), torch.zeros_like(numerator))
+    image = torch.where(energy > 1e-2, numerator / (energy.clamp(min=1e-2) + floor), torch.zeros_like(numerator))
     return torch.fft.ifft2(image).real[..., :height, :width].to(gradient.dtype)
 
 

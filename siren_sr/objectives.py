@@ -155,7 +155,7 @@ def gradient(
         target: (C, 2, H, W), what `siren_sr.derivatives.image_gradient` gives for values in [-1, 1].
         method: "numerical" applies Sobel to the network's values; "analytical" compares the exact derivative, times
             the factor 8 between the two (derived in `siren_sr.derivatives`).
-        norm: As for `laplacian`, with `siren_sr.integration.inverse_gradient`.
+        norm: As for `laplacian`, with `siren_sr.integration.inverse_gradient`, damped near Sobel's zeros.
         factor: Multiplies both sides (0.1 in the paper's super resolution).
         channel_sum: Sum over channels and components instead of averaging.
 
@@ -173,7 +173,7 @@ def gradient(
     def objective(field: Field) -> Tensor:
         misfit = derivatives.image_gradient(field.values) - target
         if norm == "image":
-            misfit = integration.inverse_gradient(misfit)
+            misfit = integration.inverse_gradient(misfit, floor=4.0)
         return factor**2 * squared_error(misfit, torch.zeros_like(misfit), channel_sum=channel_sum)
 
     return objective
