@@ -141,29 +141,19 @@ def spectrum(target: Tensor, *, alpha: float = 50.0, as_published: bool = False)
     return objective
 
 
-def gradient(
-    target: Tensor,
-    *,
-    method: str = "numerical",
-    norm: str = "derivative",
-    factor: float = 1.0,
-    channel_sum: bool = False,
-) -> Objective:
+def gradient(target: Tensor, *, method: str = "numerical", factor: float = 1.0, channel_sum: bool = False) -> Objective:
     """Equations (9) and (11): match a gradient measured with Sobel's kernel.
 
     Args:
         target: (C, 2, H, W), what `siren_sr.derivatives.image_gradient` gives for values in [-1, 1].
         method: "numerical" applies Sobel to the network's values; "analytical" compares the exact derivative, times
             the factor 8 between the two (derived in `siren_sr.derivatives`).
-        norm: As for `laplacian`, with `siren_sr.integration.inverse_gradient`, damped near Sobel's zeros.
         factor: Multiplies both sides (0.1 in the paper's super resolution).
         channel_sum: Sum over channels and components instead of averaging.
 
     Raises:
-        ValueError: Unknown method or norm.
+        ValueError: Unknown method.
     """
-    if norm not in ("derivative", "image") or (norm == "image" and method != "numerical"):
-        raise ValueError(f'norm={norm!r} with method={method!r}: use "derivative", or "image" with "numerical"')
     if _is_analytical(method):
         exact = derivatives.SOBEL_FACTOR
         return SquaredError(
@@ -171,10 +161,8 @@ def gradient(
         )
 
     def objective(field: Field) -> Tensor:
-        misfit = derivatives.image_gradient(field.values) - target
-        if norm == "image":
-            misfit = integration.inverse_gradient(misfit, floor=4.0)
-        return factor**2 * squared_error(misfit, torch.zeros_like(misfit), channel_sum=channel_sum)
+        found = derivatives.image_gradient(field.values)
+        return factor**2 * squared_error(found, target, channel_sum=channel_sum)
 
     return objective
 
@@ -187,9 +175,9 @@ def laplacian(
     Args:
         target: (C, H, W), what `siren_sr.derivatives.image_laplacian` gives for values in [-1, 1].
         method: "numerical" or "analytical" (times the factor 3), as for `gradient`.
-        norm: "derivative" averages the squared misfit itself, which counts an error of frequency k in the image |k|⁴
-            times; "image" applies `siren_sr.integration.inverse_laplacian` to the misfit first, which counts all
-            frequencies alike. Both are 0 for the same images. Numerical only.
+        norm: "derivative" squares the misfit itself, which weighs an error of frequency k in the image by |k|⁴;
+            "image" (numerical only) first undoes the kernel (`siren_sr.integration.inverse_laplacian`), which weighs
+            all frequencies alike. Both are 0 for the same images.
         channel_sum: Sum over channels instead of averaging.
 
     Raises:
@@ -230,20 +218,13 @@ def mean_gradient(mean: Tensor) -> Objective:
 
 
 def outermost(image: Tensor) -> Tensor:
-    """Which samples of (..., H, W) are on the outermost ring, (H, W)."""
-    ring = torch.ones(image.shape[-2:], dtype=torch.bool, device=image.device)
-    ring[1:-1, 1:-1] = False
-    return ring
+    """The samples of (C, H, W) on the outermost ring, (C, n)."""
+    return torch.cat([image[:, 0], image[:, -1], image[:, 1:-1, 0], image[:, 1:-1, -1]], 1)
 
 
 def boundary(target: Tensor) -> Objective:
-    """Dirichlet condition: the values on the outermost ring of a target (C, H, W) in [-1, 1]."""
-    ring = outermost(target)
-
-    def objective(field: Field) -> Tensor:
-        return squared_error(field.values[:, ring], target[:, ring])
-
-    return objective
+    """Dirichlet condition: the values of (C, H, W), in [-1, 1], on the outermost ring. The others are not read."""
+    return lambda field: squared_error(outermost(field.values), outermost(target))
 
 
 def consistency(target: Tensor, downsample: Callable[[Tensor], Tensor]) -> Objective:
