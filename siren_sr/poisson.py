@@ -93,7 +93,8 @@ def solve_poisson(
         activation: "sine", "relu" or a callable.
         first_init: Initializer of the first layer.
         hidden_init: Initializer of the hidden layers.
-        recipe: "fast" or "paper".
+        recipe: "paper" (section 5.4) or "fast": SOAP, 500 steps for a gradient and 150 for a Laplacian, whose misfit is
+            measured in the image's norm (`siren_sr.objectives.laplacian`); 100 passes of Adam for "analytical".
         steps: Number of steps (default: the recipe's).
         optimizer: Factory, parameters -> optimizer.
         scheduler: Factory, optimizer -> scheduler.
