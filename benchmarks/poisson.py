@@ -73,7 +73,7 @@ def exact(name: str, target: Tensor, mean: Tensor) -> Tensor:
     """The least-squares image (C, H, W) of a gradient or Laplacian, with the given mean per channel."""
     from scipy.sparse.linalg import splu
 
-    shape = tuple(target.shape[-2:])
+    shape = (target.shape[-2], target.shape[-1])
     a = matrix(OPERATORS[name], shape)[:, 1:]  # the first sample is 0: the constant is settled by the mean
     right = target.double().reshape(len(target), -1).numpy()
     solved = splu((a.T @ a).tocsc()).solve(np.ascontiguousarray(a.T @ right.T))
