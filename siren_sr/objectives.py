@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from siren_sr import derivatives
+from siren_sr import derivatives, integration
 from siren_sr.spectrogram import WINDOWS, SpectrogramDistance
 
 
@@ -196,23 +196,33 @@ def gradient(target: Tensor, *, method: str = "numerical", factor: float = 1.0, 
     return objective
 
 
-def laplacian(target: Tensor, *, method: str = "numerical", channel_sum: bool = False) -> Objective:
+def laplacian(
+    target: Tensor, *, method: str = "numerical", norm: str = "derivative", channel_sum: bool = False
+) -> Objective:
     """Equation (8): match a Laplacian measured with the 3×3 kernel.
 
     Args:
         target: (C, H, W), what `siren_sr.derivatives.image_laplacian` gives for values in [-1, 1].
         method: "numerical" or "analytical" (times the factor 3), as for `gradient`.
+        norm: "derivative" squares the misfit itself, which weighs an error of frequency k in the image by |k|⁴;
+            "image" (numerical only) first undoes the kernel (`siren_sr.integration.inverse_laplacian`), which weighs
+            all frequencies alike. Both are 0 for the same images.
         channel_sum: Sum over channels instead of averaging.
 
     Raises:
-        ValueError: Unknown method.
+        ValueError: Unknown method or norm.
     """
+    if norm not in ("derivative", "image") or (norm == "image" and method != "numerical"):
+        raise ValueError(f'norm={norm!r} with method={method!r}: use "derivative", or "image" with "numerical"')
     if _is_analytical(method):
         exact = derivatives.LAPLACIAN_FACTOR
         return SquaredError(lambda field: exact * field.laplacian, target, dims=2, channel_sum=channel_sum)
 
     def objective(field: Field) -> Tensor:
-        return squared_error(derivatives.image_laplacian(field.values), target, channel_sum=channel_sum)
+        misfit = derivatives.image_laplacian(field.values) - target
+        if norm == "image":
+            misfit = integration.inverse_laplacian(misfit)
+        return squared_error(misfit, torch.zeros_like(misfit), channel_sum=channel_sum)
 
     return objective
 
@@ -234,6 +244,16 @@ def mean_gradient(mean: Tensor) -> Objective:
         return (found - mean).square().mean()
 
     return objective
+
+
+def outermost(image: Tensor) -> Tensor:
+    """The samples of (C, H, W) on the outermost ring, (C, n)."""
+    return torch.cat([image[:, 0], image[:, -1], image[:, 1:-1, 0], image[:, 1:-1, -1]], 1)
+
+
+def boundary(target: Tensor) -> Objective:
+    """Dirichlet condition: the values of (C, H, W), in [-1, 1], on the outermost ring. The others are not read."""
+    return lambda field: squared_error(outermost(field.values), outermost(target))
 
 
 def consistency(target: Tensor, downsample: Callable[[Tensor], Tensor]) -> Objective:

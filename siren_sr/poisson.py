@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from siren_sr.evaluation import Grid, evaluate
 from siren_sr.fit import Fit
 from siren_sr.fitting import check_steps, default_generator
 from siren_sr.init import Initializer
+from siren_sr.integration import laplacian_of_gradient
 from siren_sr.layers import Activation
 from siren_sr.optimizers import OptimizerFactory, SchedulerFactory, adam, reduce_on_plateau
 from siren_sr.recipes import Recipe
@@ -22,16 +23,19 @@ from siren_sr.siren import Siren
 from siren_sr.training import Callback, Stage, final_score, train
 
 
-def _paper(method: str, activation: str | Activation, hidden_layers: int) -> Recipe:
+def _paper(name: str, method: str, activation: str | Activation, hidden_layers: int) -> Recipe:
     """Section 5.4: 5000 epochs, Adam 5e-4 (analytical or not sine: 1e-4), ReduceLROnPlateau."""
     lr = 5e-4 if method == "numerical" and activation == "sine" else 1e-4
     return Recipe(5000, adam(lr), lambda steps: reduce_on_plateau(patience=10 * hidden_layers))
 
 
-def _fast(method: str, activation: str | Activation, hidden_layers: int) -> Recipe:
+def _fast(name: str, method: str, activation: str | Activation, hidden_layers: int) -> Recipe:
     """The library's default: SOAP with a cosine decay; exact derivatives are learned from batches of points."""
-    recipe = recipes.fast if method == "analytical" else recipes.whole
-    return recipe(dims=2, hidden_layers=hidden_layers, activation=activation)
+    if method == "analytical":
+        return recipes.fast(dims=2, hidden_layers=hidden_layers, activation=activation)
+    recipe = recipes.whole(dims=2, hidden_layers=hidden_layers, activation=activation)
+    # A Laplacian is matched in the image's norm, which is learned much faster (docs/poisson.md).
+    return replace(recipe, steps=150) if name == "laplacian" else recipe
 
 
 RECIPES = {"fast": _fast, "paper": _paper}
@@ -43,6 +47,7 @@ def solve_poisson(
     laplacian: Any = None,
     mean: Any = None,
     mean_gradient: Any = None,
+    boundary: Any = None,
     method: str = "numerical",
     omega_0: float | None = None,
     hidden_omega_0: float = 30.0,
@@ -72,6 +77,9 @@ def solve_poisson(
         mean: Cauchy condition of equation (12): the image's mean, a number or one per channel, in [0, 1]. Met
             exactly. Without it the mean is arbitrary, since derivatives do not see it.
         mean_gradient: Cauchy condition of equation (13): the mean Sobel gradient, (C, 2) or (2,). A penalty.
+        boundary: Values on the image's border, in [0, 1]: an image (C, H, W), or (H, W) for a target without channels,
+            of which only the outermost ring of samples is read. A penalty; it settles the mean too, so that ``mean``
+            is not needed with it. If both are given the mean is met exactly, and the ring up to that constant.
         method: "numerical" applies the same kernels to the network's output; "analytical" compares the network's
             exact derivatives, times the factor derived in `siren_sr.derivatives`. The kernels smooth as they
             differentiate and the network does not, so that what is found is a smoothed image, about 30 dB from the
@@ -85,7 +93,8 @@ def solve_poisson(
         activation: "sine", "relu" or a callable.
         first_init: Initializer of the first layer.
         hidden_init: Initializer of the hidden layers.
-        recipe: "fast" or "paper".
+        recipe: "paper" (section 5.4) or "fast": SOAP, 500 steps for a gradient and 150 for a Laplacian, whose misfit is
+            measured in the image's norm (`siren_sr.objectives.laplacian`); 100 passes of Adam for "analytical".
         steps: Number of steps (default: the recipe's).
         optimizer: Factory, parameters -> optimizer.
         scheduler: Factory, optimizer -> scheduler.
@@ -121,7 +130,7 @@ def solve_poisson(
     given = laplacian if gradient is None else gradient
     target, kind, origin = _target(name, given, device)
     channels, shape = target.shape[0], tuple(target.shape[-2:])
-    chosen = RECIPES[recipe](method, activation, hidden_layers)
+    chosen = RECIPES[recipe](name, method, activation, hidden_layers)
     steps = check_steps(chosen.steps if steps is None else steps)
     if omega_0 is None:
         omega_0 = _omega_of(name, target) if activation == "sine" else 30.0
@@ -144,10 +153,15 @@ def solve_poisson(
     # The network's range [-1, 1] is twice as long as the image's [0, 1]: so are its derivatives.
     match = {"gradient": objectives.gradient, "laplacian": objectives.laplacian}[name](2 * target, method=method)
     terms = [(1.0, match)]
+    if name == "laplacian" and method == "numerical" and recipe == "fast":
+        # The Laplacian's own misfit weighs frequencies by |k|⁴, and what is slow is hardly learned.
+        terms = [(1.0, objectives.laplacian(2 * target, norm="image"))]
     if mean_gradient is not None:
         terms.append(
             (1.0, objectives.mean_gradient(2 * _condition("mean_gradient", mean_gradient, (channels, 2), target)))
         )
+    if boundary is not None:
+        terms.append((1.0, objectives.boundary(2 * _ring(boundary, target, channels, kind) - 1)))
     wanted_mean = None if mean is None else _condition("mean", mean, (channels,), target)
 
     stage = Stage(
@@ -159,8 +173,8 @@ def solve_poisson(
         score=match,
         align_corners=align_corners,
         name=f"poisson ({name}, {method})",
-        # A condition on the mean gradient needs the whole grid.
-        batch=chosen.batch if optimizer is None and mean_gradient is None else None,
+        # These conditions need the whole grid.
+        batch=chosen.batch if optimizer is None and mean_gradient is None and boundary is None else None,
     )
     history = train(model, [stage], callback=callback)
     if wanted_mean is not None:
@@ -221,38 +235,24 @@ def _condition(name: str, given: Any, shape: tuple[int, ...], like: Tensor) -> T
     return value
 
 
+def _ring(given: Any, like: Tensor, channels: int, kind: Kind) -> Tensor:
+    """The image (C, H, W) whose outermost ring is the boundary; its other samples may be anything."""
+    shape = (channels, *like.shape[-2:])
+    if not isinstance(given, (Tensor, np.ndarray)):
+        raise TypeError(f"boundary must be a tensor or an array, got {type(given).__name__}")
+    tensor = given.detach() if isinstance(given, Tensor) else torch.from_numpy(native(given))
+    wanted = shape if kind.channels else shape[1:]
+    if tuple(tensor.shape) != wanted:
+        raise ValueError(f"boundary must have shape {wanted}, as the image, got {tuple(tensor.shape)}")
+    if not tensor.dtype.is_floating_point:
+        raise TypeError(f"boundary must be floating point in [0, 1], got {tensor.dtype}: divide by its maximum")
+    tensor = tensor.to(device=like.device, dtype=like.dtype).reshape(shape)
+    if not bool(torch.isfinite(objectives.outermost(tensor)).all()):
+        raise ValueError("boundary has NaN or infinite values on its outermost ring: replace them first")
+    return tensor
+
+
 def _omega_of(name: str, target: Tensor) -> float:
     """Equation (7) for the image that a target belongs to, without the image."""
     laplacian = target if name == "laplacian" else laplacian_of_gradient(target)
     return max(omega.MINIMUM, omega.FACTOR * float(laplacian.std())) if laplacian.numel() > 1 else omega.MINIMUM
-
-
-def laplacian_of_gradient(gradient: Tensor) -> Tensor:
-    """The 3×3 Laplacian of the image with a given Sobel gradient, in the least-squares sense, by Fourier transform.
-
-    Frankot and Chellappa, PAMI 10 (1988), with the kernels' own transfer functions instead of ideal derivatives:
-    F = Σ_d conj(S_d)·G_d / Σ_d |S_d|², then times the transfer function of the 3×3 Laplacian. The gradient is
-    mirrored (oddly along its own axis) so that the transform sees no edge.
-
-    Args:
-        gradient: (C, 2, H, W), Sobel.
-
-    Returns:
-        (C, H, W).
-    """
-    height, width = gradient.shape[-2:]
-    gx, gy = gradient[:, 0], gradient[:, 1]
-    gx = torch.cat([gx, -gx.flip(-1)], -1)
-    gx = torch.cat([gx, gx.flip(-2)], -2)
-    gy = torch.cat([gy, gy.flip(-1)], -1)
-    gy = torch.cat([gy, -gy.flip(-2)], -2)
-    x = 2 * math.pi * torch.fft.fftfreq(2 * width, dtype=torch.float64, device=gx.device)
-    y = 2 * math.pi * torch.fft.fftfreq(2 * height, dtype=torch.float64, device=gx.device)[:, None]
-    sx = 2j * torch.sin(x) * (2 + 2 * torch.cos(y))
-    sy = 2j * torch.sin(y) * (2 + 2 * torch.cos(x))
-    transfer = (1 + 2 * torch.cos(x)) * (1 + 2 * torch.cos(y)) - 9
-    energy = sx.abs().square() + sy.abs().square()
-    numerator = sx.conj() * torch.fft.fft2(gx.double()) + sy.conj() * torch.fft.fft2(gy.double())
-    # Where both kernels vanish (mean and Nyquist) the gradient says nothing; little of it says noise.
-    image = torch.where(energy > 1e-2, numerator / energy.clamp(min=1e-2), torch.zeros_like(numerator))
-    return torch.fft.ifft2(transfer * image).real[..., :height, :width].to(gradient.dtype)

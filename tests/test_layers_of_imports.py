@@ -17,6 +17,7 @@ LAYERS = [
     "layers",
     "siren",
     "derivatives",
+    "integration",
     "focus",
     "omega",
     "metrics",

@@ -4,7 +4,7 @@ import torch
 from problems import picture
 
 from siren_sr import coordinates, derivatives, metrics, omega, optimizers, solve_poisson
-from siren_sr.poisson import laplacian_of_gradient
+from siren_sr.integration import laplacian_of_gradient
 
 SMALL = {"hidden_features": 32, "hidden_layers": 1}
 QUICK = {**SMALL, "optimizer": optimizers.soap(5e-3)}
@@ -251,3 +251,42 @@ GRADIENT = torch.zeros(2, 2, 4, 5)
 def test_errors(options, error, text):
     with pytest.raises(error, match=text):
         solve_poisson(**options)
+
+
+def test_the_laplacian_gives_the_picture_and_not_only_its_details():
+    image = smooth()
+    options = {"laplacian": targets(image)["laplacian"], "mean": image.mean((1, 2)), "steps": 150, **QUICK}
+    assert metrics.psnr(solve_poisson(**options), image) > 35
+    assert metrics.psnr(solve_poisson(**options), image) > metrics.psnr(solve_poisson(recipe="paper", **options), image)
+
+
+def test_the_boundary_settles_the_mean():
+    image = smooth()
+    for name, target in targets(image).items():
+        hollow = image.clone()
+        hollow[:, 1:-1, 1:-1] = torch.nan  # only the ring is read
+        found = solve_poisson(**{name: target}, boundary=hollow, steps=150, **QUICK)
+        assert metrics.psnr(found, image) > 30
+    flat = solve_poisson(laplacian=targets(image)["laplacian"][0], boundary=image[0].numpy(), steps=2, **SMALL)
+    assert flat.shape == image.shape[1:]
+
+
+def test_with_a_boundary_the_mean_is_still_exact():
+    image = smooth()
+    found = solve_poisson(gradient=targets(image)["gradient"], boundary=image, mean=0.4, steps=3, **SMALL)
+    torch.testing.assert_close(found.mean((1, 2)), torch.full((2,), 0.4), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("boundary", "error", "says"),
+    [
+        (torch.zeros(2, 16, 19), ValueError, "shape"),
+        (torch.zeros(16, 20), ValueError, "shape"),
+        (torch.full((2, 16, 20), torch.nan), ValueError, "outermost ring"),
+        (torch.zeros(2, 16, 20, dtype=torch.uint8), TypeError, "floating"),
+        (0.5, TypeError, "tensor or an array"),
+    ],
+)
+def test_a_boundary_is_checked(boundary, error, says):
+    with pytest.raises(error, match=says):
+        solve_poisson(laplacian=targets(smooth())["laplacian"], boundary=boundary, steps=1, **SMALL)

@@ -1,0 +1,65 @@
+"""Derivative kernels undone in Fourier space, with the borders that the kernels themselves assume."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def inverse_laplacian(laplacian: Tensor) -> Tensor:
+    """The image of mean 0, in the sense of its mirrored extension, whose 3×3 Laplacian is given.
+
+    `siren_sr.derivatives.image_laplacian` mirrors at the outermost samples, so that the cosines of the type-I transform
+    are its eigenvectors, with eigenvalue (1 + 2·cos x)(1 + 2·cos y) - 9: 0 for the constant, about -3·|k|² near it, and
+    0 in no other place. Dividing by it is therefore exact. The constant's part of ``laplacian``, which no image
+    explains, is left out.
+
+    Args:
+        laplacian: (C, H, W), differentiable.
+
+    Returns:
+        (C, H, W).
+    """
+    height, width = laplacian.shape[-2:]
+    mirrored = torch.cat([laplacian, laplacian[..., 1:-1].flip(-1)], -1)
+    mirrored = torch.cat([mirrored, mirrored[..., 1:-1, :].flip(-2)], -2) if height > 2 else mirrored
+    rows, columns = mirrored.shape[-2:]
+    y = 2 * math.pi * torch.fft.fftfreq(rows, dtype=torch.float64, device=laplacian.device)[:, None]
+    x = 2 * math.pi * torch.fft.rfftfreq(columns, dtype=torch.float64, device=laplacian.device)
+    eigenvalues = (1 + 2 * torch.cos(x)) * (1 + 2 * torch.cos(y)) - 9
+    eigenvalues[0, 0] = torch.inf
+    spectrum = torch.fft.rfft2(mirrored) / eigenvalues.to(laplacian.dtype)
+    return torch.fft.irfft2(spectrum, s=(rows, columns))[..., :height, :width]
+
+
+def laplacian_of_gradient(gradient: Tensor) -> Tensor:
+    """The 3×3 Laplacian of the image with a given Sobel gradient, in the least-squares sense, by Fourier transform.
+
+    Frankot and Chellappa, PAMI 10 (1988), with the kernels' own transfer functions instead of ideal derivatives:
+    F = Σ_d conj(S_d)·G_d / Σ_d |S_d|², then times the transfer function of the 3×3 Laplacian. The gradient is
+    mirrored (oddly along its own axis) so that the transform sees no edge.
+
+    Args:
+        gradient: (C, 2, H, W), Sobel.
+
+    Returns:
+        (C, H, W).
+    """
+    height, width = gradient.shape[-2:]
+    gx, gy = gradient[:, 0], gradient[:, 1]
+    gx = torch.cat([gx, -gx.flip(-1)], -1)
+    gx = torch.cat([gx, gx.flip(-2)], -2)
+    gy = torch.cat([gy, gy.flip(-1)], -1)
+    gy = torch.cat([gy, -gy.flip(-2)], -2)
+    x = 2 * math.pi * torch.fft.fftfreq(2 * width, dtype=torch.float64, device=gx.device)
+    y = 2 * math.pi * torch.fft.fftfreq(2 * height, dtype=torch.float64, device=gx.device)[:, None]
+    sx = 2j * torch.sin(x) * (2 + 2 * torch.cos(y))
+    sy = 2j * torch.sin(y) * (2 + 2 * torch.cos(x))
+    transfer = (1 + 2 * torch.cos(x)) * (1 + 2 * torch.cos(y)) - 9
+    energy = sx.abs().square() + sy.abs().square()
+    numerator = sx.conj() * torch.fft.fft2(gx.double()) + sy.conj() * torch.fft.fft2(gy.double())
+    # Where both kernels vanish (mean and Nyquist) the gradient says nothing; little of it says noise.
+    image = torch.where(energy > 1e-2, numerator / energy.clamp(min=1e-2), torch.zeros_like(numerator))
+    return torch.fft.ifft2(transfer * image).real[..., :height, :width].to(gradient.dtype)
