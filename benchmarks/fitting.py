@@ -3,7 +3,7 @@
     python -m benchmarks.fitting --images a.png b.png [--methods eager paper fast ...] [--steps N] [--out DIR]
 
 Methods: ``eager`` is the paper's recipe (Adam 5e-4, ReduceLROnPlateau, all pixels in every step) with `SirenNet` of
-the package siren-pytorch in plain PyTorch; ``paper`` is the same recipe in this library; ``fast`` is the default of
+the package siren-pytorch in plain PyTorch; ``paper`` is the same recipe in this library; ``fast`` is that of
 `fit_signal` for one network; ``tiled`` the tiles that large signals get, ``tiled-60`` the same with 60 passes; and
 OPTIMIZER-BATCH-SCHEDULE, such as ``soap-all-cosine`` or ``adam-1024-exponential``, any of adam, soap and muon (on the
 hidden weights, Adam on the rest) with so many pixels per update and one of the schedules cosine and exponential;
@@ -220,7 +220,7 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 METHODS: dict[str, Callable[..., float]] = {
     "eager": eager,
     "paper": ours(recipe="paper", tiles=False),
-    "fast": ours(tiles=False),
+    "fast": ours(omega_0="laplacian_variance"),
     "tiled": ours(tiles=True),
 }
 
@@ -251,7 +251,7 @@ def resolve(name: str) -> Callable[..., float]:
             optimizer=OPTIMIZERS[optimizer],
             batch=None if batch == "all" else int(batch),
             scheduler=lambda o: Schedule(o, SCHEDULES[schedule], steps),
-            tiles=False,
+            omega_0="laplacian_variance",
         )(path, steps, stop, device)
 
     return method
