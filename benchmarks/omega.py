@@ -2,7 +2,7 @@
 
     python -m benchmarks.omega --data DIR [--design] [--sounds DIR] [--steps 40] [--out DIR]
 
-A network of 256 units (`fit_signal`, ``tiles=False``) is trained on every signal with ten values of ω0, for the
+A network of 256 units (`fit_signal`, ``tiles=False``) is trained on every signal with a dozen values of ω0, for the
 same number of passes. The best of them, the oracle, is what a rule could have chosen at most; a rule's regret is the
 PSNR of the oracle less that at the rule's ω0, between the values of the sweep by a straight line in log ω0.
 
@@ -28,9 +28,9 @@ from torch import Tensor
 from benchmarks import header
 from siren_sr import fit_signal, io, omega, resampling, signals
 
-SIDE, SAMPLES = 64, 4096
+SIDE, SAMPLES = 96, 6144
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket", "camera", "coins", "moon", "brick", "grass", "gravel")
-SWEEP = tuple(6.0 * 1.7**i for i in range(10))  # 6 to 712
+SWEEP = tuple(6.0 * 1.5**i for i in range(13))  # 6 to 778
 Signal = tuple[str, str, Tensor, float | None]
 """Name, kind, values (C, *grid) in [0, 1] or, with a sampling rate, in [-1, 1], and that rate."""
 
@@ -122,7 +122,7 @@ def design(folder: Path | None) -> Iterator[Signal]:
             yield f"{path.stem} enlarged", "enlarged", smooth, None
         if i % 3 == 1:
             yield f"{path.stem} small", "size", middle(image, SIDE // 2), None
-            yield f"{path.stem} large", "size", middle(image, SIDE * 2), None
+            yield f"{path.stem} large", "size", middle(image, SIDE * 3 // 2), None
             yield f"{path.stem} row", "1-D", crop[:, SIDE // 2], None
 
 
@@ -144,13 +144,8 @@ def unseen(sounds: Path | None) -> Iterator[Signal]:
                 (crop + 0.06 * torch.randn(crop.shape, generator=generator)).clamp(0, 1),
                 None,
             )
-            yield (
-                f"{name} enlarged",
-                "enlarged",
-                resampling.resize(middle(half, SIDE // 2), (SIDE, SIDE)).clamp(0, 1),
-                None,
-            )
-            yield f"{name} wide", "size", half[:, 60:92, 20:148], None
+            yield f"{name} enlarged", "enlarged", resampling.resize(middle(half, 48), (SIDE, SIDE)).clamp(0, 1), None
+            yield f"{name} wide", "size", half[:, 60:108, 20:180], None
     for path in sorted(sounds.glob("*.wav")) if sounds else ():
         file = io.read_audio(path)
         samples = torch.as_tensor(file.samples, dtype=torch.float32).reshape(len(file.samples), -1).T

@@ -211,12 +211,11 @@ def omega(a: argparse.Namespace) -> int:
 
     data = signals.as_signal(a.input)
     user = data.values if data.sample_rate else (data.values + 1) / 2
-    chosen = f"chosen  {rules.choose(user, sample_rate=data.sample_rate, dims=data.kind.dims):.2f}"
     if a.measure is None and data.sample_rate is None:
         star, high = rules.omega_star(user), rules.omega_hr(user, a.scale)
-        print(f"{chosen}\nomega_star  {star:.2f}\nomega_hr    {high:.2f}  (x{a.scale:g})")
+        print(f"omega_star  {star:.2f}\nomega_hr    {high:.2f}  (x{a.scale:g})")
     elif a.measure is None:
-        print(f"{chosen}\nomega_r  {rules.omega_r(data.sample_rate or 0):.2f}")
+        print(f"omega_r  {rules.omega_r(data.sample_rate or 0):.2f}")
     else:
         names = list(rules.MEASURES) if a.measure == "all" else [a.measure]
         width = max(map(len, names))

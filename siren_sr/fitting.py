@@ -64,8 +64,8 @@ def fit_signal(
         sample_rate: In Hz; says that the signal is audio.
         dims: Number of grid axes, if it cannot be told (3 for volumes).
         omega_0: ω0 of the first layer: a number, a measure's name in ``omega.MEASURES``, or a callable of the signal.
-            Default: ``omega.choose``; with the paper's recipes ω0* (equation 7), for audio ω_r (the sampling rate,
-            section 3.1); 30 for activations other than sine.
+            Default: ω0* (equation 7) for images, ω_r (the sampling rate, section 3.1) for audio, ``omega.choose``
+            for other grids; 30 for activations other than sine.
         hidden_omega_0: ω0 of the other layers.
         hidden_features: Width.
         hidden_layers: Sine layers after the first. Default: 2, and `audio_hidden_layers` for audio.
@@ -132,7 +132,7 @@ def fit_signal(
         len(data.values),
         hidden_features=hidden_features,
         hidden_layers=hidden_layers,
-        first_omega_0=choose_omega(data, omega_0, activation, as_paper=recipe in ("paper", "published")),
+        first_omega_0=choose_omega(data, omega_0, activation),
         hidden_omega_0=hidden_omega_0,
         activation=activation,
         first_init=first_init,
@@ -202,17 +202,16 @@ def audio_hidden_layers(samples: int, channels: int = 1) -> int:
     return min(5, 1 + int(0.6 * samples * channels / 256**2))
 
 
-def choose_omega(data: signals.Signal, omega_0: Any, activation: str | Activation, *, as_paper: bool) -> float:
+def choose_omega(data: signals.Signal, omega_0: Any, activation: str | Activation = "sine") -> float:
     """Resolve the ``omega_0`` argument of the tasks for a signal."""
     if isinstance(omega_0, numbers.Real) and not isinstance(omega_0, bool):
         return float(omega_0)
     if omega_0 is None and activation != "sine":
         return 30.0
-    if omega_0 is None and as_paper and data.sample_rate is not None:
+    if omega_0 is None and data.sample_rate is not None:
         return omega.omega_r(data.sample_rate)
     user = (data.values + 1) / 2 if data.sample_rate is None else data.values
-    measure = "laplacian_variance" if omega_0 is None and as_paper else omega_0
-    options = {} if measure is None else {"measure": measure}
+    options = {} if omega_0 is None else {"measure": omega_0}
     return omega.choose(user, sample_rate=data.sample_rate, dims=data.kind.dims, **options)
 
 

@@ -9,10 +9,6 @@ families of measures:
   times 250; the constants in `CALIBRATION` make the others agree with it.
 * *Spectral measures* are frequencies, blind to contrast. Equating a moment of the signal's spectrum with the
   same moment of the first layer's gives ω0 without any fitted constant (`FIRST_LAYER`).
-* What trains best lies between: ω0 = `BAND`·√ω95, ω95 being the frequency with 95% of the power below it. A narrow band
-  wants a first layer that reaches beyond it, a wide one is better left to the hidden layers, whose sines of sums of
-  sines have all sums of the first layer's frequencies. Of all rules it lost least against sweeps of ω0 (guide on ω0);
-  it does not see contrast, resampling or little noise.
 
 A measure takes a floating-point (C, \*grid) tensor with any number of grid axes and averages over all its
 values. It ignores an added offset. Focus measures do not change with a further axis along which the signal is
@@ -121,7 +117,7 @@ def omega_r(sample_rate: float) -> float:
 
 def choose(
     signal: Any,
-    measure: str | Measure = "root_rolloff",
+    measure: str | Measure = "laplacian_variance",
     *,
     sample_rate: float | None = None,
     dims: int | None = None,
@@ -133,8 +129,7 @@ def choose(
     axes); a constant signal gets the lower one. A focus measure m becomes ``constant·m**power``
     (`CALIBRATION`). It counts in samples and does not know how many there are, as equation 7 does not;
     for other signals than images it is therefore multiplied by (D/2)·(n/215.3), n being the geometric mean of
-    the sides and 215.3 that of the images which gave the constants. Spectral measures need no such factor. The default
-    is `BAND` times "root_rolloff"; equation 7 is "laplacian_variance".
+    the sides and 215.3 that of the images which gave the constants. Spectral measures need no such factor.
 
     Args:
         signal: Image as for `omega_star`; audio, tensor (C, T) or array (T[, C]), with ``sample_rate``;
@@ -170,8 +165,6 @@ def choose(
         raise ValueError(f"a measure must return a finite number of at least 0, got {found}")
     if not isinstance(measure, str):
         omega = found
-    elif measure == "root_rolloff":
-        omega = BAND * found
     elif measure in FIRST_LAYER:
         omega = len(sides) * FIRST_LAYER[measure] * found
     else:
@@ -214,9 +207,6 @@ CALIBRATION: dict[str, tuple[float, float]] = {
     "total_variation": (1244.6, 1.0),  # 13%
 }
 REFERENCE_SIDE = 215.3  # geometric mean of the sides of those images, most of which are 192×255
-
-# ω0 = BAND·√ω95, for any number of axes. Chosen, as was the root, on sweeps of `benchmarks.omega --design`.
-BAND = 10.0
 
 # ω0 = D·number·measure. In the first layer |ω| is uniform up to ω0/D: its mean is 1/2 of that, its root mean
 # square 1/√3, its 95% quantile 0.95. White noise, uniform up to Nyquist's frequency, gives the limit of
