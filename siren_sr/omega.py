@@ -9,6 +9,8 @@ families of measures:
   times 250; the constants in `CALIBRATION` make the others agree with it.
 * *Spectral measures* are frequencies, blind to contrast. Equating a moment of the signal's spectrum with the
   same moment of the first layer's gives ω0 without any fitted constant (`FIRST_LAYER`).
+* "root_rolloff" is a law between the two, ω0 = `BAND`·√ω95, ω95 being the frequency with 95% of the power below it:
+  blind to contrast and to resampling, it lost least in sweeps of ω0 on small colour images (guide on ω0).
 
 A measure takes a floating-point (C, \*grid) tensor with any number of grid axes and averages over all its
 values. It ignores an added offset. Focus measures do not change with a further axis along which the signal is
@@ -165,6 +167,8 @@ def choose(
         raise ValueError(f"a measure must return a finite number of at least 0, got {found}")
     if not isinstance(measure, str):
         omega = found
+    elif measure == "root_rolloff":
+        omega = BAND * found
     elif measure in FIRST_LAYER:
         omega = len(sides) * FIRST_LAYER[measure] * found
     else:
@@ -207,6 +211,9 @@ CALIBRATION: dict[str, tuple[float, float]] = {
     "total_variation": (1244.6, 1.0),  # 13%
 }
 REFERENCE_SIDE = 215.3  # geometric mean of the sides of those images, most of which are 192×255
+
+# ω0 = BAND·√ω95, for any number of axes. Chosen, as was the root, on sweeps of `benchmarks.omega --design`.
+BAND = 10.0
 
 # ω0 = D·number·measure. In the first layer |ω| is uniform up to ω0/D: its mean is 1/2 of that, its root mean
 # square 1/√3, its 95% quantile 0.95. White noise, uniform up to Nyquist's frequency, gives the limit of

@@ -179,7 +179,7 @@ def test_contrast_offset_and_order_of_the_axes(
     name: str, shape: tuple[int, ...], contrast: float, offset: float, seed: int
 ) -> None:
     values, measure = noise(*shape, seed=seed), omega.MEASURES[name]
-    power = 0 if name in SPECTRAL else 1 / omega.CALIBRATION[name][1]
+    power = 1 / omega.CALIBRATION[name][1] if name in FOCUS else 0
     expected = measure(values)
     assert measure(values * contrast + offset) == pytest.approx(contrast**power * expected, rel=1e-6)
     assert measure(values.flip(-1)) == pytest.approx(expected, rel=1e-9)
@@ -240,6 +240,20 @@ def test_first_layer_gets_the_frequency_of_the_signal() -> None:
 # choose
 
 
+def test_the_root_of_the_band_sees_neither_contrast_nor_resampling() -> None:
+    image = noise(3, 20, 30)
+    coarse, fine = (
+        torch.nn.functional.interpolate(image[None], size, mode="bicubic")[0].clamp(0, 1)
+        for size in ((80, 120), (160, 240))
+    )
+    found = omega.choose(coarse, "root_rolloff")
+    assert omega.choose(fine, "root_rolloff") == pytest.approx(found, rel=0.03)
+    assert omega.choose(0.2 * coarse + 0.3, "root_rolloff") == pytest.approx(found, rel=1e-5)
+    line = cosine(400, 20)[None]
+    expected = omega.BAND * math.sqrt(10 * math.pi)
+    assert omega.choose(line, "root_rolloff", dims=1) == pytest.approx(expected, rel=1e-6)
+
+
 def test_choose_defaults_to_equation_7_within_its_limits() -> None:
     image = 0.4 + 0.1 * noise(3, 30, 40)
     assert omega.choose(image) == pytest.approx(omega.omega_star(image))
@@ -265,7 +279,9 @@ def test_choose_for_sounds_ignores_the_amplitude_and_follows_the_length(name: st
     found = omega.choose(sound, name, sample_rate=8000)
     assert omega.choose(17 * sound, name, sample_rate=8000) == pytest.approx(found)
     assert omega.choose((sound[:, None] * 1000).numpy(), name, sample_rate=8000) == pytest.approx(found, rel=1e-4)
-    assert omega.choose(sound.repeat(2), name, sample_rate=8000) == pytest.approx(2 * found, rel=0.02)
+    assert omega.choose(sound.repeat(2), name, sample_rate=8000) == pytest.approx(
+        found * (math.sqrt(2) if name == "root_rolloff" else 2), rel=0.02
+    )
     assert omega.choose(torch.zeros(1, 100), name, sample_rate=8000) == omega.MINIMUM
 
 
