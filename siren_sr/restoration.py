@@ -45,7 +45,7 @@ class Effort:
 
 QUALITIES = {
     "fast": Effort(plan=QUICK, updates=0, steps=3),
-    "standard": Effort(plan=pixels.PLAN, updates=0, steps=15, corrections=1800),
+    "standard": Effort(plan=pixels.PLAN, updates=0, steps=8, corrections=900),
     "best": Effort(plan=pixels.PLAN, updates=900, steps=30, corrections=3600),
 }
 """The values of ``quality`` in `siren_sr.super_resolve`."""
