@@ -8,6 +8,7 @@ as those of `eager` are.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,7 +28,7 @@ class KFAC:
 
     def __init__(self, network: Siren, total: int, generator: torch.Generator) -> None:
         """Take over the weights of a network for a number of updates."""
-        layers = [m for m in network.modules() if isinstance(getattr(m, "weight", None), torch.nn.Parameter)]
+        layers: list[Any] = [m for m in network.modules() if isinstance(getattr(m, "weight", None), torch.nn.Parameter)]
         self.omegas = [float(getattr(layer, "omega_0", 1.0)) for layer in layers]
         self.weights = [
             torch.cat([layer.weight.detach(), layer.bias.detach()[:, None]], 1).requires_grad_() for layer in layers

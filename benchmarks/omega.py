@@ -80,8 +80,10 @@ def at(curve: list[tuple[float, float]], value: float) -> float:
 
 def omega_of(values: Tensor, rate: float | None, measure: str | None = None) -> float:
     """What the library chooses."""
-    options = {} if measure is None else {"measure": measure}
-    return omega.choose(values, sample_rate=rate, dims=values.ndim - 1, **options)
+    dims = values.ndim - 1
+    if measure is None:
+        return omega.choose(values, sample_rate=rate, dims=dims)
+    return omega.choose(values, measure, sample_rate=rate, dims=dims)
 
 
 def rules(values: Tensor, rate: float | None) -> dict[str, float]:
