@@ -12,7 +12,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +19,7 @@ from torch.nn import functional
 
 from siren_sr import resampling
 from siren_sr.degradation import Downsample
-from siren_sr.hourglass import has_fast_bfloat16
+from siren_sr.hourglass import CHANNELS_LAST, has_fast_bfloat16
 
 # Chosen on crops of DIV2K's 11 pairs and of scikit-image's photographs.
 VERSIONS = 6  # smaller versions, the smallest of them the image itself
@@ -127,9 +126,6 @@ def correct(network: Corrector, given: Tensor) -> Tensor:
     with torch.no_grad():
         found = [_turn(_run(network, _turn(given, i)[None])[0], i, back=True) for i in range(8)]
     return torch.stack(found).mean(0)
-
-
-CHANNELS_LAST: dict[str, Any] = {"memory_format": torch.channels_last}
 
 
 def _run(network: Corrector, given: Tensor) -> Tensor:

@@ -40,7 +40,6 @@ class Downsample:
 
     Attributes:
         bands: Pairs A (h, H) and B (w, W).
-        shape: (h, w).
         scale: (H/h, W/w); a window keeps that of the whole.
         kernel: As `check_kernel` gives it.
     """
@@ -60,7 +59,6 @@ class Downsample:
             ValueError: A bad kernel, or a Gaussian wider than the picture.
         """
         self.kernel = check_kernel(kernel)
-        self.shape = (int(shape[0]), int(shape[1]))
         self.scale = (size[0] / shape[0], size[1] / shape[1])
         found = _bands(size, shape, self.kernel)
         self.bands = found if like is None else [(a.to(like), b.to(like)) for a, b in found]
@@ -71,6 +69,12 @@ class Downsample:
     def terms(self) -> list[Term]:
         """`bands` as dense tensors: small only for small pictures."""
         return [(a.dense(), b.dense()) for a, b in self.bands]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(h, w)."""
+        rows, columns = self.bands[0]
+        return rows.shape[0], columns.shape[0]
 
     @property
     def reach(self) -> tuple[int, int]:
@@ -132,7 +136,6 @@ class Downsample:
         part = object.__new__(Downsample)
         part._large = False
         part.kernel, part.scale = self.kernel, self.scale
-        part.shape = (small_rows.stop - small_rows.start, small_columns.stop - small_columns.start)
         part.terms = [(a.window(small_rows, rows), b.window(small_columns, columns)) for a, b in self.bands]
         part.bands = [tuple(Banded([(0, a)], a.shape[1]) for a in term) for term in part.terms]
         return part, small_rows, small_columns

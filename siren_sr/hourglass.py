@@ -26,6 +26,7 @@ JITTER = 0.03  # fresh noise on the input of every update
 RATE = 8e-3
 WARMUP = 50
 MEMORY = 0.98  # of the running mean of the pictures
+CHANNELS_LAST: dict[str, Any] = {"memory_format": torch.channels_last}  # in which convolutions are fastest
 SMALLEST = 24  # pixels of a side: below, there is nothing to learn from
 
 
@@ -106,9 +107,8 @@ def draw(
     Returns:
         (C, H, W), the running mean of its last pictures.
     """
-    layout: dict[str, Any] = {"memory_format": torch.channels_last}
-    network = Hourglass(len(image), generator=generator, like=image).to(**layout)
-    fixed = (INPUT_SCALE * torch.rand(1, INPUTS, *size, generator=generator)).to(image).contiguous(**layout)
+    network = Hourglass(len(image), generator=generator, like=image).to(**CHANNELS_LAST)
+    fixed = (INPUT_SCALE * torch.rand(1, INPUTS, *size, generator=generator)).to(image).contiguous(**CHANNELS_LAST)
     noise, fresh = torch.empty_like(fixed), torch.Generator(image.device)
     fresh.manual_seed(int(torch.randint(2**62, (), generator=generator)))
     reduced = torch.autocast(image.device.type, torch.bfloat16, enabled=has_fast_bfloat16(image))

@@ -28,7 +28,7 @@ def inverse_laplacian(laplacian: Tensor) -> Tensor:
     rows, columns = mirrored.shape[-2:]
     y = 2 * math.pi * torch.fft.fftfreq(rows, dtype=torch.float64, device=laplacian.device)[:, None]
     x = 2 * math.pi * torch.fft.rfftfreq(columns, dtype=torch.float64, device=laplacian.device)
-    eigenvalues = (1 + 2 * torch.cos(x)) * (1 + 2 * torch.cos(y)) - 9
+    eigenvalues = _laplacian_transfer(x, y)
     eigenvalues[0, 0] = torch.inf
     spectrum = torch.fft.rfft2(mirrored) / eigenvalues.to(laplacian.dtype)
     return torch.fft.irfft2(spectrum, s=(rows, columns))[..., :height, :width]
@@ -57,9 +57,13 @@ def laplacian_of_gradient(gradient: Tensor) -> Tensor:
     y = 2 * math.pi * torch.fft.fftfreq(2 * height, dtype=torch.float64, device=gx.device)[:, None]
     sx = 2j * torch.sin(x) * (2 + 2 * torch.cos(y))
     sy = 2j * torch.sin(y) * (2 + 2 * torch.cos(x))
-    transfer = (1 + 2 * torch.cos(x)) * (1 + 2 * torch.cos(y)) - 9
     energy = sx.abs().square() + sy.abs().square()
     numerator = sx.conj() * torch.fft.fft2(gx.double()) + sy.conj() * torch.fft.fft2(gy.double())
     # Where both kernels vanish (mean and Nyquist) the gradient says nothing; little of it says noise.
     image = torch.where(energy > 1e-2, numerator / energy.clamp(min=1e-2), torch.zeros_like(numerator))
-    return torch.fft.ifft2(transfer * image).real[..., :height, :width].to(gradient.dtype)
+    return torch.fft.ifft2(_laplacian_transfer(x, y) * image).real[..., :height, :width].to(gradient.dtype)
+
+
+def _laplacian_transfer(x: Tensor, y: Tensor) -> Tensor:
+    """What the 3×3 Laplacian multiplies waves of so many radians per sample by."""
+    return (1 + 2 * torch.cos(x)) * (1 + 2 * torch.cos(y)) - 9

@@ -204,9 +204,7 @@ def _set_mean(model: Siren, stage: Stage, mean: Tensor) -> None:
 
 def _target(name: str, given: Any, device: Any) -> tuple[Tensor, Kind, torch.device | None]:
     """The target as (C, 2, H, W) or (C, H, W), how to give the image back, and where."""
-    if not isinstance(given, (Tensor, np.ndarray)):
-        raise TypeError(f"{name} must be a tensor or an array, got {type(given).__name__}")
-    tensor = given.detach() if isinstance(given, Tensor) else torch.from_numpy(native(given))
+    tensor = _tensor(name, given)
     if not tensor.dtype.is_floating_point:
         raise TypeError(f"{name} must be floating point (derivatives have signs), got {tensor.dtype}")
     full, wanted = (4, "(C, 2, H, W) or (2, H, W)") if name == "gradient" else (3, "(C, H, W) or (H, W)")
@@ -224,6 +222,13 @@ def _target(name: str, given: Any, device: Any) -> tuple[Tensor, Kind, torch.dev
     return (tensor if has_channels else tensor[None]), kind, origin
 
 
+def _tensor(name: str, given: Any) -> Tensor:
+    """A user's tensor or array as a tensor without a graph."""
+    if not isinstance(given, (Tensor, np.ndarray)):
+        raise TypeError(f"{name} must be a tensor or an array, got {type(given).__name__}")
+    return given.detach() if isinstance(given, Tensor) else torch.from_numpy(native(given))
+
+
 def _condition(name: str, given: Any, shape: tuple[int, ...], like: Tensor) -> Tensor:
     try:
         value = torch.as_tensor(given, dtype=like.dtype, device=like.device)
@@ -238,9 +243,7 @@ def _condition(name: str, given: Any, shape: tuple[int, ...], like: Tensor) -> T
 def _ring(given: Any, like: Tensor, channels: int, kind: Kind) -> Tensor:
     """The image (C, H, W) whose outermost ring is the boundary; its other samples may be anything."""
     shape = (channels, *like.shape[-2:])
-    if not isinstance(given, (Tensor, np.ndarray)):
-        raise TypeError(f"boundary must be a tensor or an array, got {type(given).__name__}")
-    tensor = given.detach() if isinstance(given, Tensor) else torch.from_numpy(native(given))
+    tensor = _tensor("boundary", given)
     wanted = shape if kind.channels else shape[1:]
     if tuple(tensor.shape) != wanted:
         raise ValueError(f"boundary must have shape {wanted}, as the image, got {tuple(tensor.shape)}")
