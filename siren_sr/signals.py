@@ -172,6 +172,7 @@ def check_device(device: torch.device | str | None) -> torch.device | None:
         found = torch.device(device)
         torch.zeros(1, device=found).cpu()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
+        # Unknown names, builds without CUDA, and devices that only pretend, such as "meta", in this order.
         reason = str(error).splitlines()[0].rstrip(".")
         raise ValueError(f'device="{device}" cannot be used here ({reason}): use "cpu"') from None
     return found
