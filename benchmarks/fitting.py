@@ -94,13 +94,17 @@ def summary(curves: dict[str, dict[str, Curve]], methods: list[str]) -> None:
         finals = [c[method][-1][1] for c in curves.values()]
         line = f"mean       {method:22} {sum(finals) / len(finals):6.2f} dB "
         for level in LEVELS:
-            pairs = [(time_to(c[methods[0]], level), time_to(c[method], level)) for c in curves.values()]
-            known = [(x, y) for x, y in pairs if x is not None and y is not None]
+            known = [c for c in curves.values() if time_to(c[method], level) is not None]
             if known:
-                ratio = sum(x for x, _ in known) / sum(y for _, y in known)
-                line += f"  {level} dB {ratio:.1f}x ({len(known)})"
+                peer = [time_to(c[methods[0]], level) for c in known]
+                # A first method that ends below the level would have needed longer than it was given.
+                bound = ">" if None in peer else ""
+                mine = sum(time_to(c[method], level) or 0.0 for c in known)
+                theirs = sum(c[methods[0]][-1][0] if t is None else t for c, t in zip(known, peer, strict=True))
+                line += f"  {level} dB {bound}{theirs / mine:.1f}x ({len(known)})"
         print(line)
-    print(f"(x: times faster than {methods[0]}, on the images (number) where both reach the level)")
+    print(f"(x: times faster than {methods[0]}, on the images (number) where a method reaches the level; >: the first")
+    print(" does not reach it on all of these, and the time after which it was ended is counted)")
 
 
 def eager(path: Path, steps: int | None, stop: Callable[[float, float], bool], device: str) -> float:
