@@ -66,22 +66,28 @@ def possible(size: Sequence[int], scale: Sequence[float]) -> bool:
     return large_enough and math.sqrt(math.prod(scale)) >= LEAST
 
 
-def smaller_versions(picture: Tensor, image: Tensor, down: Downsample) -> list[tuple[Tensor, Downsample]]:
+def smaller_versions(
+    picture: Tensor, image: Tensor, down: Downsample, *, side: int, generator: torch.Generator
+) -> list[tuple[Tensor, Downsample]]:
     """Versions of a picture between the size of its image, which is one of them, and its own, each with its D.
 
     Args:
         picture: (C, H, W).
         image: (C, h, w).
         down: D, from (H, W) to (h, w).
+        side: The most pixels of a side: of a larger version there is a part, at random.
+        generator: CPU generator of its place.
 
     Returns:
         VERSIONS of them, the image first.
     """
-    found = [(image, down.of_size(image.shape[1:], like=image))]
-    for i in range(1, VERSIONS):
+    found = []
+    for i in range(VERSIONS):
         power = LARGEST * i / (VERSIONS - 1) - 1
-        size = [round(n * times**power) for n, times in zip(picture.shape[1:], down.scale, strict=True)]
-        found.append((resampling.resize(picture, size), down.of_size(size, like=image)))
+        times = (1.0, 1.0) if i == 0 else [t**power for t in down.scale]
+        part = _part(picture if i else image, [math.ceil(side / t) for t in times], generator)
+        size = [min(side, round(n * t)) for n, t in zip(part.shape[1:], times, strict=True)]
+        found.append((resampling.resize(part, size) if i else part, down.of_size(size, like=image)))
     return found
 
 
@@ -135,15 +141,22 @@ def _run(network: Corrector, given: Tensor) -> Tensor:
 
 
 def _crop(pairs: Sequence[Pair], generator: torch.Generator) -> Pair:
-    def draw(n: int) -> int:
-        return int(torch.randint(n, (), generator=generator))
+    given, known = pairs[_draw(len(pairs), generator)]
+    part = _part(torch.cat([given, known]), (CROP, CROP), generator)
+    turned = _turn(part, _draw(8, generator))
+    return turned[: len(given)], turned[len(given) :]
 
-    given, known = pairs[draw(len(pairs))]
-    sides = [min(CROP, n) for n in known.shape[1:]]
-    top, left = (draw(n - side + 1) for n, side in zip(known.shape[1:], sides, strict=True))
-    part = slice(top, top + sides[0]), slice(left, left + sides[1])
-    turn = draw(8)
-    return _turn(given[:, part[0], part[1]], turn), _turn(known[:, part[0], part[1]], turn)
+
+def _part(x: Tensor, sides: Sequence[int], generator: torch.Generator) -> Tensor:
+    """A part of (C, H, W), of at most these sides, anywhere in it."""
+    for axis, side in enumerate(sides, start=1):
+        length = min(side, x.shape[axis])
+        x = x.narrow(axis, _draw(x.shape[axis] - length + 1, generator), length)
+    return x
+
+
+def _draw(n: int, generator: torch.Generator) -> int:
+    return int(torch.randint(n, (), generator=generator))
 
 
 def _turn(x: Tensor, number: int, *, back: bool = False) -> Tensor:

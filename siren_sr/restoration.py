@@ -7,6 +7,7 @@ in the size of a picture and memory bounded.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -77,15 +78,15 @@ def restore(
     """
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     axes = [_windows(n, reach) for n, reach in zip(start.shape[1:], down.reach, strict=True)]
-    lengths = [axis.length for axis in axes]
-    draws = _draws(lengths) if effort.updates else 0
+    side = _longest(max(down.reach))
+    windows = list(itertools.product(*(range(len(axis.starts)) for axis in axes)))
+    draws = _draws([axis.length for axis in axes]) if effort.updates else 0
     # Noise is no mistake of the search, and what blurred an image makes its smaller versions no example.
-    learned = effort.corrections if noise == 0 and corrections.possible(lengths, down.scale) else 0
+    learned = effort.corrections if noise == 0 and corrections.possible(start.shape[1:], down.scale) else 0
     plan = QUICK if learned else _plan(effort.plan, noise)
-    rounds = sum(steps for _, steps in plan)
-    correcting = learned + corrections.VERSIONS * rounds if learned else 0
-    last = sum(steps for _, steps in LAST) if draws or learned else 0
-    total = math.prod(len(axis.starts) for axis in axes) * (rounds + correcting + draws * effort.updates + last)
+    rounds, last = (sum(steps for _, steps in p) for p in (plan, LAST if draws or learned else ()))
+    teaching = corrections.VERSIONS * rounds + learned if learned else 0
+    total = len(windows) * (rounds + draws * effort.updates + last) + teaching
     scale = math.sqrt(start[0].numel() / image[0].numel())
     done, stopped = 0, False
 
@@ -95,19 +96,18 @@ def restore(
         stopped = stopped or report(done, total)
         return stopped
 
-    def search(image: Tensor, down: Downsample, start: Tensor, plan: pixels.Plan = plan) -> Tensor:
-        return pixels.restore(image, down, start, plan=plan, noise=noise, scale=scale, tick=tick)
+    def search(image: Tensor, down: Downsample, x: Tensor, plan: pixels.Plan = plan) -> Tensor:
+        return pixels.restore(image, down, x, plan=plan, noise=noise, scale=scale, tick=tick)
 
-    def correct(x: Tensor, image: Tensor, down: Downsample, plain: Tensor) -> Tensor:
+    def learn(x: Tensor) -> corrections.Corrector | None:
         pairs: list[corrections.Pair] = []
-        for version, reduction in corrections.smaller_versions(x, image, down):
+        for version, reduction in corrections.smaller_versions(x, image, down, side=side, generator=generator):
             small = reduction(version)
             enlarged = resampling.resize(small, version.shape[1:])
             pairs.append((torch.cat([search(small, reduction, enlarged), enlarged]), version))
             if stopped:
-                return x
-        network = corrections.learn(pairs, updates=learned, generator=generator, tick=tick)
-        return down.project(corrections.correct(network, torch.cat([x, plain])), image, noise=pixels.EXACT)
+                return None
+        return corrections.learn(pairs, updates=learned, generator=generator, tick=tick)
 
     def draw(image: Tensor, down: Downsample, size: Sequence[int]) -> Tensor | None:
         drawn = image.new_zeros(len(image), *size)
@@ -118,29 +118,33 @@ def restore(
             drawn += down.project(one, image, noise=pixels.EXACT) / draws
         return drawn
 
-    def solve(image: Tensor, down: Downsample, start: Tensor) -> Tensor:
-        x = search(image, down, start)
-        if learned and not stopped:
-            x = correct(x, image, down, start)
+    def improve(image: Tensor, down: Downsample, x: Tensor, plain: Tensor) -> Tensor:
+        if network is not None:
+            x = down.project(corrections.correct(network, torch.cat([x, plain])), image, noise=pixels.EXACT)
         if draws and not stopped:
             # What noise there was is gone from x, and the hourglass, which would learn it, need not see it.
             drawn = draw(down(x) if noise else image, down, x.shape[1:])
             x = x if drawn is None else x.lerp(drawn, SHARE)
-        return search(image, down, x, LAST) if last and not stopped else x
+        return search(image, down, x, LAST) if not stopped else x
 
-    if all(len(axis.starts) == 1 for axis in axes):
-        return solve(image, down, start)
-    rows, columns = ([w.to(start) for _, w in _weights(axis)] for axis in axes)
-    result = torch.zeros_like(start)
-    for top, row in zip(axes[0].starts, rows, strict=True):
-        for left, column in zip(axes[1].starts, columns, strict=True):
-            part = slice(top, top + axes[0].length), slice(left, left + axes[1].length)
-            here, small_rows, small_columns = down.window(*part)
-            piece = start[:, part[0], part[1]]
+    def everywhere(solve: Callable[[Tensor, Downsample, Tensor, Tensor], Tensor], x: Tensor) -> Tensor:
+        """What a function makes of every window of a picture, given what the image says of it."""
+        if len(windows) == 1:
+            return solve(image, down, x, start)
+        rows, columns = (dict(_weights(axis)) for axis in axes)
+        result = torch.zeros_like(x)
+        for i, j in windows:
+            part = [slice(axis.starts[k], axis.starts[k] + axis.length) for axis, k in zip(axes, (i, j), strict=True)]
+            piece = x[:, part[0], part[1]]
             if not stopped:
-                piece = solve(image[:, small_rows, small_columns], here, piece)
-            result[:, part[0], part[1]] += piece * row[:, None] * column
-    return result
+                here, small_rows, small_columns = down.window(*part)
+                piece = solve(image[:, small_rows, small_columns], here, piece, start[:, part[0], part[1]])
+            result[:, part[0], part[1]] += piece * rows[i].to(x)[:, None] * columns[j].to(x)
+        return result
+
+    x = everywhere(lambda image, down, x, plain: search(image, down, x), start)
+    network = learn(x) if learned and not stopped else None
+    return everywhere(improve, x) if last and not stopped else x
 
 
 def _plan(plan: pixels.Plan, noise: float) -> pixels.Plan:
@@ -163,7 +167,15 @@ def _windows(n: int, reach: int) -> Windows:
     """Windows of an axis. A small pixel binds only a window that has all of its ``reach`` pixels: overlaps are wide
     enough that what no window's rim knows, its neighbour does, and windows long enough to hold several small pixels.
     """
-    return Windows.cover(n, max(WINDOW, 8 * reach), max(OVERLAP, 3 * reach // 2))
+    margin = max(OVERLAP, 3 * reach // 2)
+    fewest = Windows.cover(n, _longest(reach), margin)
+    needed = math.ceil((n - 2 * margin) / len(fewest.starts))
+    return Windows.cover(n, max(1, needed), margin)
+
+
+def _longest(reach: int) -> int:
+    """Pixels of a window's side between its overlaps."""
+    return max(WINDOW, 8 * reach)
 
 
 def _weights(axis: Windows) -> list[tuple[int, Tensor]]:

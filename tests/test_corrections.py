@@ -50,11 +50,11 @@ def test_the_same_generator_learns_the_same():
 
 
 @pytest.mark.parametrize("scale", [(4, 4), (3, 2), (1.5, 1.5)])
-def test_versions_lie_between_the_image_and_the_picture(scale):
+def test_versions_lie_between_the_image_and_the_picture(scale, generator):
     size, shape = (96, 120), (round(96 / scale[0]), round(120 / scale[1]))
     hr = picture(*size)
     down = Downsample(size, shape, like=hr)
-    found = corrections.smaller_versions(hr, down(hr), down)
+    found = corrections.smaller_versions(hr, down(hr), down, side=640, generator=generator)
     assert len(found) == corrections.VERSIONS
     torch.testing.assert_close(found[0][0], down(hr))
     sides = [version.shape[1] for version, _ in found]
@@ -66,6 +66,21 @@ def test_versions_lie_between_the_image_and_the_picture(scale):
         for n, m, times in zip(version.shape[1:], small.shape[1:], down.scale, strict=True):
             assert m == round(n / times)
         assert metrics.psnr(small, resampling.resize(version, reduction.shape)) > 60
+
+
+def test_of_a_large_picture_parts_are_taken(generator):
+    hr = picture(240, 200)
+    down = Downsample((240, 200), (60, 50), like=hr)
+    found = corrections.smaller_versions(hr, down(hr), down, side=48, generator=generator)
+    for i, (version, reduction) in enumerate(found):
+        assert version.shape == (3, 48, 48)
+        assert reduction.shape == (12, 12)
+        # A part as it is in the whole, but for what its borders cannot see.
+        power = corrections.LARGEST * i / (corrections.VERSIONS - 1) - 1
+        whole = resampling.resize(hr, (round(240 * 4**power), round(200 * 4**power)))
+        places = whole.unfold(1, 40, 1).unfold(2, 40, 1)
+        errors = (places - version[:, None, None, 4:44, 4:44]).square().mean((0, 3, 4))
+        assert errors.min() < 1e-3 < errors.mean()
 
 
 def test_a_window_knows_the_scale_of_the_whole():

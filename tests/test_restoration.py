@@ -49,12 +49,35 @@ def test_windows_of_a_large_scale_are_bound_by_the_image():
     assert metrics.psnr(resampling.resize(result, (24, 24)), lr) > 40
 
 
+@pytest.mark.parametrize(("n", "count"), [(40, 1), (736, 1), (737, 2), (1024, 2), (4000, 7)])
+def test_windows_are_no_longer_than_need_be(n, count):
+    axis = restoration._windows(n, 16)
+    assert len(axis.starts) == count
+    assert axis.length * count <= n + (count - 1) * 2 * restoration.OVERLAP + count
+
+
 def test_the_weights_of_windows_add_up_to_one():
     for axis in (Windows.cover(104, 24, 10), Windows.cover(7, 24, 10), Windows.cover(61, 20, 3)):
         total = torch.zeros(axis.n, dtype=torch.float64)
         for i, weights in restoration._weights(axis):
             total[axis.starts[i] : axis.starts[i] + axis.length] += weights
         torch.testing.assert_close(total, torch.ones_like(total))
+
+
+def test_what_is_learned_once_corrects_every_window(monkeypatch):
+    hr = picture(160, 176)
+    lr, learned, calls = low(hr, (40, 44)), [], []
+    learn = restoration.corrections.learn
+    monkeypatch.setattr(restoration, "_windows", lambda n, reach: Windows.cover(n, 64, 24))
+    monkeypatch.setattr(restoration.corrections, "learn", lambda *a, **k: learned.append(a) or learn(*a, **k))
+    monkeypatch.setattr(restoration, "QUICK", TWO)
+    effort = Effort(TWO, 0, 1, corrections=60)
+    windows = solve(lr, (160, 176), effort, report=lambda *steps: calls.append(steps))
+    assert len(learned) == 1
+    assert calls[-1] == (4 * (40 + 20) + 6 * 40 + 60,) * 2
+    monkeypatch.undo()
+    monkeypatch.setattr(restoration, "QUICK", TWO)
+    assert metrics.psnr(windows, solve(lr, (160, 176), effort)) > 40
 
 
 def test_the_hourglass_learns_to_explain_the_image():
