@@ -34,7 +34,7 @@ class Effort:
     Attributes:
         plan: Rounds of `siren_sr.pixels.restore` where their result cannot be corrected.
         updates: Of each hourglass; 0 leaves it out.
-        steps: Of the tiles that represent the picture.
+        steps: Of the tiles that represent the picture; with 0 only their output layers are fitted.
         corrections: Updates of the network that corrects the result of QUICK; 0 leaves it out.
     """
 
@@ -45,7 +45,7 @@ class Effort:
 
 
 QUALITIES = {
-    "fast": Effort(plan=QUICK, updates=0, steps=3),
+    "fast": Effort(plan=QUICK, updates=0, steps=0),
     "standard": Effort(plan=pixels.PLAN, updates=0, steps=8, corrections=900),
     "best": Effort(plan=pixels.PLAN, updates=900, steps=30, corrections=3600),
 }

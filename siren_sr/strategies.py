@@ -173,7 +173,7 @@ def consistent(problem: Problem) -> TiledPlan:
     down = Downsample(problem.size, shape, kernel=problem.kernel, like=image)
     if problem.prior is not None:
         given = down.project(problem.prior, image, noise=_slack(problem.noise, shape, problem.size))
-        return TiledPlan(given, image, replace(DETAIL, steps=problem.steps or DETAIL.steps))
+        return TiledPlan(given, image, replace(DETAIL, steps=DETAIL.steps if problem.steps is None else problem.steps))
     effort = restoration.QUALITIES[problem.quality]
     unit = restoration.restore(
         (image + 1) / 2,
@@ -184,7 +184,7 @@ def consistent(problem: Problem) -> TiledPlan:
         generator=problem.generator,
         report=problem.report,
     )
-    return TiledPlan(unit * 2 - 1, image, replace(DETAIL, steps=problem.steps or effort.steps))
+    return TiledPlan(unit * 2 - 1, image, replace(DETAIL, steps=effort.steps if problem.steps is None else problem.steps))
 
 
 def _slack(noise: float, shape: Sequence[int], size: Sequence[int]) -> float:

@@ -34,7 +34,8 @@ class Training:
         if self._last is None:
             return "before the first step"
         entry = self._last.entry
-        return f"at step {entry.step} of {self._last.steps}, PSNR {entry.psnr:.2f} dB"
+        psnr = f", PSNR {entry.psnr:.2f} dB" if math.isfinite(entry.psnr) else ""
+        return f"at step {entry.step} of {self._last.steps}{psnr}"
 
     def __enter__(self) -> Training:
         self._previous = signal.signal(signal.SIGINT, self._interrupt)

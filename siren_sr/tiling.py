@@ -6,6 +6,8 @@ proportional to the size of the signal, working memory independent of it.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,7 +33,7 @@ class TileRecipe:
         hidden_features: Width of a tile's network.
         hidden_layers: Its sine layers after the first.
         first_omega_0: Its ω0, in the tile's coordinates; None takes it from each tile (`tile_omega`).
-        steps: Passes over a tile's samples.
+        steps: Passes over a tile's samples; with 0 the output layer is all that is fitted, exactly.
         batch: Samples per update.
         lr: Of Adam, on weights into which ω0 is folded.
     """
@@ -77,7 +79,8 @@ def fit_tiles(
 ) -> TileFit:
     """Fit a `TiledSiren` to a signal (C, *grid), group of tiles by group of tiles.
 
-    Every tile is brought to unit size; its output layer is solved exactly before and after Adam trains all layers.
+    Every tile is brought to unit size; its output layer is solved exactly before and after Adam trains all layers (once,
+    if there are no steps).
 
     Args:
         target: What to represent.
@@ -105,8 +108,9 @@ def fit_tiles(
     shape = tuple(w.length for w in model.windows)
     points = coordinates.grid(shape, device=target.device, dtype=target.dtype)
     groups = range(0, len(tiles), GROUP)
-    total, history, stopped = done + recipe.steps * len(groups), [], False
+    total, history, stopped = done + max(1, recipe.steps) * len(groups), [], False
     for first in groups:
+        started = time.perf_counter()
         part = slice(first, first + GROUP)
         batch = _select(model.networks, part)
         windows = torch.stack([_window(target, model.windows, tile) for tile in tiles[part]])
@@ -117,7 +121,8 @@ def fit_tiles(
             omega = tile_omega(windows) if recipe.first_omega_0 is None else windows.new_tensor([recipe.first_omega_0])
             batch.weights[0].mul_(omega[:, None, None])
             batch.biases[0].mul_(omega[:, None, None])
-        batch.solve_output(points, outputs, ridge=1e-4)
+        if recipe.steps:
+            batch.solve_output(points, outputs, ridge=1e-4)
         stacked = wanted.flatten(0, 1).unflatten(1, shape)
         scale = unit.repeat_interleave(len(target))[:, None]
         score = SquaredError(lambda field: field.values, stacked, dims=len(shape), weight=scale.square())
@@ -141,7 +146,7 @@ def fit_tiles(
                 stopped = bool(callback(Progress(entry, total, remaining, "network")))
             return stopped
 
-        made = train(batch, [stage], callback=report, generator=generator)
+        made = train(batch, [stage], callback=report, generator=generator) if recipe.steps else _solved(started, report)
         history += [_shifted(e, offset - done, elapsed - seconds) for e in made]
         batch.solve_output(points, outputs, ridge=1e-6)
         with torch.no_grad():
@@ -180,6 +185,13 @@ def _window(target: Tensor, windows: Sequence[Windows], tile: tuple[int, ...]) -
     for axis, (w, i) in enumerate(zip(windows, tile, strict=True)):
         target = target.narrow(axis + 1, w.starts[i], w.length)
     return target
+
+
+def _solved(started: float, report: Callback) -> list[Entry]:
+    """The history of tiles that are solved for and not trained: one step."""
+    entry = Entry(1, math.nan, math.nan, time.perf_counter() - started, 0.0)
+    report(Progress(entry, 1, 0.0, "network"))
+    return [entry]
 
 
 def _shifted(entry: Entry, steps: int, seconds: float) -> Entry:

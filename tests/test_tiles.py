@@ -6,7 +6,7 @@ import pytest
 import torch
 from problems import picture
 
-from siren_sr import Fit, coordinates, fit_signal, fitting
+from siren_sr import Fit, coordinates, fit_signal, fitting, tiling
 from siren_sr.tiles import TiledSiren, Windows
 from siren_sr.tiling import TileRecipe, tile_omega
 
@@ -46,6 +46,28 @@ def small(shape, channels=2):
     with torch.no_grad():
         model.networks.weights[-1].normal_(generator=torch.Generator().manual_seed(1))
     return model.requires_grad_(False)
+
+
+def test_without_steps_the_output_layers_are_solved_for():
+    target, calls = picture(40, 36) * 2 - 1, []
+    recipe = TileRecipe(tile=8, margin=2, hidden_features=24, first_omega_0=8.0, steps=0)
+    found = tiling.fit_tiles(target, recipe, generator=torch.Generator().manual_seed(0), callback=calls.append)
+    groups = math.ceil(len(list(found.model.tiles())) / tiling.GROUP)
+    assert [(p.entry.step, p.steps) for p in calls] == [(i + 1, groups) for i in range(groups)]
+    assert len(found.history) == groups
+    # No other output layer fits the first tile better, be it only a little larger or smaller.
+    sides = tuple(w.length for w in found.model.windows)
+    wanted, points = target[:, : sides[0], : sides[1]].flatten(1).T, coordinates.grid(sides)
+    one = tiling._select(found.model.networks, slice(0, 1)).requires_grad_(False)
+
+    def error(factor):
+        one.weights[-1].mul_(factor)
+        result = (wanted - one(points)).square().mean()
+        one.weights[-1].div_(factor)
+        return result
+
+    assert error(1.0) < 0.1 * wanted.square().mean()
+    assert error(1.0) < min(error(0.99), error(1.01))
 
 
 @pytest.mark.parametrize("shape", [(20,), (13, 20), (9, 7, 13)])
