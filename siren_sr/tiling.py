@@ -79,8 +79,8 @@ def fit_tiles(
 ) -> TileFit:
     """Fit a `TiledSiren` to a signal (C, *grid), group of tiles by group of tiles.
 
-    Every tile is brought to unit size; its output layer is solved exactly before and after Adam trains all layers (once,
-    if there are no steps).
+    Every tile is brought to unit size; its output layer is solved exactly before and after Adam trains all layers (only
+    once where there are no steps).
 
     Args:
         target: What to represent.
