@@ -77,16 +77,16 @@ def restore(
         (C, H, W), not clipped.
     """
     generator = torch.Generator().manual_seed(0) if generator is None else generator
-    axes = [_windows(n, reach) for n, reach in zip(start.shape[1:], down.reach, strict=True)]
+    axes = [windows(n, reach) for n, reach in zip(start.shape[1:], down.reach, strict=True)]
     side = _longest(max(down.reach))
-    windows = list(itertools.product(*(range(len(axis.starts)) for axis in axes)))
+    places = list(itertools.product(*(range(len(axis.starts)) for axis in axes)))
     draws = _draws([axis.length for axis in axes]) if effort.updates else 0
     # Noise is no mistake of the search, and what blurred an image makes its smaller versions no example.
     learned = effort.corrections if noise == 0 and corrections.possible(start.shape[1:], down.scale) else 0
     plan = QUICK if learned else _plan(effort.plan, noise)
     rounds, last = (sum(steps for _, steps in p) for p in (plan, LAST if draws or learned else ()))
     teaching = corrections.VERSIONS * rounds + learned if learned else 0
-    total = len(windows) * (rounds + draws * effort.updates + last) + teaching
+    total = len(places) * (rounds + draws * effort.updates + last) + teaching
     scale = math.sqrt(start[0].numel() / image[0].numel())
     done, stopped = 0, False
 
@@ -129,11 +129,11 @@ def restore(
 
     def everywhere(solve: Callable[[Tensor, Downsample, Tensor, Tensor], Tensor], x: Tensor) -> Tensor:
         """What a function makes of every window of a picture, given what the image says of it."""
-        if len(windows) == 1:
+        if len(places) == 1:
             return solve(image, down, x, start)
         rows, columns = (dict(_weights(axis)) for axis in axes)
         result = torch.zeros_like(x)
-        for i, j in windows:
+        for i, j in places:
             part = [slice(axis.starts[k], axis.starts[k] + axis.length) for axis, k in zip(axes, (i, j), strict=True)]
             piece = x[:, part[0], part[1]]
             if not stopped:
@@ -163,9 +163,11 @@ def _draws(size: Sequence[int]) -> int:
     return 2 if math.prod(size) <= DRAWN_TWICE else 1
 
 
-def _windows(n: int, reach: int) -> Windows:
-    """Windows of an axis. A small pixel binds only a window that has all of its ``reach`` pixels: overlaps are wide
-    enough that what no window's rim knows, its neighbour does, and windows long enough to hold several small pixels.
+def windows(n: int, reach: int) -> Windows:
+    """The windows of an axis of n pixels.
+
+    A small pixel binds only a window that has all of its ``reach`` pixels: overlaps are wide enough that what no
+    window's rim knows, its neighbour does, and windows long enough to hold several small pixels.
     """
     margin = max(OVERLAP, 3 * reach // 2)
     fewest = Windows.cover(n, _longest(reach), margin)

@@ -27,7 +27,7 @@ def test_windows_agree_with_the_whole_and_show_no_seams(monkeypatch):
     lr = low(hr, (22, 26))
     whole = solve(lr, (88, 104))
     asked = []
-    monkeypatch.setattr(restoration, "_windows", lambda n, reach: asked.append(reach) or Windows.cover(n, 24, 12))
+    monkeypatch.setattr(restoration, "windows", lambda n, reach: asked.append(reach) or Windows.cover(n, 24, 12))
     windows = solve(lr, (88, 104))
     assert asked == [16, 16]
     assert metrics.psnr(windows, whole) > 45
@@ -51,7 +51,7 @@ def test_windows_of_a_large_scale_are_bound_by_the_image():
 
 @pytest.mark.parametrize(("n", "count"), [(40, 1), (736, 1), (737, 2), (1024, 2), (4000, 7)])
 def test_windows_are_no_longer_than_need_be(n, count):
-    axis = restoration._windows(n, 16)
+    axis = restoration.windows(n, 16)
     assert len(axis.starts) == count
     assert axis.length * count <= n + (count - 1) * 2 * restoration.OVERLAP + count
 
@@ -68,7 +68,7 @@ def test_what_is_learned_once_corrects_every_window(monkeypatch):
     hr = picture(160, 176)
     lr, learned, calls = low(hr, (40, 44)), [], []
     learn = restoration.corrections.learn
-    monkeypatch.setattr(restoration, "_windows", lambda n, reach: Windows.cover(n, 64, 24))
+    monkeypatch.setattr(restoration, "windows", lambda n, reach: Windows.cover(n, 64, 24))
     monkeypatch.setattr(restoration.corrections, "learn", lambda *a, **k: learned.append(a) or learn(*a, **k))
     monkeypatch.setattr(restoration, "QUICK", TWO)
     effort = Effort(TWO, 0, 1, corrections=60)
