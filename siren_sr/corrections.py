@@ -22,11 +22,11 @@ from siren_sr.degradation import Downsample
 from siren_sr.hourglass import CHANNELS_LAST, has_fast_bfloat16
 
 # Chosen on crops of DIV2K's 11 pairs and of scikit-image's photographs.
-VERSIONS = 6  # smaller versions, the smallest of them the image itself
-LARGEST = 0.66  # the largest is the power LARGEST of the scale larger than the image
+LARGEST = 0.66  # the largest version is the power LARGEST of the scale larger than the image
 WIDTH, LAYERS = 32, 5
+CONTRAST, STEP = 10.0, 0.1  # of what the search added, as the network sees it; of its answer: both are near 1 then
 CROP = 64  # pixels of a side that an update sees
-RATE, PATH = 1e-3, 1.8  # of Adam, and its largest product with the updates: longer paths learn the pairs by heart
+RATE, PATH = 1e-3, 7.2  # of Adam, and its largest product with updates and scale: longer paths learn pairs by heart
 END, WARMUP = 0.02, 50
 MEMORY = 0.98  # of the running mean of the weights, over the second half of the updates
 SMALLEST = 8  # pixels of a side of a reduced version
@@ -37,7 +37,10 @@ Pair = tuple[Tensor, Tensor]
 
 
 class Corrector(nn.Module):
-    """Convolutions with sines between them, added to the picture: (n, 2·C, H, W) -> (n, C, H, W)."""
+    """Convolutions with sines between them, added to the picture: (n, 2·C, H, W) -> (n, C, H, W).
+
+    They see the picture and, enlarged, what the search added to the plain enlargement.
+    """
 
     def __init__(self, channels: int, *, generator: torch.Generator, like: Tensor) -> None:
         super().__init__()
@@ -53,11 +56,12 @@ class Corrector(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The corrected pictures."""
-        guess = x[:, : self.channels]
+        guess, plain = x.split(self.channels, dim=1)
+        x = torch.cat([guess - 0.5, CONTRAST * (guess - plain)], dim=1)
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             x = functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="replicate"), weight, bias)
             x = torch.sin(x) if i < LAYERS else x
-        return guess + x
+        return guess + STEP * x
 
 
 def possible(size: Sequence[int], scale: Sequence[float]) -> bool:
@@ -67,7 +71,7 @@ def possible(size: Sequence[int], scale: Sequence[float]) -> bool:
 
 
 def smaller_versions(
-    picture: Tensor, image: Tensor, down: Downsample, *, side: int, generator: torch.Generator
+    picture: Tensor, image: Tensor, down: Downsample, *, count: int, side: int, generator: torch.Generator
 ) -> list[tuple[Tensor, Downsample]]:
     """Versions of a picture between the size of its image, which is one of them, and its own, each with its D.
 
@@ -75,15 +79,16 @@ def smaller_versions(
         picture: (C, H, W).
         image: (C, h, w).
         down: D, from (H, W) to (h, w).
+        count: How many, at least 2.
         side: The most pixels of a side: of a larger version there is a part, at random.
         generator: CPU generator of its place.
 
     Returns:
-        VERSIONS of them, the image first.
+        Them, the image first.
     """
     found = []
-    for i in range(VERSIONS):
-        power = LARGEST * i / (VERSIONS - 1) - 1
+    for i in range(count):
+        power = LARGEST * i / (count - 1) - 1
         times = (1.0, 1.0) if i == 0 else [t**power for t in down.scale]
         part = _part(picture if i else image, [math.ceil(side / t) for t in times], generator)
         size = [min(side, round(n * t)) for n, t in zip(part.shape[1:], times, strict=True)]
@@ -92,19 +97,25 @@ def smaller_versions(
 
 
 def learn(
-    pairs: Sequence[Pair], *, updates: int, generator: torch.Generator, tick: Callable[[], bool] = lambda: False
+    pairs: Sequence[Pair],
+    *,
+    scale: float,
+    updates: int,
+    generator: torch.Generator,
+    tick: Callable[[], bool] = lambda: False,
 ) -> Corrector:
     """Train a `Corrector` on random crops of all pairs, turned and mirrored.
 
     Args:
         pairs: At least one.
+        scale: How many times the pictures were enlarged.
         updates: Of the weights, by Adam.
         generator: CPU generator of weights and crops.
         tick: Called after every update; returning True ends the work with what there is.
     """
     like = pairs[0][1]
     network = Corrector(len(like), generator=generator, like=like).to(**CHANNELS_LAST)
-    rate = min(RATE, PATH / updates)
+    rate = min(RATE, PATH / (scale * updates))
     optimizer = torch.optim.Adam(network.parameters(), lr=rate, fused=True)
     weights, mean = list(network.parameters()), []
     for i in range(updates):

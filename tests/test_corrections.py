@@ -29,7 +29,7 @@ def test_a_mistake_that_is_always_the_same_is_unlearned(generator):
     known = [picture(64, 64), picture(48, 80)]
     # A search that loses contrast, and an enlargement that is of no help.
     pairs = [(torch.cat([0.8 * p + 0.1, torch.zeros_like(p)]), p) for p in known]
-    network = corrections.learn(pairs, updates=300, generator=generator)
+    network = corrections.learn(pairs, scale=4, updates=300, generator=generator)
     unseen = picture(40, 56).flip(1)
     given = torch.cat([0.8 * unseen + 0.1, torch.zeros_like(unseen)])
     assert metrics.psnr(corrections.correct(network, given), unseen) > metrics.psnr(given[:3], unseen) + 6
@@ -37,14 +37,16 @@ def test_a_mistake_that_is_always_the_same_is_unlearned(generator):
 
 def test_nothing_is_learned_from_a_search_that_is_always_right(generator):
     known = picture(64, 64)
-    network = corrections.learn([(torch.cat([known, known]), known)], updates=100, generator=generator)
+    network = corrections.learn([(torch.cat([known, known]), known)], scale=4, updates=100, generator=generator)
     assert metrics.psnr(corrections.correct(network, torch.cat([known, known])), known) > 40
 
 
 def test_the_same_generator_learns_the_same():
     known = picture(32, 32)
     pairs = [(torch.cat([known * 0.9, known]), known)]
-    networks = [corrections.learn(pairs, updates=5, generator=torch.Generator().manual_seed(3)) for _ in range(2)]
+    networks = [
+        corrections.learn(pairs, scale=4, updates=5, generator=torch.Generator().manual_seed(3)) for _ in range(2)
+    ]
     for a, b in zip(*(n.parameters() for n in networks), strict=True):
         assert torch.equal(a, b)
 
@@ -54,8 +56,8 @@ def test_versions_lie_between_the_image_and_the_picture(scale, generator):
     size, shape = (96, 120), (round(96 / scale[0]), round(120 / scale[1]))
     hr = picture(*size)
     down = Downsample(size, shape, like=hr)
-    found = corrections.smaller_versions(hr, down(hr), down, side=640, generator=generator)
-    assert len(found) == corrections.VERSIONS
+    found = corrections.smaller_versions(hr, down(hr), down, count=6, side=640, generator=generator)
+    assert len(found) == 6
     torch.testing.assert_close(found[0][0], down(hr))
     sides = [version.shape[1] for version, _ in found]
     assert sides == sorted(sides)
@@ -71,12 +73,12 @@ def test_versions_lie_between_the_image_and_the_picture(scale, generator):
 def test_of_a_large_picture_parts_are_taken(generator):
     hr = picture(240, 200)
     down = Downsample((240, 200), (60, 50), like=hr)
-    found = corrections.smaller_versions(hr, down(hr), down, side=48, generator=generator)
+    found = corrections.smaller_versions(hr, down(hr), down, count=6, side=48, generator=generator)
     for i, (version, reduction) in enumerate(found):
         assert version.shape == (3, 48, 48)
         assert reduction.shape == (12, 12)
         # A part as it is in the whole, but for what its borders cannot see.
-        power = corrections.LARGEST * i / (corrections.VERSIONS - 1) - 1
+        power = corrections.LARGEST * i / 5 - 1
         whole = resampling.resize(hr, (round(240 * 4**power), round(200 * 4**power)))
         places = whole.unfold(1, 40, 1).unfold(2, 40, 1)
         errors = (places - version[:, None, None, 4:44, 4:44]).square().mean((0, 3, 4))
@@ -120,9 +122,17 @@ def test_a_corrected_picture_still_explains_the_image_and_every_step_is_reported
     lr = down(hr)
     found = solve(lr, (128, 128), CORRECTED, report=lambda *steps: calls.append(steps))
     assert metrics.psnr(down(found), lr) > 60
-    total = 20 + corrections.VERSIONS * 20 + 40 + 20
+    total = 20 + 6 * 20 + 40 + 20
     assert [step for step, _ in calls] == list(range(1, total + 1))
     assert {steps for _, steps in calls} == {total}
+
+
+def test_the_search_has_the_last_word_at_large_scales_only():
+    hr, calls = picture(96, 96), []
+    lr = Downsample((96, 96), (48, 48), like=hr)(hr)
+    found = solve(lr, (96, 96), CORRECTED, report=lambda *steps: calls.append(steps))
+    assert calls[-1] == (20 + 6 * 20 + 40,) * 2
+    assert metrics.psnr(found, hr) > metrics.psnr(resampling.resize(lr, (96, 96)), hr)
 
 
 @pytest.mark.parametrize("stop", [10, 50, 20 + 6 * 20 + 10])
