@@ -21,11 +21,12 @@ from siren_sr.tiles import Windows
 
 WINDOW, OVERLAP = 640, 48  # pixels of a window's side between its overlaps, and half an overlap
 PRIOR_SLACK = 1e-3  # a user's picture is moved until D x is the image, but for its rounding to 8 bit
-SHARE = 0.5  # of the hourglass in the mean with the solution on pixels
+SHARE, SHARE_CORRECTED = 0.5, 0.2  # of the hourglass in the mean with the solution on pixels
 DRAWN_TWICE = 1 << 17  # pixels up to which two hourglasses are asked: as quick together as one for a larger picture
 QUICK: pixels.Plan = (("plain", 50), ("steered", 40), *[("few scales", 20)] * 2)  # as good, where it is corrected
 LAST: pixels.Plan = (("both", 20),)  # what the search still makes of what comes after it
-LAST_FROM = 3.0  # the scale from which on that helps what was corrected: +0.1 to +0.3 dB at ×4, -0.2 to -0.5 at ×2
+# The scale from which on that (+0.1 to +0.3 dB at ×4, -0.2 to -0.5 at ×2) and an hourglass help what was corrected.
+HELP_FROM = 3.0
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Effort:
 
     Attributes:
         plan: Rounds of `siren_sr.pixels.restore` where their result cannot be corrected.
-        updates: Of each hourglass, for what cannot be corrected; 0 leaves it out.
+        updates: Of each hourglass; 0 leaves it out.
         steps: Of the tiles that represent the picture; with 0 only their output layers are fitted.
         corrections: Updates of the network that corrects the result of QUICK; 0 leaves it out.
         versions: Smaller versions that it learns from: for more updates, more of them.
@@ -85,10 +86,12 @@ def restore(
     places = list(itertools.product(*(range(len(axis.starts)) for axis in axes)))
     # Noise is no mistake of the search, and what blurred an image makes its smaller versions no example.
     learned = effort.corrections if noise == 0 and corrections.possible(start.shape[1:], down.scale) else 0
-    draws = _draws([axis.length for axis in axes]) if effort.updates and not learned else 0
     plan = QUICK if learned else _plan(effort.plan, noise)
     scale = math.sqrt(start[0].numel() / image[0].numel())
-    end = LAST if (scale >= LAST_FROM if learned else draws) else ()
+    helps = not learned or scale >= HELP_FROM
+    draws = _draws([axis.length for axis in axes], most=1 if learned else 2) if effort.updates and helps else 0
+    share = SHARE_CORRECTED if learned else SHARE
+    end = LAST if helps and (learned or draws) else ()
     rounds, last = (sum(steps for _, steps in p) for p in (plan, end))
     teaching = effort.versions * rounds + learned if learned else 0
     total = len(places) * (rounds + draws * effort.updates + last) + teaching
@@ -126,10 +129,10 @@ def restore(
     def improve(image: Tensor, down: Downsample, x: Tensor, plain: Tensor) -> Tensor:
         if network is not None:
             x = down.project(corrections.correct(network, torch.cat([x, plain])), image, noise=pixels.EXACT)
-        if draws:
+        if draws and not stopped:
             # What noise there was is gone from x, and the hourglass, which would learn it, need not see it.
             drawn = draw(down(x) if noise else image, down, x.shape[1:])
-            x = x if drawn is None else x.lerp(drawn, SHARE)
+            x = x if drawn is None else x.lerp(drawn, share)
         return search(image, down, x, end) if not stopped else x
 
     def everywhere(solve: Callable[[Tensor, Downsample, Tensor, Tensor], Tensor], x: Tensor) -> Tensor:
@@ -161,11 +164,11 @@ def _plan(plan: pixels.Plan, noise: float) -> pixels.Plan:
     return (*plan[:-1], ("places", plan[-1][1]))
 
 
-def _draws(size: Sequence[int]) -> int:
+def _draws(size: Sequence[int], *, most: int) -> int:
     """How many hourglasses are asked for a picture of this size, and their mean taken."""
     if min(size) < hourglass.SMALLEST:
         return 0
-    return 2 if math.prod(size) <= DRAWN_TWICE else 1
+    return most if math.prod(size) <= DRAWN_TWICE else 1
 
 
 def windows(n: int, reach: int) -> Windows:

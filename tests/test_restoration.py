@@ -80,6 +80,15 @@ def test_what_is_learned_once_corrects_every_window(monkeypatch):
     assert metrics.psnr(windows, solve(lr, (160, 176), effort)) > 40
 
 
+@pytest.mark.parametrize(("scale", "draws"), [(2, 0), (4, 1)])
+def test_a_corrected_picture_is_drawn_once_where_that_helps(scale, draws, monkeypatch):
+    monkeypatch.setattr(restoration, "QUICK", TWO)
+    lr, calls = low(picture(128, 128), (128 // scale, 128 // scale)), []
+    solve(lr, (128, 128), Effort(TWO, 5, 1, corrections=10), report=lambda *steps: calls.append(steps))
+    last = 20 if draws else 0
+    assert calls[-1] == (40 + 6 * 40 + 10 + draws * 5 + last,) * 2
+
+
 def test_the_hourglass_learns_to_explain_the_image():
     hr = picture(48, 40)
     lr = low(hr, (12, 10))
@@ -138,7 +147,7 @@ def test_pictures_too_small_for_an_hourglass_are_solved_on_pixels(size):
     result = solve(lr, size, effort, report=lambda *steps: calls.append(steps))
     torch.testing.assert_close(result, solve(lr, size, Effort(plan=TWO, updates=0, steps=10)))
     assert calls[-1] == (40, 40)
-    assert [restoration._draws(s) for s in (size, (64, 80), (512, 512))] == [0, 2, 1]
+    assert [restoration._draws(s, most=2) for s in (size, (64, 80), (512, 512))] == [0, 2, 1]
 
 
 def test_two_hourglasses_are_asked_for_a_small_picture(monkeypatch):
@@ -147,7 +156,7 @@ def test_two_hourglasses_are_asked_for_a_small_picture(monkeypatch):
     calls = []
     two = solve(lr, (64, 64), effort, report=lambda *steps: calls.append(steps))
     assert calls[-1] == (40 + 2 * 60 + 20,) * 2
-    monkeypatch.setattr(restoration, "_draws", lambda size: 1)
+    monkeypatch.setattr(restoration, "_draws", lambda size, most: 1)
     assert not torch.allclose(solve(lr, (64, 64), effort), two)
 
 
