@@ -94,14 +94,15 @@ def summary(curves: dict[str, dict[str, Curve]], methods: list[str]) -> None:
         finals = [c[method][-1][1] for c in curves.values()]
         line = f"mean       {method:22} {sum(finals) / len(finals):6.2f} dB "
         for level in LEVELS:
-            known = [c for c in curves.values() if time_to(c[method], level) is not None]
+            known = [
+                (c[methods[0]], seconds) for c in curves.values() if (seconds := time_to(c[method], level)) is not None
+            ]
             if known:
-                peer = [time_to(c[methods[0]], level) for c in known]
                 # A first method that ends below the level would have needed longer than it was given.
-                bound = ">" if None in peer else ""
-                mine = sum(time_to(c[method], level) or 0.0 for c in known)
-                theirs = sum(c[methods[0]][-1][0] if t is None else t for c, t in zip(known, peer, strict=True))
-                line += f"  {level} dB {bound}{theirs / mine:.1f}x ({len(known)})"
+                peer = [(time_to(first, level), first[-1][0]) for first, _ in known]
+                theirs = sum(given if seconds is None else seconds for seconds, given in peer)
+                bound = ">" if any(seconds is None for seconds, _ in peer) else ""
+                line += f"  {level} dB {bound}{theirs / sum(seconds for _, seconds in known):.1f}x ({len(known)})"
         print(line)
     print(f"(x: times faster than {methods[0]}, on the images (number) where a method reaches the level; >: the first")
     print(" does not reach it on all of these, and the time after which it was ended is counted)")

@@ -114,6 +114,7 @@ def learn(
         tick: Called after every update; returning True ends the work with what there is.
     """
     like = pairs[0][1]
+    stacks = [torch.cat(pair) for pair in pairs]  # what is given and what is known are cropped and turned alike
     network = Corrector(len(like), generator=generator, like=like).to(**CHANNELS_LAST)
     rate = min(RATE, PATH / (scale * updates))
     optimizer = torch.optim.Adam(network.parameters(), lr=rate, fused=True)
@@ -121,7 +122,7 @@ def learn(
     for i in range(updates):
         decay = END + (1 - END) * 0.5 * (1 + math.cos(math.pi * i / updates))
         optimizer.param_groups[0]["lr"] = rate * min(1.0, (i + 1) / WARMUP) * decay
-        given, known = _crop(pairs, generator)
+        given, known = _crop(stacks, generator).split((2 * len(like), len(like)))
         with torch.enable_grad():
             found = _run(network, given[None])[0]
             optimizer.zero_grad(set_to_none=True)
@@ -151,11 +152,9 @@ def _run(network: Corrector, given: Tensor) -> Tensor:
     return found.to(given)
 
 
-def _crop(pairs: Sequence[Pair], generator: torch.Generator) -> Pair:
-    given, known = pairs[_draw(len(pairs), generator)]
-    part = _part(torch.cat([given, known]), (CROP, CROP), generator)
-    turned = _turn(part, _draw(8, generator))
-    return turned[: len(given)], turned[len(given) :]
+def _crop(pictures: Sequence[Tensor], generator: torch.Generator) -> Tensor:
+    part = _part(pictures[_draw(len(pictures), generator)], (CROP, CROP), generator)
+    return _turn(part, _draw(8, generator))
 
 
 def _part(x: Tensor, sides: Sequence[int], generator: torch.Generator) -> Tensor:

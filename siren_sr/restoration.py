@@ -74,7 +74,7 @@ def restore(
         start: The image's plain enlargement (C, H, W), which is the first guess.
         effort: How hard to try.
         noise: Standard deviation of the image's noise.
-        generator: CPU generator of the hourglass (default: seed 0).
+        generator: CPU generator of what is learned (default: seed 0).
         report: Called with the steps made and all steps; returning True ends the work with what there is.
 
     Returns:
@@ -95,6 +95,7 @@ def restore(
     rounds, last = (sum(steps for _, steps in p) for p in (plan, end))
     teaching = effort.versions * rounds + learned if learned else 0
     total = len(places) * (rounds + draws * effort.updates + last) + teaching
+    rows, columns = ([weights.to(start) for _, weights in _weights(axis)] for axis in axes)
     done, stopped = 0, False
 
     def tick() -> bool:
@@ -139,7 +140,6 @@ def restore(
         """What a function makes of every window of a picture, given what the image says of it."""
         if len(places) == 1:
             return solve(image, down, x, start)
-        rows, columns = (dict(_weights(axis)) for axis in axes)
         result = torch.zeros_like(x)
         for i, j in places:
             part = [slice(axis.starts[k], axis.starts[k] + axis.length) for axis, k in zip(axes, (i, j), strict=True)]
@@ -147,7 +147,7 @@ def restore(
             if not stopped:
                 here, small_rows, small_columns = down.window(*part)
                 piece = solve(image[:, small_rows, small_columns], here, piece, start[:, part[0], part[1]])
-            result[:, part[0], part[1]] += piece * rows[i].to(x)[:, None] * columns[j].to(x)
+            result[:, part[0], part[1]] += piece * rows[i][:, None] * columns[j]
         return result
 
     x = everywhere(lambda image, down, x, plain: search(image, down, x), start)

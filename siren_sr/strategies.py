@@ -171,10 +171,9 @@ def consistent(problem: Problem) -> TiledPlan:
         raise ValueError('strategy="consistent" is defined on pixel centres: leave align_corners=False')
     image, shape = problem.image, problem.image.shape[-2:]
     down = Downsample(problem.size, shape, kernel=problem.kernel, like=image)
-    steps = {} if problem.steps is None else {"steps": problem.steps}
     if problem.prior is not None:
         given = down.project(problem.prior, image, noise=_slack(problem.noise, shape, problem.size))
-        return TiledPlan(given, image, replace(DETAIL, **steps))
+        return TiledPlan(given, image, replace(DETAIL, steps=problem.steps or DETAIL.steps))
     effort = restoration.QUALITIES[problem.quality]
     unit = restoration.restore(
         (image + 1) / 2,
@@ -185,7 +184,7 @@ def consistent(problem: Problem) -> TiledPlan:
         generator=problem.generator,
         report=problem.report,
     )
-    return TiledPlan(unit * 2 - 1, image, replace(DETAIL, **({"steps": effort.steps} | steps)))
+    return TiledPlan(unit * 2 - 1, image, replace(DETAIL, steps=problem.steps or effort.steps))
 
 
 def _slack(noise: float, shape: Sequence[int], size: Sequence[int]) -> float:

@@ -121,8 +121,6 @@ def fit_tiles(
             omega = tile_omega(windows) if recipe.first_omega_0 is None else windows.new_tensor([recipe.first_omega_0])
             batch.weights[0].mul_(omega[:, None, None])
             batch.biases[0].mul_(omega[:, None, None])
-        if recipe.steps:
-            batch.solve_output(points, outputs, ridge=1e-4)
         stacked = wanted.flatten(0, 1).unflatten(1, shape)
         scale = unit.repeat_interleave(len(target))[:, None]
         score = SquaredError(lambda field: field.values, stacked, dims=len(shape), weight=scale.square())
@@ -146,7 +144,11 @@ def fit_tiles(
                 stopped = bool(callback(Progress(entry, total, remaining, "network")))
             return stopped
 
-        made = train(batch, [stage], callback=report, generator=generator) if recipe.steps else _solved(started, report)
+        if recipe.steps:
+            batch.solve_output(points, outputs, ridge=1e-4)
+            made = train(batch, [stage], callback=report, generator=generator)
+        else:
+            made = _solved(started, report)
         history += [_shifted(e, offset - done, elapsed - seconds) for e in made]
         batch.solve_output(points, outputs, ridge=1e-6)
         with torch.no_grad():
