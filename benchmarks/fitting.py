@@ -28,7 +28,8 @@ import torch
 from torch import nn
 
 from benchmarks import header
-from siren_sr import Siren, coordinates, fit_signal, objectives, omega, signals
+from siren_sr import Siren, coordinates, fit_signal, omega, signals
+from siren_sr.loss import psnr_of
 from siren_sr.optimizers import adam, soap
 
 LEVELS = (30, 35, 40, 45, 50, 55, 60)
@@ -130,10 +131,10 @@ def eager(path: Path, steps: int | None, stop: Callable[[float, float], bool], d
         optimizer.step()
         value = loss.item()
         scheduler.step(value)
-        if stop(time.perf_counter() - start, objectives.psnr_of(value)):
+        if stop(time.perf_counter() - start, psnr_of(value)):
             break
     with torch.no_grad():
-        return objectives.psnr_of((net(coords) - target).square().mean().item())
+        return psnr_of((net(coords) - target).square().mean().item())
 
 
 def second_order(path: Path, steps: int, batch: int, stop: Callable[[float, float], bool]) -> float:
@@ -150,10 +151,10 @@ def second_order(path: Path, steps: int, batch: int, stop: Callable[[float, floa
         error = 0.0
         for index in torch.randperm(len(coords), generator=generator).split(batch):
             error += optimizer.step(coords[index], target[index]) * len(index) / len(coords)
-        if stop(time.perf_counter() - start, objectives.psnr_of(error)):
+        if stop(time.perf_counter() - start, psnr_of(error)):
             break
     with torch.no_grad():
-        return objectives.psnr_of((optimizer(coords)[0] - target).square().mean().item())
+        return psnr_of((optimizer(coords)[0] - target).square().mean().item())
 
 
 def ours(**options) -> Callable[..., float]:

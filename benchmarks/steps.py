@@ -28,8 +28,9 @@ from pathlib import Path
 import torch
 
 from benchmarks import header, peak_memory, reset_peak_memory
-from siren_sr import Siren, coordinates, derivatives, objectives
+from siren_sr import Siren, coordinates, derivatives
 from siren_sr.evaluation import Grid, chunk_size
+from siren_sr.loss import SquaredError
 from siren_sr.training import Stage, train
 
 WIDTH, CHANNELS = 256, 3
@@ -154,7 +155,7 @@ def ours(quantity: str = "values", precision: str | None = None) -> Callable[[in
         shape, target = problem(points, device)
         if quantity == "gradient":
             target = target[:, None].expand(-1, 2, -1, -1)
-        objective = objectives.SquaredError(lambda field: getattr(field, quantity), target, dims=2)
+        objective = SquaredError(lambda field: getattr(field, quantity), target, dims=2)
         model = network(device)
         stage = Stage(objective, 3, shape, still)
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from siren_sr import coordinates, fused
 from siren_sr.derivatives import value_and_derivatives
-from siren_sr.objectives import Index
+from siren_sr.loss import Index
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class NeedsOrder(Exception):  # noqa: N818 (a request, not an error)
 
 
 class RowsField:
-    """Rows on a grid: a `siren_sr.objectives.Field`."""
+    """Rows on a grid: a `siren_sr.loss.Field`."""
 
     def __init__(self, rows: Tensor, shape: Sequence[int], *, order: int) -> None:
         """``rows`` (rows, n, C) of this order, ``shape`` the grid of the n points."""

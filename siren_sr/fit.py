@@ -16,7 +16,7 @@ from torch import Tensor
 from siren_sr import assembly, coordinates, io, resampling
 from siren_sr.evaluation import chunk_size
 from siren_sr.layers import ACTIVATIONS, Activation
-from siren_sr.objectives import psnr_of
+from siren_sr.loss import psnr_of
 from siren_sr.signals import check_device
 from siren_sr.siren import Siren
 from siren_sr.tiles import TiledSiren

@@ -16,7 +16,8 @@ from siren_sr import omega, signals
 from siren_sr.fit import Fit
 from siren_sr.init import Initializer
 from siren_sr.layers import Activation
-from siren_sr.objectives import OBJECTIVES, Objective, is_pointwise, value
+from siren_sr.loss import Objective, is_pointwise
+from siren_sr.objectives import OBJECTIVES, value
 from siren_sr.optimizers import OptimizerFactory, SchedulerFactory
 from siren_sr.recipes import Recipe, resolve_recipe
 from siren_sr.siren import Siren

@@ -16,6 +16,7 @@ from siren_sr.fitting import check_steps, default_generator
 from siren_sr.init import Initializer
 from siren_sr.integration import laplacian_of_gradient
 from siren_sr.layers import Activation
+from siren_sr.loss import weighted
 from siren_sr.optimizers import OptimizerFactory, SchedulerFactory, adam, reduce_on_plateau
 from siren_sr.recipes import Recipe
 from siren_sr.signals import Kind, check_device, native
@@ -152,10 +153,9 @@ def solve_poisson(
     )
     # The network's range [-1, 1] is twice as long as the image's [0, 1]: so are its derivatives.
     match = {"gradient": objectives.gradient, "laplacian": objectives.laplacian}[name](2 * target, method=method)
-    terms = [(1.0, match)]
-    if name == "laplacian" and method == "numerical" and recipe == "fast":
-        # The Laplacian's own misfit weighs frequencies by |k|⁴, and what is slow is hardly learned.
-        terms = [(1.0, objectives.laplacian(2 * target, norm="image"))]
+    # A Laplacian's own misfit weighs frequencies by |k|⁴, and what is slow is hardly learned.
+    by_image = name == "laplacian" and method == "numerical" and recipe == "fast"
+    terms = [(1.0, objectives.laplacian(2 * target, norm="image") if by_image else match)]
     if mean_gradient is not None:
         terms.append(
             (1.0, objectives.mean_gradient(2 * _condition("mean_gradient", mean_gradient, (channels, 2), target)))
@@ -165,7 +165,7 @@ def solve_poisson(
     wanted_mean = None if mean is None else _condition("mean", mean, (channels,), target)
 
     stage = Stage(
-        objective=objectives.weighted(terms),
+        objective=weighted(terms),
         steps=steps,
         shape=shape,
         optimizer=optimizer or chosen.optimizer,

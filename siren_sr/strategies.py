@@ -19,6 +19,7 @@ from torch import Tensor
 
 from siren_sr import derivatives, objectives, omega, resampling, restoration
 from siren_sr.degradation import Downsample
+from siren_sr.loss import weighted
 from siren_sr.optimizers import adam, reduce_on_plateau
 from siren_sr.tiling import TileRecipe
 from siren_sr.training import Stage
@@ -136,7 +137,7 @@ def _published(problem: Problem, schedule: Sequence[tuple[float, float, int]]) -
         gradient = derivatives.image_gradient(target)
         stages.append(
             Stage(
-                objective=objectives.weighted(
+                objective=weighted(
                     [
                         (1.0, objectives.value(target, channel_sum=True)),
                         (1.0, objectives.gradient(gradient, factor=0.1, channel_sum=True)),

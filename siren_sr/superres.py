@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from siren_sr import coordinates, objectives, resampling, signals
+from siren_sr import coordinates, resampling, signals
 from siren_sr.checks import check_options
 from siren_sr.fit import Fit
 from siren_sr.fitting import default_generator, make_fit
+from siren_sr.loss import psnr_of, squared_error
 from siren_sr.prior import Prior, ask
 from siren_sr.siren import Siren
 from siren_sr.strategies import Plan, Problem, Strategy, TiledPlan
@@ -203,6 +204,6 @@ def _run_tiled(
     axes = coordinates.axes(problem.size, device=residual.device, dtype=residual.dtype)
     with torch.no_grad():
         detail = tiled.model.on_grid(axes)
-    psnr = objectives.psnr_of(objectives.squared_error(detail, residual).item())
+    psnr = psnr_of(squared_error(detail, residual).item())
     base = plan.picture - detail
     return make_fit(tiled.model, data, tiled.history, psnr=psnr, base=base, stopped=tiled.stopped), plan.picture

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from siren_sr import coordinates
-from siren_sr.objectives import SquaredError, value
+from siren_sr.loss import SquaredError
+from siren_sr.objectives import value
 from siren_sr.optimizers import adam, warmup_cosine
 from siren_sr.tiles import SirenBatch, TiledSiren, Windows
 from siren_sr.training import Callback, Entry, Progress, Stage, train

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from siren_sr.evaluation import Evaluation, Grid, NeedsOrder, RowsField, evaluate
-from siren_sr.objectives import Index, Objective, is_pointwise, psnr_of
+from siren_sr.loss import Index, Objective, is_pointwise, psnr_of
 from siren_sr.optimizers import OptimizerFactory, SchedulerFactory
 
 KEEP_BYTES = 1 << 30  # activations kept between forward and backward; beyond, they are recomputed

@@ -24,6 +24,7 @@ LAYERS = [
     "banded",
     "resampling",
     "spectrogram",
+    "loss",
     "objectives",
     "optimizers",
     "recipes",

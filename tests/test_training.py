@@ -6,6 +6,7 @@ import torch
 from problems import picture
 
 from siren_sr import Siren, coordinates, derivatives, objectives, optimizers, training
+from siren_sr.loss import is_pointwise, psnr_of, weighted
 from siren_sr.training import Stage, train
 
 SHAPE = (9, 13)
@@ -27,7 +28,7 @@ def target():
 
 def everything():
     image = target()
-    return objectives.weighted(
+    return weighted(
         [
             (1.0, objectives.value(image)),
             (0.3, objectives.gradient(derivatives.image_gradient(image), method="analytical")),
@@ -68,7 +69,7 @@ def test_chunked_gradients_are_those_of_the_whole(monkeypatch, chunk, keep, acti
 
 def pointwise():
     image = target()
-    return objectives.weighted(
+    return weighted(
         [
             (1.0, objectives.value(image, channel_sum=True)),
             (0.3, objectives.gradient(derivatives.image_gradient(image), method="analytical", factor=0.1)),
@@ -81,8 +82,8 @@ def pointwise():
 @pytest.mark.parametrize("chunk", [7, 1000])
 def test_pointwise_gradients_are_those_of_the_whole(chunk, activation):
     network, objective = model(activation=activation), pointwise()
-    assert objectives.is_pointwise(objective)
-    assert not objectives.is_pointwise(everything())
+    assert is_pointwise(objective)
+    assert not is_pointwise(everything())
     expected_loss = objective(Whole(network))
     expected = torch.autograd.grad(expected_loss, list(network.parameters()))
     (entry,) = train(network, [Stage(objective, 1, SHAPE, still)], chunk=chunk)
@@ -109,7 +110,7 @@ def test_batches_add_up_to_the_whole():
     (entry,) = train(network, [parts])
     assert len(set(losses)) == 3
     assert sum(losses) / 3 == pytest.approx(entry.loss) == pytest.approx(whole.loss)
-    assert entry.psnr == pytest.approx(objectives.psnr_of(whole.loss))
+    assert entry.psnr == pytest.approx(psnr_of(whole.loss))
     for i, gradient in enumerate(expected):
         torch.testing.assert_close(sum(s[i] for s in sums) / 3, gradient)
 
