@@ -1,16 +1,16 @@
 """Choosing ω0: what rules lose against the best ω0 of a sweep, in dB at a fixed budget.
 
-    python -m benchmarks.omega --data DIR [--design] [--sounds DIR] [--steps 40] [--out DIR]
+    python -m benchmarks.omega --data DIR [--design] [--sounds DIR] [--steps 40 8] [--out DIR]
 
-A network of 256 units (`fit_signal`, ``tiles=False``) is trained on every signal with ten values of ω0, for the
+A network of 256 units (`fit_signal`, ``tiles=False``) is trained on every signal with eight values of ω0, for the
 same number of passes. The best of them, the oracle, is what a rule could have chosen at most; a rule's regret is the
 PSNR of the oracle less that at the rule's ω0. Between the values of the sweep a monotone cubic in log ω0 (PCHIP)
 interpolates, for the oracle too.
 
 ``--design`` takes the signals on which rules are designed: crops of the paper's low-resolution images (``--data``),
-whole and with contrast, sampling and noise changed. Without it, signals that no rule has seen: scikit-image's
-photographs and the sounds of ``--sounds``. Prints regrets by rule and kind of signal; saves the sweeps as JSON, which
-``--from`` reads.
+as they are or with contrast, noise or sampling changed, made-up sounds, and crops that move. Without it, signals that
+no rule has seen: scikit-image's photographs and the sounds of ``--sounds``. Prints regrets by rule and kind of signal;
+saves the sweeps as JSON, which ``--from`` reads.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,16 @@ import torch
 from torch import Tensor
 
 from benchmarks import header
-from siren_sr import fit_signal, io, omega, resampling, signals
+from siren_sr import fit_signal, io, omega, recipes, resampling, signals, training
 
-SIDE, SAMPLES = 64, 4096
-PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket", "camera", "coins", "moon", "brick", "grass", "gravel")
-SWEEP = tuple(6.0 * 1.7**i for i in range(10))  # 6 to 712
+SIDE, SAMPLES = 128, 16384
+PHOTOGRAPHS = {
+    **dict.fromkeys(("astronaut", "chelsea", "coffee", "rocket", "camera", "brick"), "photo"),
+    "coins": "contrast",
+    "gravel": "noise",
+    "moon": "enlarged",
+    "grass": "grey",
+}
 Signal = tuple[str, str, Tensor, float | None]
 """Name, kind, values (C, *grid) in [0, 1] or, with a sampling rate, in [-1, 1], and that rate."""
 
@@ -42,32 +47,50 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder with the paper's images, for --design")
     parser.add_argument("--sounds", type=Path, help="folder with sounds")
     parser.add_argument("--design", action="store_true", help="the signals that rules are designed on")
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--steps", type=int, nargs="+", default=[40, 8], help="lengths of the training, in passes")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--from", dest="stored", type=Path, help="judge rules on the sweeps of an earlier run")
     a = parser.parse_args()
     print(header("cpu", a.threads))
     found = list(design(a.data)) if a.design else list(unseen(a.sounds))
-    stored = {} if a.stored is None else json.loads(a.stored.read_text())
-    rows = []
+    stored: dict[str, Any] = {} if a.stored is None else json.loads(a.stored.read_text())
+    rows: dict[int, list[tuple[str, dict[str, float]]]] = {steps: [] for steps in a.steps}
     for name, kind, values, rate in found:
-        curve = stored.get(name) or sweep(values, rate, a.steps)
-        stored[name] = curve
-        best = max(((value, at(curve, value)) for value in np.geomspace(SWEEP[0], SWEEP[-1], 200)), key=lambda p: p[1])
-        row = {rule: best[1] - at(curve, choice) for rule, choice in rules(values, rate).items()}
-        rows.append((kind, row))
-        print(f"{name:22} best {best[1]:6.2f} dB at {best[0]:6.1f}  chosen {omega_of(values, rate):6.1f}", flush=True)
+        curves = stored.setdefault(name, {})
+        for steps in a.steps:
+            curve = curves.get(str(steps)) or sweep(values, rate, steps)
+            curves[str(steps)] = curve
+            between = np.geomspace(curve[0][0], curve[-1][0], 200)
+            best = max(((value, at(curve, value)) for value in between), key=lambda p: p[1])
+            chosen = rules(values, rate, steps)
+            rows[steps].append((kind, {rule: best[1] - at(curve, choice) for rule, choice in chosen.items()}))
+            print(
+                f"{name:16} {kind:9} {steps:3} passes: best {best[1]:6.2f} dB at {best[0]:6.1f}, "
+                f"chosen {chosen[omega.TANGENT_KERNEL]:6.1f}",
+                flush=True,
+            )
         if a.out:
             a.out.mkdir(parents=True, exist_ok=True)
             (a.out / f"omega-{'design' if a.design else 'unseen'}.json").write_text(json.dumps(stored))
-    print(table(rows))
+    for steps in a.steps:
+        print(f"\nRegret in dB, {steps} passes, {len(found)} signals")
+        print(table(rows[steps]))
 
 
 def sweep(values: Tensor, rate: float | None, steps: int) -> list[tuple[float, float]]:
     """PSNR by ω0."""
     options: dict[str, Any] = {"dims": values.ndim - 1} if rate is None else {"sample_rate": rate, "hidden_layers": 2}
-    return [(value, fit_signal(values, omega_0=value, tiles=False, steps=steps, **options).psnr) for value in SWEEP]
+    return [
+        (value, fit_signal(values, omega_0=value, tiles=False, steps=steps, **options).psnr)
+        for value in swept(values.shape[1:])
+    ]
+
+
+def swept(sides: Sequence[int]) -> list[float]:
+    """The values of ω0 for a grid, up to 1.2 of what reaches Nyquist's frequency, in one dimension to 0.3 of it."""
+    top = len(sides) * math.pi * max(sides) / 2 * (1.2 if len(sides) > 1 else 0.3)
+    return [top / 1.8**i for i in reversed(range(8))]
 
 
 def at(curve: list[tuple[float, float]], value: float) -> float:
@@ -78,21 +101,17 @@ def at(curve: list[tuple[float, float]], value: float) -> float:
     return float(PchipInterpolator(np.log(x), y)(math.log(min(max(value, x[0]), x[-1]))))
 
 
-def omega_of(values: Tensor, rate: float | None, measure: str | None = None) -> float:
-    """What the library chooses."""
-    dims = values.ndim - 1
-    if measure is None:
-        return omega.choose(values, sample_rate=rate, dims=dims)
-    return omega.choose(values, measure, sample_rate=rate, dims=dims)
-
-
-def rules(values: Tensor, rate: float | None) -> dict[str, float]:
+def rules(values: Tensor, rate: float | None, steps: int) -> dict[str, float]:
     """ω0 by every rule."""
-    sides = values.shape[1:]
-    nyquist = len(sides) * math.pi * max(sides) / 2
-    found = {"default": omega_of(values, rate), "30": 30.0, "Nyquist / 4": nyquist / 4, "Nyquist / 8": nyquist / 8}
-    found |= {name: omega_of(values, rate, name) for name in omega.MEASURES}
-    return found | ({} if rate is None else {"ω_r": rate})
+    sides, dims = values.shape[1:], values.ndim - 1
+    nyquist = dims * math.pi * max(sides) / 2
+    recipe = recipes.fast(dims=dims, hidden_layers=2, activation="sine")
+    updates = steps * training.batches_per_step(math.prod(sides), recipe.batch)
+    found = {"30": 30.0, "Nyquist / 4": nyquist / 4, "Nyquist / 8": nyquist / 8}
+    found[omega.TANGENT_KERNEL] = omega.choose(values, sample_rate=rate, dims=dims, updates=updates)
+    found |= {name: omega.choose(values, name, sample_rate=rate, dims=dims) for name in omega.MEASURES}
+    paper = rate or (omega.omega_star(values) if dims == 2 else found["laplacian_variance"])
+    return found | {"paper (ω0*, ω_r)": paper}
 
 
 def table(rows: list[tuple[str, dict[str, float]]]) -> str:
@@ -111,57 +130,70 @@ def table(rows: list[tuple[str, dict[str, float]]]) -> str:
 
 
 def design(folder: Path | None) -> Iterator[Signal]:
-    """Crops of the paper's low-resolution images, and what is done to them."""
+    """Crops of the paper's low-resolution images, grey too, or with contrast, noise or sampling changed; two sounds."""
     if folder is None:
         raise SystemExit("--design needs the folder with the paper's images as --data")
-    generator = torch.Generator().manual_seed(0)
-    for i, path in enumerate(sorted(folder.glob("*x4.png"))):
-        image = (signals.as_signal(path).values + 1) / 2
-        crop = middle(image, SIDE)
-        yield path.stem, "photo", crop, None
-        if i % 3 == 0:
-            yield f"{path.stem} contrast/3", "contrast", crop / 3 + 1 / 3, None
-            noisy = (crop + 0.06 * torch.randn(crop.shape, generator=generator)).clamp(0, 1)
-            yield f"{path.stem} noise", "noise", noisy, None
-            smooth = resampling.resize(middle(image, SIDE // 2), (SIDE, SIDE)).clamp(0, 1)
-            yield f"{path.stem} enlarged", "enlarged", smooth, None
-        if i % 3 == 1:
-            yield f"{path.stem} small", "size", middle(image, SIDE // 2), None
-            yield f"{path.stem} large", "size", middle(image, SIDE * 2), None
-            yield f"{path.stem} row", "1-D", crop[:, SIDE // 2], None
+    changes = ("photo", "grey", "noise", "photo", "contrast", "photo", "grey", "enlarged", "photo")
+    paths = sorted(folder.glob("*x4.png"))
+    for path, change in zip(paths, changes, strict=False):
+        yield path.stem, *changed((signals.as_signal(path).values + 1) / 2, change), None
+    for name, sound in synthetic_sounds().items():
+        yield name, "sound", sound[None] / sound.abs().max(), 16000.0
+    for path in paths[9:]:
+        yield f"{path.stem} moving", "video", moving((signals.as_signal(path).values + 1) / 2), None
+
+
+def synthetic_sounds() -> dict[str, Tensor]:
+    """A chirp, noise that comes and goes, a chord and beats of a drum."""
+    time = torch.arange(SAMPLES) / 16000.0
+    noise = torch.randn(1, SAMPLES, generator=torch.Generator().manual_seed(0))
+    dull = torch.nn.functional.avg_pool1d(noise, 5, 1, 2)[0]
+    chord = sum(torch.sin(2 * math.pi * n * f * time + n) / n**1.5 for f in (220, 277.2, 329.6) for n in range(1, 12))
+    beat = torch.exp(-30 * (time % 0.25))
+    return {
+        "chirp": torch.sin(2 * math.pi * (200 * time + 900 * time**2)) * torch.exp(-2 * time),
+        "noise": dull * (0.1 + torch.sin(7 * time).square()),
+        "chord": (torch.as_tensor(chord) * torch.exp(-time))[: SAMPLES // 4],
+        "drum": (beat * (torch.sin(2 * math.pi * 90 * time) + 0.3 * dull))[: SAMPLES // 2],
+    }
+
+
+def moving(image: Tensor) -> Tensor:
+    """A film of 24 pictures: a window that moves over an image by a pixel and a half at a time."""
+    top, left = (n // 3 for n in image.shape[1:])
+    frames = [image[:, top + i // 2 : top + i // 2 + 24, left + i : left + i + 24] for i in range(24)]
+    return torch.stack(frames, 1)
 
 
 def unseen(sounds: Path | None) -> Iterator[Signal]:
-    """Parts of scikit-image's photographs, reduced by two, and of sounds."""
+    """Parts of scikit-image's photographs, reduced by two, as `design` has them, and of sounds."""
     from skimage import data
 
-    generator = torch.Generator().manual_seed(1)
-    for i, name in enumerate(PHOTOGRAPHS):
+    for name, change in PHOTOGRAPHS.items():
         image = (signals.as_signal(getattr(data, name)()).values + 1) / 2
         half = resampling.resize(image, [n // 2 for n in image.shape[1:]]).clamp(0, 1)
-        crop = middle(half, SIDE)
-        yield name, "photo", crop, None
-        if i % 5 == 0:
-            yield f"{name} contrast/3", "contrast", crop / 3 + 1 / 3, None
-            yield (
-                f"{name} noise",
-                "noise",
-                (crop + 0.06 * torch.randn(crop.shape, generator=generator)).clamp(0, 1),
-                None,
-            )
-            yield (
-                f"{name} enlarged",
-                "enlarged",
-                resampling.resize(middle(half, SIDE // 2), (SIDE, SIDE)).clamp(0, 1),
-                None,
-            )
-            yield f"{name} wide", "size", half[:, 60:92, 20:148], None
+        yield name, *changed(half, change), None
     for path in sorted(sounds.glob("*.wav")) if sounds else ():
         file = io.read_audio(path)
         samples = torch.as_tensor(file.samples, dtype=torch.float32).reshape(len(file.samples), -1).T
         start = samples.shape[1] // 3
         piece = samples[:, start : start + SAMPLES]
         yield path.stem, "sound", piece / piece.abs().max(), float(file.sample_rate)
+
+
+def changed(image: Tensor, change: str) -> tuple[str, Tensor]:
+    """The middle of an image with one thing changed, and what kind of signal it then is."""
+    crop = middle(image, SIDE)
+    if change == "contrast":
+        return change, crop / 3 + 1 / 3
+    if change == "noise":
+        generator = torch.Generator().manual_seed(0)
+        return change, (crop + 0.06 * torch.randn(crop.shape, generator=generator)).clamp(0, 1)
+    if change == "enlarged":
+        return change, resampling.resize(middle(image, SIDE // 2), (SIDE, SIDE)).clamp(0, 1)
+    if change == "grey" or len(crop) == 1:
+        return "grey", crop.mean(0, keepdim=True)
+    return change, crop
 
 
 def middle(image: Tensor, side: int) -> Tensor:

@@ -76,7 +76,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     p.add_argument("input", metavar="IN", help="image or audio file")
     p.add_argument("output", metavar="OUT", help="the network, a .safetensors file")
-    p.add_argument("--omega", help="first-layer ω0: a number, or a measure's name (default: by the paper's rule)")
+    p.add_argument(
+        "--omega", help="first-layer ω0: a number, or a rule's name (default: what this training learns best)"
+    )
     p.add_argument("--hidden-features", type=int, default=256, help="width (default: 256)")
     p.add_argument("--hidden-layers", type=int, help="sine layers after the first (default: 2, audio by length)")
     p.add_argument("--activation", default="sine", choices=["sine", "relu"])

@@ -211,13 +211,16 @@ def omega(a: argparse.Namespace) -> int:
 
     data = signals.as_signal(a.input)
     user = data.values if data.sample_rate else (data.values + 1) / 2
-    if a.measure is None and data.sample_rate is None:
-        star, high = rules.omega_star(user), rules.omega_hr(user, a.scale)
-        print(f"omega_star  {star:.2f}\nomega_hr    {high:.2f}  (x{a.scale:g})")
-    elif a.measure is None:
-        print(f"omega_r  {rules.omega_r(data.sample_rate or 0):.2f}")
+    if a.measure is None:
+        chosen = rules.choose(user, sample_rate=data.sample_rate, dims=data.kind.dims)
+        if data.sample_rate is None:
+            star, high = rules.omega_star(user), rules.omega_hr(user, a.scale)
+            paper = f"omega_star  {star:.2f}\nomega_hr    {high:.2f}  (x{a.scale:g})"
+        else:
+            paper = f"omega_r     {rules.omega_r(data.sample_rate):.2f}"
+        print(f"choose      {chosen:.2f}\n{paper}")
     else:
-        names = list(rules.MEASURES) if a.measure == "all" else [a.measure]
+        names = [rules.TANGENT_KERNEL, *rules.MEASURES] if a.measure == "all" else [a.measure]
         width = max(map(len, names))
         for name in names:
             value = rules.choose(user, name, sample_rate=data.sample_rate, dims=data.kind.dims)

@@ -23,7 +23,7 @@ from siren_sr.recipes import Recipe, resolve_recipe
 from siren_sr.siren import Siren
 from siren_sr.tiles import TiledSiren
 from siren_sr.tiling import TILE_RECIPES, TileRecipe, fit_tiles
-from siren_sr.training import Callback, Stage, final_score, train
+from siren_sr.training import Callback, Stage, batches_per_step, final_score, train
 
 ONE_NETWORK_SAMPLES = {1: 1 << 15, 2: 1 << 15, 3: 1 << 18}
 """Larger signals are represented by tiles, by number of axes: there one network is slower and less exact."""
@@ -64,9 +64,11 @@ def fit_signal(
             volume or a video). A batch of images (B, C, H, W) gives a list of fits. Ranges: see ``siren_sr.signals``.
         sample_rate: In Hz; says that the signal is audio.
         dims: Number of grid axes, if it cannot be told (3 for volumes).
-        omega_0: ω0 of the first layer: a number, a measure's name in ``omega.MEASURES``, or a callable of the signal.
-            Default: ω0* (equation 7) for images, ω_r (the sampling rate, section 3.1) for audio, ``omega.choose``
-            for other grids; 30 for activations other than sine.
+        omega_0: ω0 of the first layer: a number, "tangent_kernel" or a name in ``omega.MEASURES``, or a callable of
+            the signal. Default: with the recipe "fast" the first of these, which predicts what this training learns
+            best (`siren_sr.tangent`); with another recipe, optimizer, schedule or batch the paper's rules, ω0*
+            (equation 7) for images, ω_r (the sampling rate, section 3.1) for audio and the same as equation 7,
+            adapted, for other grids; 30 for activations other than sine.
         hidden_omega_0: ω0 of the other layers.
         hidden_features: Width.
         hidden_layers: Sine layers after the first. Default: 2, and `audio_hidden_layers` for audio.
@@ -124,16 +126,22 @@ def fit_signal(
     score = loss if objective == "mse" else value(data.values)
     if recipe is None:
         recipe = "fast" if is_pointwise(loss) else "whole"
+    usual = recipe == "fast" and (optimizer, scheduler, batch) == (None, None, None)
     chosen = resolve_recipe(recipe)(dims=data.kind.dims, hidden_layers=hidden_layers, activation=activation)
     steps = check_steps(chosen.steps if steps is None else steps)
     if batch is None and optimizer is None:
         batch = chosen.batch
+    if batch is not None:
+        batch = check_steps(batch, name="batch")
+    updates = steps * batches_per_step(math.prod(data.shape), batch)
     model = Siren(
         data.kind.dims,
         len(data.values),
         hidden_features=hidden_features,
         hidden_layers=hidden_layers,
-        first_omega_0=choose_omega(data, omega_0, activation),
+        first_omega_0=choose_omega(
+            data, omega_0, activation, updates=updates, hidden_layers=hidden_layers, predict=usual
+        ),
         hidden_omega_0=hidden_omega_0,
         activation=activation,
         first_init=first_init,
@@ -151,7 +159,7 @@ def fit_signal(
         score=score,
         align_corners=align_corners,
         name="fit",
-        batch=None if batch is None else check_steps(batch, name="batch"),
+        batch=batch,
     )
     history = train(model, [stage], callback=callback, precision=precision)
     return make_fit(
@@ -203,17 +211,34 @@ def audio_hidden_layers(samples: int, channels: int = 1) -> int:
     return min(5, 1 + int(0.6 * samples * channels / 256**2))
 
 
-def choose_omega(data: signals.Signal, omega_0: Any, activation: str | Activation = "sine") -> float:
-    """Resolve the ``omega_0`` argument of the tasks for a signal."""
+def choose_omega(
+    data: signals.Signal,
+    omega_0: Any,
+    activation: str | Activation = "sine",
+    *,
+    updates: int,
+    hidden_layers: int,
+    predict: bool = True,
+) -> float:
+    """Resolve ``omega_0`` for a signal and a training; ``predict``: one whose end `siren_sr.omega` can predict."""
     if isinstance(omega_0, numbers.Real) and not isinstance(omega_0, bool):
         return float(omega_0)
     if omega_0 is None and activation != "sine":
         return 30.0
-    if omega_0 is None and data.sample_rate is not None:
+    if omega_0 is None and not predict and data.sample_rate is not None:
         return omega.omega_r(data.sample_rate)
+    if omega_0 is None:
+        omega_0 = omega.TANGENT_KERNEL if predict else "laplacian_variance"
     user = (data.values + 1) / 2 if data.sample_rate is None else data.values
-    options = {} if omega_0 is None else {"measure": omega_0}
-    return omega.choose(user, sample_rate=data.sample_rate, dims=data.kind.dims, **options)
+    if omega_0 == omega.TANGENT_KERNEL:
+        return omega.choose(
+            user,
+            sample_rate=data.sample_rate,
+            dims=data.kind.dims,
+            updates=updates,
+            hidden_layers=hidden_layers,
+        )
+    return omega.choose(user, omega_0, sample_rate=data.sample_rate, dims=data.kind.dims)
 
 
 def make_fit(model: Siren | TiledSiren, data: signals.Signal, history: Any, *, psnr: float, **more: Any) -> Fit:

@@ -120,11 +120,6 @@ def spectral_rolloff(values: Tensor) -> float:
     return _over_axes(values, quantile)
 
 
-def root_rolloff(values: Tensor) -> float:
-    """√ of `spectral_rolloff`: see ``omega.BAND``."""
-    return math.sqrt(spectral_rolloff(values))
-
-
 def _axes(values: Tensor) -> range:
     if values.ndim < 2 or not values.is_floating_point() or values.numel() == 0:
         found = f"{values.dtype} of shape {tuple(values.shape)}"
@@ -226,6 +221,5 @@ MEASURES: dict[str, Measure] = {
         spectral_centroid,
         rms_frequency,
         spectral_rolloff,
-        root_rolloff,
     )
 }

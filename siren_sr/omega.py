@@ -3,14 +3,14 @@ r"""Choosing ω0, the frequency of the first layer, from the signal.
 A neuron of the first layer is ``sin(ω0·(w·x + b))`` with ``w ~ U(-1/D, 1/D)`` on D coordinates in [-1, 1]:
 along each axis its angular frequency is uniform up to ω0/D, in radians per unit of coordinate. A signal of n
 samples on that axis, 2/n apart, holds frequencies up to Nyquist's π·n/2 (f cycles per sample are π·f·n). Two
-families of measures:
+families of measures, and a prediction:
 
 * *Focus measures* (Pertuz et al. 2013) grow with sharpness and with contrast. Equation 7 is one of them,
   times 250; the constants in `CALIBRATION` make the others agree with it.
 * *Spectral measures* are frequencies, blind to contrast. Equating a moment of the signal's spectrum with the
   same moment of the first layer's gives ω0 without any fitted constant (`FIRST_LAYER`).
-* "root_rolloff" is a law between the two, ω0 = `BAND`·√ω95, ω95 being the frequency with 95% of the power below it:
-  blind to contrast and to resampling, it lost least in sweeps of ω0 on small colour images (guide on ω0).
+* "tangent_kernel", the default of `choose`, predicts what a training of given length will have learned of the signal
+  with each ω0, and takes the best (`siren_sr.tangent`).
 
 A measure takes a floating-point (C, \*grid) tensor with any number of grid axes and averages over all its
 values. It ignores an added offset. Focus measures do not change with a further axis along which the signal is
@@ -29,9 +29,11 @@ from torch import Tensor
 from siren_sr.coordinates import grid_size
 from siren_sr.focus import MEASURES, ROLLOFF, Measure, laplacian_variance
 from siren_sr.signals import as_signal
+from siren_sr.tangent import best_omega_0
 
 FACTOR = 250.0  # equation 7
 HR_RATIO = 0.15  # section 3.4, for x4
+TANGENT_KERNEL = "tangent_kernel"
 MINIMUM = 1.0  # below it the first layer is close to linear over the whole signal
 
 
@@ -119,26 +121,33 @@ def omega_r(sample_rate: float) -> float:
 
 def choose(
     signal: Any,
-    measure: str | Measure = "laplacian_variance",
+    measure: str | Measure = TANGENT_KERNEL,
     *,
     sample_rate: float | None = None,
     dims: int | None = None,
+    updates: int | None = None,
+    hidden_layers: int | None = None,
     resolution_aware: bool | None = None,
 ) -> float:
     r"""ω0 for any signal, by any measure, within [1, D·π·max(n)/2].
 
     The upper limit is where the first layer reaches the Nyquist frequency of the longest axis (n samples; D
-    axes); a constant signal gets the lower one. A focus measure m becomes ``constant·m**power``
-    (`CALIBRATION`). It counts in samples and does not know how many there are, as equation 7 does not;
-    for other signals than images it is therefore multiplied by (D/2)·(n/215.3), n being the geometric mean of
-    the sides and 215.3 that of the images which gave the constants. Spectral measures need no such factor.
+    axes); a constant signal gets the lower one. "tangent_kernel" takes what leaves least of the signal after
+    ``updates`` updates of the weights: the longer a training, the larger. A focus measure m becomes
+    ``constant·m**power`` (`CALIBRATION`). It counts in samples and does not know how many there are, as
+    equation 7 does not; for other signals than images it is therefore multiplied by (D/2)·(n/215.3), n being
+    the geometric mean of the sides and 215.3 that of the images which gave the constants. Spectral measures
+    need no such factor.
 
     Args:
         signal: Image as for `omega_star`; audio, tensor (C, T) or array (T[, C]), with ``sample_rate``;
             any grid with ``dims``. Whatever it is, its full range is brought to length 1 first.
-        measure: A name in `MEASURES`, or a function of the (C, \*grid) tensor that returns ω0 itself.
+        measure: "tangent_kernel", a name in `MEASURES`, or a function of the (C, \*grid) tensor that returns ω0 itself.
         sample_rate: In Hz; says that the signal is audio. Its value is not used (see `omega_r`).
         dims: Number of grid axes. Default: 1 for audio and for one axis, 2 otherwise.
+        updates: Of the weights in the training to come, for "tangent_kernel". Default: those of
+            `siren_sr.fit_signal` as it is, 100 passes in batches of about 1024 samples.
+        hidden_layers: Of the network, for "tangent_kernel". Default: 2.
         resolution_aware: Whether to multiply a focus measure as above. Default: for all but images.
 
     Returns:
@@ -158,31 +167,47 @@ def choose(
     sides = values.shape[1:]
     if not isinstance(measure, str) and not callable(measure):
         raise TypeError(f"measure must be a name or a function, got {type(measure).__name__}")
-    if isinstance(measure, str) and measure not in MEASURES:
-        raise ValueError(f"unknown measure {measure!r}: use one of {', '.join(MEASURES)}, or a function")
+    if isinstance(measure, str) and measure not in (TANGENT_KERNEL, *MEASURES):
+        names = ", ".join((TANGENT_KERNEL, *MEASURES))
+        raise ValueError(f"unknown measure {measure!r}: use one of {names}, or a function")
+    if measure != TANGENT_KERNEL and (updates, hidden_layers) != (None, None):
+        raise ValueError(f"updates and hidden_layers are for {TANGENT_KERNEL}: leave them out, got {measure!r}")
     if resolution_aware is not None and measure not in CALIBRATION:
         raise ValueError(f"resolution_aware is for {', '.join(CALIBRATION)}: leave it out, got {measure!r}")
-    found = float(MEASURES[measure](values) if isinstance(measure, str) else measure(values))
-    if not 0 <= found < math.inf:
-        raise ValueError(f"a measure must return a finite number of at least 0, got {found}")
-    if not isinstance(measure, str):
-        omega = found
-    elif measure == "root_rolloff":
-        omega = BAND * found
+    highest = len(sides) * math.pi * max(sides) / 2
+    if measure == TANGENT_KERNEL:
+        updates = usual_updates(math.prod(sides)) if updates is None else _count("updates", updates)
+        layers = 2 if hidden_layers is None else _count("hidden_layers", hidden_layers, least=0)
+        found = best_omega_0(values, updates=updates, hidden_layers=layers, highest=highest)
+    elif not isinstance(measure, str):
+        found = float(measure(values))
     elif measure in FIRST_LAYER:
-        omega = len(sides) * FIRST_LAYER[measure] * found
+        found = len(sides) * FIRST_LAYER[measure] * MEASURES[measure](values)
     else:
         constant, power = CALIBRATION[measure]
-        omega = constant * found**power
+        found = constant * MEASURES[measure](values) ** power
         if resolution_aware or (resolution_aware is None and len(sides) != 2):
             longer = [side for side in sides if side > 1] or [1]
-            omega *= len(sides) / 2 * math.prod(longer) ** (1 / len(longer)) / REFERENCE_SIDE
-    return min(max(omega, MINIMUM), len(sides) * math.pi * max(sides) / 2)
+            found *= len(sides) / 2 * math.prod(longer) ** (1 / len(longer)) / REFERENCE_SIDE
+    if not 0 <= found < math.inf:
+        raise ValueError(f"a measure must return a finite number of at least 0, got {found}")
+    return min(max(found, MINIMUM), highest)
+
+
+def usual_updates(points: int) -> int:
+    """Updates of the weights in `siren_sr.fit_signal` with its default recipe: 100 passes in batches of about 1024."""
+    return 100 * max(1, round(points / 1024))
 
 
 def _unit_image(data: Any, *, sample_rate: float | None = None, dims: int | None = None) -> Tensor:
     """A signal as a (C, *grid) tensor whose full range has length 1; where it begins does not matter."""
     return as_signal(data, sample_rate=sample_rate, dims=dims).values / 2
+
+
+def _count(name: str, value: Any, *, least: int = 1) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+    return value
 
 
 def _positive(name: str, value: Any) -> float:
@@ -211,9 +236,6 @@ CALIBRATION: dict[str, tuple[float, float]] = {
     "total_variation": (1244.6, 1.0),  # 13%
 }
 REFERENCE_SIDE = 215.3  # geometric mean of the sides of those images, most of which are 192×255
-
-# ω0 = BAND·√ω95, for any number of axes. Chosen, as was the root, on sweeps of `benchmarks.omega --design`.
-BAND = 10.0
 
 # ω0 = D·number·measure. In the first layer |ω| is uniform up to ω0/D: its mean is 1/2 of that, its root mean
 # square 1/√3, its 95% quantile 0.95. White noise, uniform up to Nyquist's frequency, gives the limit of

@@ -260,9 +260,14 @@ def _check_finite(loss: float, step: int) -> None:
         )
 
 
+def batches_per_step(points: int, batch: int | None) -> int:
+    """Into how many parts of about ``batch`` points a grid is divided, one for each update; None takes it whole."""
+    return 1 if batch is None else max(1, round(points / batch))
+
+
 def _batches(stage: Stage, points: int, generator: torch.Generator, device: torch.device) -> Sequence[Tensor | None]:
     """The points of every update of a step; None for all."""
-    count = 1 if stage.batch is None else max(1, round(points / stage.batch))
+    count = batches_per_step(points, stage.batch)
     if count == 1:
         return [None]
     return torch.randperm(points, generator=generator).to(device).tensor_split(count)

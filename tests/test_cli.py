@@ -257,7 +257,7 @@ def test_fit_and_render(photo, tmp_path, capsys):
     fit = Fit.load(saved)
     assert out == f"{saved}: {fit.psnr:.2f} dB, first_omega_0 {fit.model.first_omega_0:.2f}\n"
     assert err == ""
-    assert fit.model.first_omega_0 == pytest.approx(omega.choose(photo), rel=1e-5)
+    assert fit.model.first_omega_0 == pytest.approx(omega.choose(photo, updates=2, hidden_layers=1), rel=1e-5)
     expected = fit_signal(
         photo, hidden_features=16, hidden_layers=1, steps=2, generator=torch.Generator().manual_seed(3)
     )
@@ -288,7 +288,8 @@ def test_fit_options(photo, tmp_path):
 def test_sounds(sound, tmp_path, capsys):
     saved = tmp_path / "sound.safetensors"
     assert call("fit", sound, saved, *SMALL) == 0
-    assert Fit.load(saved).model.first_omega_0 == 400
+    expected = omega.choose(str(sound), updates=2, hidden_layers=1)
+    assert Fit.load(saved).model.first_omega_0 == pytest.approx(expected, rel=1e-5)
     assert call("render", saved, tmp_path / "same.wav") == 0
     same = io.read_audio(tmp_path / "same.wav")
     assert (same.samples.shape, same.samples.dtype, same.sample_rate) == ((400, 2), np.int16, 400)
@@ -362,16 +363,16 @@ def test_poisson_means(tmp_path, capsys):
 
 def test_omega(photo, sound, capsys):
     assert call("omega", photo, "--scale", "2") == 0
-    star, hr = omega.omega_star(photo), omega.omega_hr(photo, 2)
-    assert capsys.readouterr().out == f"omega_star  {star:.2f}\nomega_hr    {hr:.2f}  (x2)\n"
+    star, hr, best = omega.omega_star(photo), omega.omega_hr(photo, 2), omega.choose(photo)
+    assert capsys.readouterr().out == f"choose      {best:.2f}\nomega_star  {star:.2f}\nomega_hr    {hr:.2f}  (x2)\n"
     assert call("omega", photo, "--measure", "all") == 0
     lines = dict(line.split() for line in capsys.readouterr().out.splitlines())
-    assert list(lines) == list(omega.MEASURES)
+    assert list(lines) == ["tangent_kernel", *omega.MEASURES]
     assert float(lines["tenengrad"]) == pytest.approx(omega.choose(photo, "tenengrad"), abs=0.01)
     assert call("omega", photo, "--measure", "brenner") == 0
     assert capsys.readouterr().out == f"brenner  {omega.choose(photo, 'brenner'):.2f}\n"
     assert call("omega", sound) == 0
-    assert capsys.readouterr().out == "omega_r  400.00\n"
+    assert capsys.readouterr().out == f"choose      {omega.choose(sound):.2f}\nomega_r     400.00\n"
 
 
 # ---- errors

@@ -72,7 +72,7 @@ def test_volumes():
     assert fit.psnr > 25
     assert fit.reconstruction.shape == (8, 8, 8)
     assert fit_signal(volume, dims=3, steps=1, **SMALL).model.first_omega_0 == pytest.approx(
-        omega.choose(volume, dims=3), rel=1e-5
+        omega.choose(volume, dims=3, updates=1, hidden_layers=1), rel=1e-5
     )
 
 
@@ -116,10 +116,10 @@ def test_the_psnr_of_a_sound_is_in_its_range():
 
 def test_the_history_is_of_the_network_before_each_step():
     seen = []
-    fit = fit_signal(picture(6, 7), steps=4, callback=lambda p: seen.append(p.entry), **SMALL)
+    fit = fit_signal(picture(6, 7), omega_0=9, steps=4, callback=lambda p: seen.append(p.entry), **SMALL)
     assert tuple(seen) == fit.history
     assert [e.step for e in seen] == [1, 2, 3, 4]
-    first = fit_signal(picture(6, 7), steps=1, **SMALL)
+    first = fit_signal(picture(6, 7), omega_0=9, steps=1, **SMALL)
     assert fit.history[0].psnr == pytest.approx(first.history[0].psnr)
     # 10·log10(4/loss): the network's range is 2 long
     assert [e.psnr for e in seen] == pytest.approx([10 * np.log10(4 / e.loss) for e in seen], abs=1e-4)
@@ -145,9 +145,22 @@ def test_a_call_repeats_itself_and_a_generator_changes_it():
 
 def test_the_default_omega():
     image = picture(20, 30)
-    assert fit_signal(image, steps=1, **SMALL).model.first_omega_0 == pytest.approx(omega.omega_star(image), rel=1e-5)
-    assert fit_signal(wave(), sample_rate=11025, steps=1, **SMALL).model.first_omega_0 == 11025
-    assert fit_signal(image, steps=1, activation="relu", **SMALL).model.first_omega_0 == 30
+
+    def found(signal, **options):
+        return fit_signal(signal, **{"steps": 1, **SMALL, **options}).model.first_omega_0
+
+    for steps in (2, 5):
+        expected = omega.choose(image, updates=steps, hidden_layers=1)
+        assert found(image, steps=steps) == found(image, steps=steps, omega_0="tangent_kernel")
+        assert found(image, steps=steps) == pytest.approx(expected, rel=1e-5)
+    # 600 samples in batches of about 50 are 12 updates a step
+    assert found(image, batch=50, omega_0="tangent_kernel") == pytest.approx(
+        omega.choose(image, updates=12, hidden_layers=1), rel=1e-5
+    )
+    for other in ({"recipe": "paper"}, {"optimizer": optimizers.adam(1e-3)}, {"batch": 50}):
+        assert found(image, **other) == pytest.approx(omega.omega_star(image), rel=1e-5)
+        assert found(wave(), sample_rate=11025, **other) == 11025
+    assert found(image, activation="relu") == 30
     assert fit_signal(torch.full((1, 5, 6), 0.5), steps=1, **SMALL).model.first_omega_0 == omega.MINIMUM
 
 

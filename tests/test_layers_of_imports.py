@@ -19,6 +19,7 @@ LAYERS = [
     "derivatives",
     "integration",
     "focus",
+    "tangent",
     "omega",
     "metrics",
     "banded",

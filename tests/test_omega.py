@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siren_sr import derivatives, focus, init, omega
+from siren_sr import derivatives, focus, init, omega, recipes, training
 
 DATA = Path(os.environ.get("SIREN_SR_DATA", Path(__file__).parents[2] / "shared" / "data"))
 needs_images = pytest.mark.skipif(
@@ -56,7 +56,7 @@ def lr_path(name: str) -> Path:
 @pytest.mark.parametrize(("name", "low", "high"), TABLE)
 def test_equation_7_of_the_papers_images(name: str, low: float, high: float) -> None:
     assert round(omega.omega_star(lr_path(name)), 2) == low
-    assert round(omega.choose(lr_path(name)), 2) == low
+    assert round(omega.choose(lr_path(name), "laplacian_variance"), 2) == low
     assert round(omega.omega_star(DATA / "div2k_subset" / f"{name}.png"), 2) == high
 
 
@@ -240,29 +240,31 @@ def test_first_layer_gets_the_frequency_of_the_signal() -> None:
 # choose
 
 
-def test_the_root_of_the_band_sees_neither_contrast_nor_resampling() -> None:
-    image = noise(3, 20, 30)
-    coarse, fine = (
-        torch.nn.functional.interpolate(image[None], size, mode="bicubic")[0].clamp(0, 1)
-        for size in ((80, 120), (160, 240))
-    )
-    found = omega.choose(coarse, "root_rolloff")
-    assert omega.choose(fine, "root_rolloff") == pytest.approx(found, rel=0.03)
-    assert omega.choose(0.2 * coarse + 0.3, "root_rolloff") == pytest.approx(found, rel=1e-5)
-    line = cosine(400, 20)[None]
-    expected = omega.BAND * math.sqrt(10 * math.pi)
-    assert omega.choose(line, "root_rolloff", dims=1) == pytest.approx(expected, rel=1e-6)
-
-
-def test_choose_defaults_to_equation_7_within_its_limits() -> None:
+def test_choose_keeps_equation_7_within_limits() -> None:
     image = 0.4 + 0.1 * noise(3, 30, 40)
-    assert omega.choose(image) == pytest.approx(omega.omega_star(image))
+    assert omega.choose(image, "laplacian_variance") == pytest.approx(omega.omega_star(image))
     assert omega.choose(torch.full((3, 8, 8), 0.5)) == omega.MINIMUM
-    board = (torch.arange(8)[:, None] + torch.arange(8)) % 2
-    assert omega.omega_star(board.float()) > omega.choose(board.float()) == pytest.approx(math.pi * 8)
+    board = ((torch.arange(8)[:, None] + torch.arange(8)) % 2).float()
+    assert omega.omega_star(board) > omega.choose(board, "laplacian_variance") == pytest.approx(math.pi * 8)
 
 
-@pytest.mark.parametrize("name", list(omega.MEASURES))
+def test_choose_counts_the_updates_of_the_default_training() -> None:
+    recipe = recipes.fast(dims=2, hidden_layers=2, activation="sine")
+    image = noise(3, 60, 90)
+    updates = recipe.steps * training.batches_per_step(60 * 90, recipe.batch)
+    assert omega.choose(image) == omega.choose(image, updates=updates, hidden_layers=2)
+    assert omega.choose(image, updates=updates // 100) < omega.choose(image)
+    for options, text in (
+        ({"updates": 0}, "updates must be an integer of at least 1"),
+        ({"updates": 2.5}, "updates must be an integer of at least 1"),
+        ({"hidden_layers": -1}, "hidden_layers must be an integer of at least 0"),
+        ({"measure": "brenner", "updates": 5}, "updates and hidden_layers are for tangent_kernel"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            omega.choose(image, **options)
+
+
+@pytest.mark.parametrize("name", ["tangent_kernel", *omega.MEASURES])
 @pytest.mark.parametrize(
     "shape", [(1, 1), (1, 2), (1, 1, 1), (1, 1, 5), (3, 6, 1), (1, 2, 2), (1, 1, 4, 1), (2, 3, 2, 3)]
 )
@@ -279,9 +281,7 @@ def test_choose_for_sounds_ignores_the_amplitude_and_follows_the_length(name: st
     found = omega.choose(sound, name, sample_rate=8000)
     assert omega.choose(17 * sound, name, sample_rate=8000) == pytest.approx(found)
     assert omega.choose((sound[:, None] * 1000).numpy(), name, sample_rate=8000) == pytest.approx(found, rel=1e-4)
-    assert omega.choose(sound.repeat(2), name, sample_rate=8000) == pytest.approx(
-        found * (math.sqrt(2) if name == "root_rolloff" else 2), rel=0.02
-    )
+    assert omega.choose(sound.repeat(2), name, sample_rate=8000) == pytest.approx(2 * found, rel=0.02)
     assert omega.choose(torch.zeros(1, 100), name, sample_rate=8000) == omega.MINIMUM
 
 
