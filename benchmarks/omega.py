@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--sounds", type=Path, help="folder with sounds")
     parser.add_argument("--design", action="store_true", help="the signals that rules are designed on")
     parser.add_argument("--steps", type=int, nargs="+", default=[40, 8], help="lengths of the training, in passes")
+    parser.add_argument("--cap", type=float, default=math.inf, help="PSNR in dB above which more counts as no better")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--from", dest="stored", type=Path, help="judge rules on the sweeps of an earlier run")
@@ -61,6 +62,7 @@ def main() -> None:
         for steps in a.steps:
             curve = curves.get(str(steps)) or sweep(values, rate, steps)
             curves[str(steps)] = curve
+            curve = [(value, min(psnr, a.cap)) for value, psnr in curve]
             between = np.geomspace(curve[0][0], curve[-1][0], 200)
             best = max(((value, at(curve, value)) for value in between), key=lambda p: p[1])
             chosen = rules(values, rate, steps)
