@@ -1,6 +1,6 @@
 """Choosing ω0: what rules lose against the best ω0 of a sweep, in dB at a fixed budget.
 
-    python -m benchmarks.omega --data DIR [--design] [--sounds DIR] [--steps 40 8] [--out DIR]
+    python -m benchmarks.omega --data DIR [--design | --whole NAMES] [--sounds DIR] [--steps 40 8] [--out DIR]
 
 A network of 256 units (`fit_signal`, ``tiles=False``) is trained on every signal with eight values of ω0, for the
 same number of passes. The best of them, the oracle, is what a rule could have chosen at most; a rule's regret is the
@@ -8,9 +8,9 @@ PSNR of the oracle less that at the rule's ω0. Between the values of the sweep 
 interpolates, for the oracle too.
 
 ``--design`` takes the signals on which rules are designed: crops of the paper's low-resolution images (``--data``),
-as they are or with contrast, noise or sampling changed, made-up sounds, and crops that move. Without it, signals that
-no rule has seen: scikit-image's photographs and the sounds of ``--sounds``. Prints regrets by rule and kind of signal;
-saves the sweeps as JSON, which ``--from`` reads.
+as they are or with contrast, noise or sampling changed, made-up sounds, and crops that move; ``--whole`` takes
+low-resolution images as they are. Without them, signals that no rule has seen: scikit-image's photographs and the
+sounds of ``--sounds``. Prints regrets by rule and kind of signal; saves the sweeps as JSON, which ``--from`` reads.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder with the paper's images, for --design")
     parser.add_argument("--sounds", type=Path, help="folder with sounds")
     parser.add_argument("--design", action="store_true", help="the signals that rules are designed on")
+    parser.add_argument("--whole", nargs="+", default=[], metavar="NAME", help="whole images of --data")
+    parser.add_argument("--values", nargs="+", type=float, help="ω0 to sweep (default: eight, by the signal's size)")
     parser.add_argument("--steps", type=int, nargs="+", default=[40, 8], help="lengths of the training, in passes")
     parser.add_argument("--cap", type=float, default=math.inf, help="PSNR in dB above which more counts as no better")
     parser.add_argument("--threads", type=int)
@@ -54,13 +56,18 @@ def main() -> None:
     parser.add_argument("--from", dest="stored", type=Path, help="judge rules on the sweeps of an earlier run")
     a = parser.parse_args()
     print(header("cpu", a.threads))
-    found = list(design(a.data)) if a.design else list(unseen(a.sounds))
+    if a.whole:
+        found = [
+            (name, "whole", (signals.as_signal(a.data / f"{name}x4.png").values + 1) / 2, None) for name in a.whole
+        ]
+    else:
+        found = list(design(a.data)) if a.design else list(unseen(a.sounds))
     stored: dict[str, Any] = {} if a.stored is None else json.loads(a.stored.read_text())
     rows: dict[int, list[tuple[str, dict[str, float]]]] = {steps: [] for steps in a.steps}
     for name, kind, values, rate in found:
         curves = stored.setdefault(name, {})
         for steps in a.steps:
-            curve = curves.get(str(steps)) or sweep(values, rate, steps)
+            curve = curves.get(str(steps)) or sweep(values, rate, steps, a.values)
             curves[str(steps)] = curve
             curve = [(value, min(psnr, a.cap)) for value, psnr in curve]
             between = np.geomspace(curve[0][0], curve[-1][0], 200)
@@ -74,18 +81,21 @@ def main() -> None:
             )
         if a.out:
             a.out.mkdir(parents=True, exist_ok=True)
-            (a.out / f"omega-{'design' if a.design else 'unseen'}.json").write_text(json.dumps(stored))
+            kind = "whole" if a.whole else "design" if a.design else "unseen"
+            (a.out / f"omega-{kind}.json").write_text(json.dumps(stored))
     for steps in a.steps:
         print(f"\nRegret in dB, {steps} passes, {len(found)} signals")
         print(table(rows[steps]))
 
 
-def sweep(values: Tensor, rate: float | None, steps: int) -> list[tuple[float, float]]:
+def sweep(
+    values: Tensor, rate: float | None, steps: int, tried: Sequence[float] | None = None
+) -> list[tuple[float, float]]:
     """PSNR by ω0."""
     options: dict[str, Any] = {"dims": values.ndim - 1} if rate is None else {"sample_rate": rate, "hidden_layers": 2}
     return [
         (value, fit_signal(values, omega_0=value, tiles=False, steps=steps, **options).psnr)
-        for value in swept(values.shape[1:])
+        for value in tried or swept(values.shape[1:])
     ]
 
 

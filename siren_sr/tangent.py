@@ -24,11 +24,13 @@ import torch
 from torch import Tensor
 
 VARIANCE = 2.0  # before the hidden sines: 1 in a new network, more in training
-EFFORT = {1: 10.0, 2: 160.0, 3: 160.0}  # T of an update and one output, by number of axes
+EFFORT = {1: 14.0, 2: 220.0, 3: 220.0}  # T of an early update and one output, by number of axes
+LATE = 450.0  # T of U updates is that of U/(1 + U/LATE) early ones: batches leave noise
 ORDER = 31  # highest power of the correlation
 SINGLE, GROWTH = 32, 1.06  # frequencies kept one by one; beyond, they are collected in bins that grow so fast
 TRIED = 70  # values of ω0
-# VARIANCE and EFFORT were chosen on sweeps of ω0 (`benchmarks.omega --design`), networks of 256 units, default recipe.
+# VARIANCE, EFFORT and LATE were chosen on the sweeps of `benchmarks.omega --design` and `--whole`, with networks of 256
+# units and the default recipe.
 
 
 def best_omega_0(values: Tensor, *, updates: int, hidden_layers: int = 2, highest: float | None = None) -> float:
@@ -48,7 +50,7 @@ def best_omega_0(values: Tensor, *, updates: int, hidden_layers: int = 2, highes
         return 0.0
     if highest is None:
         highest = len(edges) * math.pi * max(values.shape[1:]) / 2
-    effort = EFFORT[len(edges)] * updates / math.sqrt(len(values))
+    effort = EFFORT[len(edges)] * updates / (1 + updates / LATE) / math.sqrt(len(values))
     coefficients = kernel_series(hidden_layers)
     tried = torch.logspace(math.log10(highest) - 2.5, math.log10(highest), TRIED, dtype=torch.float64).tolist()
     left = [float((power * (-effort * mode_shares(edges, omega, coefficients)).exp()).sum()) for omega in tried]
