@@ -92,6 +92,21 @@ def test_table_7_measures_what_it_says(pairs):
     assert {"basic", "trick1", "trick2", "default", "prior"} <= set(rows)
 
 
+def test_the_quick_table_7_takes_the_middle_and_omega_in_proportion(pairs, monkeypatch):
+    from siren_sr.reproduce import superres
+
+    monkeypatch.setattr(superres, "PIECE", 8)
+    told = []
+    monkeypatch.setattr(superres, "_with_omega", lambda s, omega_0, share: told.append((omega_0, share)) or s)
+    report = EXPERIMENTS["table7"](Setup(data=pairs, images=TINY[:1], epochs=5, quick=True))
+    low, high = (load(pairs / f"{TINY[0]}{x}.png") for x in ("x4", ""))
+    low, high = low[:, 3:9, 4:12], high[:, 12:36, 16:48]
+    bicubic = functional.interpolate(low[None], size=(24, 32), mode="bicubic")[0].clamp(0, 1)
+    assert rows_of(report.tables[0])["bicubic"]["PSNR"] == pytest.approx(metrics.psnr(bicubic, high), abs=1e-4)
+    assert set(told) == {(None, 0.5)}
+    assert "8 pixels long" in report.text()
+
+
 def test_as_published_changes_the_networks(pairs):
     def table(**options):
         return rows_of(EXPERIMENTS["table7"](Setup(data=pairs, images=TINY[:1], epochs=20, **options)).tables[0])
