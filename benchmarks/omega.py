@@ -37,6 +37,8 @@ PHOTOGRAPHS = {
     "moon": "enlarged",
     "grass": "grey",
 }
+Curve = list[tuple[float, float]]
+"""PSNR by ω0."""
 Signal = tuple[str, str, Tensor, float | None]
 """Name, kind, values (C, *grid) in [0, 1] or, with a sampling rate, in [-1, 1], and that rate."""
 
@@ -48,6 +50,9 @@ def main() -> None:
     parser.add_argument("--sounds", type=Path, help="folder with sounds")
     parser.add_argument("--design", action="store_true", help="the signals that rules are designed on")
     parser.add_argument("--whole", nargs="+", default=[], metavar="NAME", help="whole images of --data")
+    parser.add_argument("--side", type=int, help="their middle only, so many pixels square")
+    parser.add_argument("--hidden-features", type=int, default=256)
+    parser.add_argument("--hidden-layers", type=int, default=2)
     parser.add_argument("--values", nargs="+", type=float, help="ω0 to sweep (default: eight, by the signal's size)")
     parser.add_argument("--steps", type=int, nargs="+", default=[40, 8], help="lengths of the training, in passes")
     parser.add_argument("--cap", type=float, default=math.inf, help="PSNR in dB above which more counts as no better")
@@ -56,9 +61,11 @@ def main() -> None:
     parser.add_argument("--from", dest="stored", type=Path, help="judge rules on the sweeps of an earlier run")
     a = parser.parse_args()
     print(header("cpu", a.threads))
+    network = {"hidden_features": a.hidden_features, "hidden_layers": a.hidden_layers}
     if a.whole:
+        images = {name: (signals.as_signal(a.data / f"{name}x4.png").values + 1) / 2 for name in a.whole}
         found = [
-            (name, "whole", (signals.as_signal(a.data / f"{name}x4.png").values + 1) / 2, None) for name in a.whole
+            (name, "whole", image if a.side is None else middle(image, a.side), None) for name, image in images.items()
         ]
     else:
         found = list(design(a.data)) if a.design else list(unseen(a.sounds))
@@ -67,12 +74,12 @@ def main() -> None:
     for name, kind, values, rate in found:
         curves = stored.setdefault(name, {})
         for steps in a.steps:
-            curve = curves.get(str(steps)) or sweep(values, rate, steps, a.values)
+            curve = curves.get(str(steps)) or sweep(values, rate, a.values, steps=steps, **network)
             curves[str(steps)] = curve
             curve = [(value, min(psnr, a.cap)) for value, psnr in curve]
             between = np.geomspace(curve[0][0], curve[-1][0], 200)
             best = max(((value, at(curve, value)) for value in between), key=lambda p: p[1])
-            chosen = rules(values, rate, steps)
+            chosen = rules(values, rate, steps, a.hidden_layers)
             rows[steps].append((kind, {rule: best[1] - at(curve, choice) for rule, choice in chosen.items()}))
             print(
                 f"{name:16} {kind:9} {steps:3} passes: best {best[1]:6.2f} dB at {best[0]:6.1f}, "
@@ -88,13 +95,11 @@ def main() -> None:
         print(table(rows[steps]))
 
 
-def sweep(
-    values: Tensor, rate: float | None, steps: int, tried: Sequence[float] | None = None
-) -> list[tuple[float, float]]:
+def sweep(values: Tensor, rate: float | None, tried: Sequence[float] | None = None, **training: Any) -> Curve:
     """PSNR by ω0."""
-    options: dict[str, Any] = {"dims": values.ndim - 1} if rate is None else {"sample_rate": rate, "hidden_layers": 2}
+    kind: dict[str, Any] = {"dims": values.ndim - 1} if rate is None else {"sample_rate": rate}
     return [
-        (value, fit_signal(values, omega_0=value, tiles=False, steps=steps, **options).psnr)
+        (value, fit_signal(values, omega_0=value, tiles=False, **kind, **training).psnr)
         for value in tried or swept(values.shape[1:])
     ]
 
@@ -105,7 +110,7 @@ def swept(sides: Sequence[int]) -> list[float]:
     return [top / 1.8**i for i in reversed(range(8))]
 
 
-def at(curve: list[tuple[float, float]], value: float) -> float:
+def at(curve: Curve, value: float) -> float:
     """The PSNR at an ω0; beyond the ends of the sweep, that of the end."""
     from scipy.interpolate import PchipInterpolator
 
@@ -113,14 +118,16 @@ def at(curve: list[tuple[float, float]], value: float) -> float:
     return float(PchipInterpolator(np.log(x), y)(math.log(min(max(value, x[0]), x[-1]))))
 
 
-def rules(values: Tensor, rate: float | None, steps: int) -> dict[str, float]:
+def rules(values: Tensor, rate: float | None, steps: int, layers: int) -> dict[str, float]:
     """ω0 by every rule."""
     sides, dims = values.shape[1:], values.ndim - 1
     nyquist = dims * math.pi * max(sides) / 2
-    recipe = recipes.fast(dims=dims, hidden_layers=2, activation="sine")
+    recipe = recipes.fast(dims=dims, hidden_layers=layers, activation="sine")
     updates = steps * training.batches_per_step(math.prod(sides), recipe.batch)
     found = {"30": 30.0, "Nyquist / 4": nyquist / 4, "Nyquist / 8": nyquist / 8}
-    found[omega.TANGENT_KERNEL] = omega.choose(values, sample_rate=rate, dims=dims, updates=updates)
+    found[omega.TANGENT_KERNEL] = omega.choose(
+        values, sample_rate=rate, dims=dims, updates=updates, hidden_layers=layers
+    )
     found |= {name: omega.choose(values, name, sample_rate=rate, dims=dims) for name in omega.MEASURES}
     paper = rate or (omega.omega_star(values) if dims == 2 else found["laplacian_variance"])
     return found | {"paper (ω0*, ω_r)": paper}
