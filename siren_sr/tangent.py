@@ -29,6 +29,7 @@ LATE = 450.0  # T of U updates is that of U/(1 + U/LATE) early ones: batches lea
 ORDER = 31  # highest power of the correlation
 SINGLE, GROWTH = 32, 1.06  # frequencies kept one by one; beyond, they are collected in bins that grow so fast
 TRIED = 70  # values of ω0
+ROUNDING = 1e-11  # of a signal's energy: with no more than that beside its mean, a float32 signal is constant
 # VARIANCE, EFFORT and LATE were chosen on the sweeps of `benchmarks.omega --design` and `--whole`, with networks of 256
 # units and the default recipe.
 
@@ -46,7 +47,7 @@ def best_omega_0(values: Tensor, *, updates: int, hidden_layers: int = 2, highes
         ω0 in radians per unit of coordinate; 0 for a constant signal, which has nothing to learn.
     """
     power, edges = binned_spectrum(values)
-    if not float(power.sum()) > 0:
+    if float(power.sum()) <= ROUNDING * float(values.square().sum()):
         return 0.0
     if highest is None:
         highest = len(edges) * math.pi * max(values.shape[1:]) / 2
@@ -118,8 +119,10 @@ def binned_spectrum(values: Tensor) -> tuple[Tensor, list[list[int]]]:
     Returns:
         The power, one axis per axis of the grid; and for each axis the first mode of every bin, and their number.
     """
-    power, edges = torch.stack([_cosine_transform(channel).square() for channel in values]).sum(0), []
-    power = power.double().cpu()
+    values = values.detach().cpu()  # so that devices agree
+    means = values.mean(list(range(1, values.ndim)), keepdim=True)
+    power = torch.stack([_cosine_transform(channel).square() for channel in values - means]).sum(0).double()
+    edges = []
     power[(0,) * power.ndim] = 0
     for axis, count in enumerate(power.shape):
         modes = [0]
@@ -133,13 +136,13 @@ def binned_spectrum(values: Tensor) -> tuple[Tensor, list[list[int]]]:
 
 
 def _cosine_transform(values: Tensor) -> Tensor:
-    """The orthonormal one of type II along all axes, up to a factor."""
+    """The orthonormal one of type II along all axes."""
     for axis, count in enumerate(values.shape):
         mirrored = torch.fft.rfft(torch.cat([values, values.flip(axis)], axis), dim=axis).narrow(axis, 0, count)
         angles = -0.5 * math.pi / count * torch.arange(count, dtype=values.dtype, device=values.device)
         turned = (mirrored.movedim(axis, -1) * torch.polar(torch.ones_like(angles), angles)).real
         turned[..., 0] /= math.sqrt(2)
-        values = turned.movedim(-1, axis)
+        values = turned.movedim(-1, axis) / math.sqrt(2 * count)
     return values
 
 
