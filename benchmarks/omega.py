@@ -88,18 +88,18 @@ def main() -> None:
             )
         if a.out:
             a.out.mkdir(parents=True, exist_ok=True)
-            kind = "whole" if a.whole else "design" if a.design else "unseen"
-            (a.out / f"omega-{kind}.json").write_text(json.dumps(stored))
+            signals_of = "whole" if a.whole else "design" if a.design else "unseen"
+            (a.out / f"omega-{signals_of}.json").write_text(json.dumps(stored))
     for steps in a.steps:
         print(f"\nRegret in dB, {steps} passes, {len(found)} signals")
         print(table(rows[steps]))
 
 
-def sweep(values: Tensor, rate: float | None, tried: Sequence[float] | None = None, **training: Any) -> Curve:
+def sweep(values: Tensor, rate: float | None, tried: Sequence[float] | None = None, **options: Any) -> Curve:
     """PSNR by ω0."""
     kind: dict[str, Any] = {"dims": values.ndim - 1} if rate is None else {"sample_rate": rate}
     return [
-        (value, fit_signal(values, omega_0=value, tiles=False, **kind, **training).psnr)
+        (value, fit_signal(values, omega_0=value, tiles=False, **kind, **options).psnr)
         for value in tried or swept(values.shape[1:])
     ]
 

@@ -188,17 +188,23 @@ def _sobel_squared(values: Tensor) -> Tensor:
     return total
 
 
+def mirrored_spectrum(values: Tensor, axis: int) -> Tensor:
+    """Fourier transform of a signal of n samples and its mirror image: n + 1 frequencies, π/2 apart, and 0 at the last.
+
+    That is a cosine transform. Of the signal repeated as it is, unequal ends would make a jump, whose spectrum falls
+    too slowly for moments to settle.
+    """
+    return torch.fft.rfft(torch.cat([values, values.flip(axis)], dim=axis), dim=axis)
+
+
 def _over_axes(values: Tensor, statistic: Callable[[Tensor, Tensor], Tensor]) -> float:
     """Root mean square over the axes of ``statistic(frequencies, shares of the power)``.
 
-    By Parseval the power along one axis is the sum over its lines. Each line is mirrored first (a cosine
-    transform): repeated as it is, unequal ends would make a jump, whose spectrum falls too slowly for moments
-    to settle.
+    By Parseval the power along one axis is the sum over its lines.
     """
     values, found = _centred(values), []
     for axis in _axes(values):
-        spectrum = torch.fft.rfft(torch.cat([values, values.flip(axis)], dim=axis), dim=axis)
-        power = spectrum.abs().square().transpose(axis, -1).flatten(0, -2).sum(0).cpu().double()
+        power = mirrored_spectrum(values, axis).abs().square().transpose(axis, -1).flatten(0, -2).sum(0).cpu().double()
         power[0] /= 2  # the only bin without a negative twin, for the last of a mirrored signal is 0
         omega = math.pi / 2 * torch.arange(len(power), dtype=torch.float64)
         found.append(float(statistic(omega, power / power.sum())) if power.sum() > 0 else 0.0)

@@ -23,6 +23,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from siren_sr.focus import mirrored_spectrum
+
 VARIANCE = 2.0  # before the hidden sines: 1 in a new network, more in training
 EFFORT = {1: 14.0, 2: 220.0, 3: 220.0}  # T of an early update and one output, by number of axes
 LATE = 450.0  # T of U updates is that of U/(1 + U/LATE) early ones: batches leave noise
@@ -121,9 +123,11 @@ def binned_spectrum(values: Tensor) -> tuple[Tensor, list[list[int]]]:
     """
     values = values.detach().cpu()  # so that devices agree
     means = values.mean(list(range(1, values.ndim)), keepdim=True)
-    power = torch.stack([_cosine_transform(channel).square() for channel in values - means]).sum(0).double()
-    edges = []
+    power = torch.zeros(values.shape[1:], dtype=torch.float64)
+    for channel in values - means:
+        power += _cosine_transform(channel).square()
     power[(0,) * power.ndim] = 0
+    edges = []
     for axis, count in enumerate(power.shape):
         modes = [0]
         while modes[-1] < count:
@@ -138,8 +142,8 @@ def binned_spectrum(values: Tensor) -> tuple[Tensor, list[list[int]]]:
 def _cosine_transform(values: Tensor) -> Tensor:
     """The orthonormal one of type II along all axes."""
     for axis, count in enumerate(values.shape):
-        mirrored = torch.fft.rfft(torch.cat([values, values.flip(axis)], axis), dim=axis).narrow(axis, 0, count)
-        angles = -0.5 * math.pi / count * torch.arange(count, dtype=values.dtype, device=values.device)
+        mirrored = mirrored_spectrum(values, axis).narrow(axis, 0, count)
+        angles = -0.5 * math.pi / count * torch.arange(count, dtype=values.dtype)
         turned = (mirrored.movedim(axis, -1) * torch.polar(torch.ones_like(angles), angles)).real
         turned[..., 0] /= math.sqrt(2)
         values = turned.movedim(-1, axis) / math.sqrt(2 * count)

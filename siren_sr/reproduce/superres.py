@@ -125,9 +125,7 @@ def _part(image: Tensor, corner: Sequence[int], sides: Sequence[int]) -> Tensor:
 
 
 def _middle(image: Tensor, side: int = 256) -> Tensor:
-    height, width = image.shape[1:]
-    top, left = max(0, (height - side) // 2), max(0, (width - side) // 2)
-    return image[:, top : top + side, left : left + side].cpu()
+    return _part(image, [max(0, (n - side) // 2) for n in image.shape[1:]], [side, side]).cpu()
 
 
 def _bars(names: tuple[str, ...], ratios: list[float]) -> Any:
