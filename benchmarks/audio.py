@@ -27,7 +27,8 @@ import numpy as np
 import torch
 
 from benchmarks import header
-from siren_sr import fit_signal, io, objectives, omega
+from siren_sr import fit_signal, io, omega
+from siren_sr.training import objectives
 
 SOUNDS = {"Bach": "gt_bach.wav", "Counting": "gt_counting.wav", "Movie": "gt_movie.wav"}
 RECIPES = ("whole", "paper", "batches", "tiles")

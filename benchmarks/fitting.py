@@ -28,9 +28,10 @@ import torch
 from torch import nn
 
 from benchmarks import header
-from siren_sr import Siren, coordinates, fit_signal, omega, signals
-from siren_sr.loss import psnr_of
-from siren_sr.optimizers import adam, soap
+from siren_sr import Siren, fit_signal, omega, signals
+from siren_sr.grids import coordinates
+from siren_sr.training.field import psnr_of
+from siren_sr.training.optimizers import adam, soap
 
 LEVELS = (30, 35, 40, 45, 50, 55, 60)
 Curve = list[tuple[float, float]]

@@ -20,8 +20,10 @@ from torch import Tensor
 
 from benchmarks import header, peak_memory, reset_peak_memory
 from benchmarks.scale import sized
-from siren_sr import io, resampling, restoration, super_resolve
-from siren_sr.degradation import Downsample
+from siren_sr import io, super_resolve
+from siren_sr.grids import resampling
+from siren_sr.superres.downsample import Downsample
+from siren_sr.superres.picture import search
 
 
 def main() -> None:
@@ -48,7 +50,7 @@ def main() -> None:
     added = large - resampling.resize(small, large.shape[1:])
     reach = Downsample(large.shape[1:], small.shape[1:]).reach
     for axis, name in ((1, "rows"), (2, "columns")):
-        found = restoration.windows(large.shape[axis], reach[axis - 1])
+        found = search.windows(large.shape[axis], reach[axis - 1])
         edges = [edge - 1 for start in found.starts for edge in (start, start + found.length)]
         print(f"{len(found.starts):3} windows of {name}: {jumps(added, axis, edges, round(a.scale))}")
 

@@ -27,7 +27,9 @@ import torch
 from torch import Tensor
 
 from benchmarks import header
-from siren_sr import fit_signal, io, omega, recipes, resampling, signals, training
+from siren_sr import fit_signal, io, omega, signals
+from siren_sr.grids import resampling
+from siren_sr.training import loop, recipes
 
 SIDE, SAMPLES = 128, 16384
 PHOTOGRAPHS = {
@@ -123,7 +125,7 @@ def rules(values: Tensor, rate: float | None, steps: int, layers: int) -> dict[s
     sides, dims = values.shape[1:], values.ndim - 1
     nyquist = dims * math.pi * max(sides) / 2
     recipe = recipes.fast(dims=dims, hidden_layers=layers, activation="sine")
-    updates = steps * training.batches_per_step(math.prod(sides), recipe.batch)
+    updates = steps * loop.batches_per_step(math.prod(sides), recipe.batch)
     found = {"30": 30.0, "Nyquist / 4": nyquist / 4, "Nyquist / 8": nyquist / 8}
     found[omega.TANGENT_KERNEL] = omega.choose(
         values, sample_rate=rate, dims=dims, updates=updates, hidden_layers=layers

@@ -22,7 +22,8 @@ import torch
 from torch import Tensor
 
 from benchmarks import header
-from siren_sr import derivatives, io, metrics, resampling, solve_poisson
+from siren_sr import derivatives, io, metrics, solve_poisson
+from siren_sr.grids import resampling
 
 OPERATORS = {"gradient": derivatives.image_gradient, "laplacian": derivatives.image_laplacian}
 

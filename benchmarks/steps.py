@@ -28,10 +28,11 @@ from pathlib import Path
 import torch
 
 from benchmarks import header, peak_memory, reset_peak_memory
-from siren_sr import Siren, coordinates, derivatives
-from siren_sr.evaluation import Grid, chunk_size
-from siren_sr.loss import SquaredError
-from siren_sr.training import Stage, train
+from siren_sr import Siren, derivatives
+from siren_sr.grids import coordinates
+from siren_sr.training.evaluation import Grid, chunk_size
+from siren_sr.training.field import SquaredError
+from siren_sr.training.loop import Stage, train
 
 WIDTH, CHANNELS = 256, 3
 Step = Callable[[], float | None]

@@ -26,7 +26,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from siren_sr import __version__, io, metrics, resampling, super_resolve
+from siren_sr import __version__, io, metrics, super_resolve
+from siren_sr.grids import resampling
 
 OURS = ("fast", "standard", "best")
 METHODS = ("bicubic", "back-projection", "basic", "trick1", "trick2", *OURS)

@@ -14,7 +14,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from skimage import data
 
-from siren_sr import metrics, resampling, super_resolve
+from siren_sr import metrics, super_resolve
+from siren_sr.grids import resampling
 
 SCALE = 4
 

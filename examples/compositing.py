@@ -17,7 +17,8 @@ from PIL import Image
 from skimage import data
 from torch import Tensor
 
-from siren_sr import derivatives, omega, resampling, solve_poisson
+from siren_sr import derivatives, omega, solve_poisson
+from siren_sr.grids import resampling
 
 
 def main() -> None:

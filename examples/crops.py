@@ -16,7 +16,8 @@ from PIL import Image, ImageDraw, ImageFont
 from skimage import data
 from torch import Tensor
 
-from siren_sr import metrics, resampling, super_resolve
+from siren_sr import metrics, super_resolve
+from siren_sr.grids import resampling
 
 SCALE, SIDE, SHOWN = 4, 160, 96  # pixels of an enlarged part, and of what is shown of it, twice enlarged
 PARTS = {"astronaut": (20, 130), "chelsea": (60, 100), "coffee": (70, 150), "text": (6, 120), "grass": (100, 100)}

@@ -7,10 +7,9 @@ torch.Size([1, 12, 12])
 """
 
 from siren_sr import derivatives, init, metrics, omega
-from siren_sr.fit import Fit
-from siren_sr.fitting import fit_signal
+from siren_sr.fitting import Fit, fit_signal
+from siren_sr.network import Siren
 from siren_sr.poisson import solve_poisson
-from siren_sr.siren import Siren
 from siren_sr.superres import super_resolve
 
 __version__ = "0.1.0"

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from siren_sr.fit import Fit
-from siren_sr.siren import LayerActivity
+from siren_sr.fitting.fit import Fit
+from siren_sr.network.activity import LayerActivity
 
 
 def history(fits: Mapping[str, Fit] | Fit, *, against: str = "seconds") -> Any:
@@ -60,7 +60,7 @@ def activity(layers: Sequence[LayerActivity], *, bins: int = 256) -> Any:
     """Histograms of pre-activations and activations and their spectra, one row per layer (section 4 of the paper).
 
     Args:
-        layers: What `siren_sr.siren.capture` gives for points on a line, ``torch.linspace(-1, 1, n)[:, None]``.
+        layers: What `siren_sr.network.siren.capture` gives for points on a line, ``torch.linspace(-1, 1, n)[:, None]``.
         bins: Of the histograms.
 
     Returns:

@@ -9,19 +9,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from siren_sr import objectives, omega, recipes
-from siren_sr.evaluation import Grid, evaluate
-from siren_sr.fit import Fit
-from siren_sr.fitting import check_steps, default_generator
+from siren_sr import omega
+from siren_sr.derivatives.inverse import laplacian_of_gradient
+from siren_sr.fitting.fit import Fit
+from siren_sr.fitting.task import check_steps, default_generator
 from siren_sr.init import Initializer
-from siren_sr.integration import laplacian_of_gradient
-from siren_sr.layers import Activation
-from siren_sr.loss import weighted
-from siren_sr.optimizers import OptimizerFactory, SchedulerFactory, adam, reduce_on_plateau
-from siren_sr.recipes import Recipe
+from siren_sr.network.layers import Activation
+from siren_sr.network.siren import Siren
 from siren_sr.signals import Kind, check_device, native
-from siren_sr.siren import Siren
-from siren_sr.training import Callback, Stage, final_score, train
+from siren_sr.training import objectives, recipes
+from siren_sr.training.evaluation import Grid, evaluate
+from siren_sr.training.field import weighted
+from siren_sr.training.loop import Stage, final_score, train
+from siren_sr.training.optimizers import OptimizerFactory, SchedulerFactory, adam, reduce_on_plateau
+from siren_sr.training.progress import Callback
+from siren_sr.training.recipes import Recipe
 
 
 def _paper(name: str, method: str, activation: str | Activation, hidden_layers: int) -> Recipe:
@@ -95,7 +97,8 @@ def solve_poisson(
         first_init: Initializer of the first layer.
         hidden_init: Initializer of the hidden layers.
         recipe: "paper" (section 5.4) or "fast": SOAP, 500 steps for a gradient and 150 for a Laplacian, whose misfit is
-            measured in the image's norm (`siren_sr.objectives.laplacian`); 100 passes of Adam for "analytical".
+            measured in the image's norm (`siren_sr.training.objectives.laplacian`); 100 passes of Adam for
+            "analytical".
         steps: Number of steps (default: the recipe's).
         optimizer: Factory, parameters -> optimizer.
         scheduler: Factory, optimizer -> scheduler.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import settings
+from problems import DATA
 
 # Timings of a shared machine are no property of the code; the same examples every time are.
 settings.register_profile("siren_sr", deadline=None, derandomize=True, max_examples=50)
@@ -26,10 +26,9 @@ def generator() -> torch.Generator:
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder with the paper's data; tests that need it are skipped without it."""
-    folder = Path(os.environ.get("SIREN_SR_DATA", Path(__file__).parents[2] / "shared" / "data"))
-    if not folder.is_dir():
+    if not DATA.is_dir():
         pytest.skip("needs the paper's data: set SIREN_SR_DATA to its folder")
-    return folder
+    return DATA
 
 
 @pytest.fixture(autouse=True)

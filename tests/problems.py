@@ -1,11 +1,17 @@
-"""Functions whose derivatives are known, and a small picture."""
+"""What the tests share: functions whose derivatives are known, a small picture, and where the paper's data is."""
 
 from __future__ import annotations
+
+import os
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from siren_sr import coordinates
+from siren_sr.grids import coordinates
+
+DATA = Path(os.environ.get("SIREN_SR_DATA", Path(__file__).parents[2] / "shared" / "data"))
+"""The folder of the paper's data, which need not exist: tests that want it are skipped then."""
 
 
 class Wave(nn.Module):

@@ -7,7 +7,7 @@ import torch
 
 from siren_sr import fit_signal, solve_poisson, super_resolve
 from siren_sr.derivatives import image_gradient
-from siren_sr.tiling import TileRecipe
+from siren_sr.fitting.tiles import TileRecipe
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from siren_sr import init, objectives, omega, recipes, strategies
+from siren_sr import init, omega
+from siren_sr.superres import consistent
+from siren_sr.training import objectives, recipes
 
-REGISTRIES = (init.INITIALIZERS, objectives.OBJECTIVES, omega.MEASURES, recipes.RECIPES, strategies.STRATEGIES)
+REGISTRIES = (init.INITIALIZERS, objectives.OBJECTIVES, omega.MEASURES, recipes.RECIPES, consistent.STRATEGIES)
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = [page for page in sorted(DOCS.glob("*.md")) if "```python" in page.read_text(encoding="utf-8")]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from siren_sr import Siren, init
-from siren_sr.siren import capture
+from siren_sr.network.activity import capture
 
 
 def fill(initializer, shape=(400, 300), omega_0=30.0, is_first=False):

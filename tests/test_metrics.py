@@ -2,21 +2,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import statistics
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from problems import DATA
 from skimage import data as samples
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from siren_sr import derivatives, metrics
-
-DATA = Path(os.environ.get("SIREN_SR_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
 def pictures(kind: str) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ import torch
 from problems import picture
 
 from siren_sr import Siren, fit_signal, plots
-from siren_sr.siren import capture
+from siren_sr.network.activity import capture
 
 
 def test_history_draws_every_step(tmp_path):

@@ -3,8 +3,10 @@ import pytest
 import torch
 from problems import picture
 
-from siren_sr import coordinates, derivatives, metrics, omega, optimizers, solve_poisson
-from siren_sr.integration import laplacian_of_gradient
+from siren_sr import derivatives, metrics, omega, solve_poisson
+from siren_sr.derivatives.inverse import laplacian_of_gradient
+from siren_sr.grids import coordinates
+from siren_sr.training import optimizers
 
 SMALL = {"hidden_features": 32, "hidden_layers": 1}
 QUICK = {**SMALL, "optimizer": optimizers.soap(5e-3)}

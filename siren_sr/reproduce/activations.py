@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from siren_sr import Siren
+from siren_sr.network.activity import LayerActivity, capture
 from siren_sr.reproduce.report import Report, Setup, Table, versions
-from siren_sr.siren import LayerActivity, capture
 
 BINS = 100  # of the spectra, as in the paper's figures
 FLAT, ARCSINE = 1.0, 0.5  # variances that Sitzmann et al. give for what enters and leaves a sine

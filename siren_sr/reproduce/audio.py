@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from siren_sr import fit_signal, fitting, io, objectives, omega
+from siren_sr import fit_signal, io, omega
+from siren_sr.fitting import task
 from siren_sr.reproduce.report import Report, Setup, Table, mean_and_std, versions
+from siren_sr.training import objectives
 
 SOUNDS = {"Bach": "gt_bach.wav", "Counting": "gt_counting.wav", "Movie": "gt_movie.wav"}
 OMEGA = 3000.0  # of Sitzmann et al.
@@ -35,7 +37,7 @@ def table3(setup: Setup) -> Report:
     curves: dict[str, list[list[float]]] = {m: [] for m in methods}
     for sound in SOUNDS:
         samples, rate = _read(setup, sound)
-        layers = fitting.audio_hidden_layers(len(samples), samples.shape[1])
+        layers = task.audio_hidden_layers(len(samples), samples.shape[1])
         share = len(samples[:longest]) / len(samples)
         samples = samples[:longest]
         for method, options in methods.items():

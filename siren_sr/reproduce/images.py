@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from siren_sr import Fit, fit_signal, omega, recipes
-from siren_sr.optimizers import adam
+from siren_sr import Fit, fit_signal, omega
 from siren_sr.reproduce import data
 from siren_sr.reproduce.report import CHANNELS_DB, Report, Setup, Table, mean_and_std, shortened, versions
+from siren_sr.training import recipes
+from siren_sr.training.optimizers import adam
 
 STUDIED = "0803"  # the image of the paper's ablations
 STEPS = (500, 60)  # of the ablations: the paper's, and quick

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 from siren_sr import io
-from siren_sr.prior import Prior
-from siren_sr.training import Callback, Progress
+from siren_sr.superres.upscaler import Prior
+from siren_sr.training.progress import Callback, Progress
 
 CHANNELS_DB = 10 * math.log10(3)  # by which the paper's PSNR of a colour image lies below the usual one
 

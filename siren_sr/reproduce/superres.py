@@ -12,7 +12,8 @@ from torch.nn import functional
 from siren_sr import metrics, omega, super_resolve
 from siren_sr.reproduce import data
 from siren_sr.reproduce.report import CHANNELS_DB, Report, Setup, Table, mean_and_std, shortened, versions
-from siren_sr.strategies import STRATEGIES, Plan, Problem, Strategy
+from siren_sr.superres.consistent import STRATEGIES
+from siren_sr.superres.plan import Plan, Problem, Strategy
 
 SCALE = 4
 # As printed: all but EDSR's summed over channels (errata, 2).

@@ -1,0 +1,289 @@
+"""A signal as a network: what every task returns, how it is rendered at any resolution, saved and loaded."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from siren_sr import io
+from siren_sr.grids import coordinates, resampling
+from siren_sr.network.layers import ACTIVATIONS, Activation
+from siren_sr.network.siren import Siren
+from siren_sr.network.tiled import TiledSiren
+from siren_sr.signals import check_device, origin
+from siren_sr.training.evaluation import chunk_size
+from siren_sr.training.field import psnr_of
+from siren_sr.training.progress import Entry
+
+FORMAT = "siren_sr.fit.1"
+SLAB = 1 << 16  # points rendered before they are written into the result
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted network and what it stands for.
+
+    Attributes:
+        model: The network, coordinates in [-1, 1]^D -> values in [-1, 1].
+        history: One `Entry` per step: ``step``, ``loss``, ``psnr``, ``seconds``, ``lr``.
+        psnr: In dB, of the finished network against what it was fitted to (user range = data range).
+        shape: Grid of the signal, (rows, columns) for an image.
+        low: User value of -1.
+        high: User value of 1.
+        kind: How results are given back.
+        align_corners: Grid convention of the training.
+        sample_rate: In Hz, for audio.
+        base: Optional (C, *grid) samples whose bicubic interpolant the network's output is added to.
+        device: Where results that are tensors go.
+        stopped: Whether a callback ended the training before its last step.
+    """
+
+    model: Siren | TiledSiren
+    history: tuple[Entry, ...]
+    psnr: float
+    shape: tuple[int, ...]
+    low: float
+    high: float
+    kind: origin.Kind
+    align_corners: bool = False
+    sample_rate: float | None = None
+    base: Tensor | None = None
+    device: torch.device | None = None
+    stopped: bool = False
+    info: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def reconstruction(self) -> Any:
+        """The signal as the network has it, on its own grid: the kind of thing that was given."""
+        return self.render()
+
+    def render(
+        self,
+        *,
+        scale: float | Sequence[float] | None = None,
+        size: int | Sequence[int] | None = None,
+        region: coordinates.Region | None = None,
+    ) -> Any:
+        """Evaluate the network at any resolution.
+
+        Args:
+            scale: Samples per original sample, > 0; one number or one per axis.
+            size: Or the number of samples per axis (rows, columns).
+            region: Part of the grid, one (start, stop) per axis in original samples, inside (0, n): a zoom.
+                ``scale`` and ``size`` then speak of the part.
+
+        Returns:
+            The kind of thing that was given (a path: a PIL image, or a uint16 array for 16-bit colour, or samples).
+            Where `siren_sr.super_resolve` read a file whose EXIF orientation turns the picture, ``scale``, ``size`` and
+            ``region`` speak of the picture as it is seen; the result is stored as the file was, with its orientation.
+            Apart from the result itself, memory does not depend on its size.
+
+        Raises:
+            ValueError: Both scale and size, a result without samples, a region outside the grid or empty.
+        """
+        region = None if region is None else self._region(region)
+        extent = self.shape if region is None else [stop - start for start, stop in region]
+        scale = 1.0 if scale is None and size is None else scale
+        size = coordinates.grid_size(extent, scale=scale, size=size, channels=self.model.out_features)
+        parameter = next(self.model.parameters())
+        axes = coordinates.axes(
+            self.shape,
+            size=size,
+            region=region,
+            align_corners=self.align_corners,
+            device=parameter.device,
+            dtype=parameter.dtype,
+        )
+        result = origin.Assembly(
+            self.model.out_features, size, low=self.low, high=self.high, kind=self.kind, device=self.device
+        )
+        for start, values in self._slabs(axes):
+            result.put(start, values)
+        return result.package(self.info)
+
+    def measure(self, values: Tensor) -> float:
+        """PSNR in dB of the network, before any clipping, against values (C, *grid) in [-1, 1] on its own grid."""
+        axes = coordinates.axes(self.shape, align_corners=self.align_corners, device=values.device, dtype=values.dtype)
+        total = 0.0
+        for start, found in self._slabs(axes):
+            error = (found - values[:, start : start + found.shape[1]]).cpu()  # not every device has float64
+            total += float(error.double().square().sum())
+        return psnr_of(total / values.numel())
+
+    def _slabs(self, axes: Sequence[Tensor]) -> Iterator[tuple[int, Tensor]]:
+        """(first row, values) of a rectangle of coordinates, `SLAB` points at a time."""
+        rows = max(1, SLAB // max(1, math.prod(len(a) for a in axes[1:])))
+        base = None if self.base is None else resampling.sample_bands(self.base.shape[1:], axes, like=self.base)
+        for start in range(0, len(axes[0]), rows):
+            values = self._evaluate((axes[0][start : start + rows], *axes[1:]))
+            if base is not None and self.base is not None:
+                here = base[0].rows(start, start + rows)  # reads only what these rows touch
+                values = values + resampling.apply((here, *base[1:]), self.base)
+            yield start, values
+
+    @torch.no_grad()
+    def _evaluate(self, axes: Sequence[Tensor]) -> Tensor:
+        """What the network shows at a rectangle of coordinates, (C, *grid)."""
+        if isinstance(self.model, TiledSiren):
+            return self.model.on_grid(axes)
+        size = [len(a) for a in axes]
+        total, chunk = math.prod(size), chunk_size(self.model)
+        values = torch.cat(
+            [self.model(coordinates.points(axes, i, min(i + chunk, total))) for i in range(0, total, chunk)]
+        )
+        return values.T.reshape(-1, *size)
+
+    def _region(self, region: coordinates.Region) -> list[tuple[float, float]]:
+        entries = [(float(start), float(stop)) for start, stop in region]
+        if len(entries) != len(self.shape) or any(
+            not 0 <= start < stop <= n for (start, stop), n in zip(entries, self.shape, strict=False)
+        ):
+            raise ValueError(
+                f"region must hold one (start, stop) per axis with 0 <= start < stop <= n, n in {self.shape}, "
+                f"got {region!r}"
+            )
+        return entries
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write network, history and configuration to a safetensors file, atomically.
+
+        Raises:
+            ValueError: The path does not end in .safetensors.
+            OSError: The file cannot be written; nothing is left behind and an existing file is untouched.
+        """
+        from safetensors.torch import save as to_bytes
+
+        check_save_path(path)
+        tensors = {f"model.{k}": v.detach().cpu().contiguous() for k, v in self.model.state_dict().items()}
+        rows = [[getattr(e, f.name) for f in fields(Entry)] for e in self.history]
+        tensors["history"] = torch.tensor(rows, dtype=torch.float64).reshape(len(rows), len(fields(Entry)))
+        if self.base is not None:
+            tensors["base"] = self.base.detach().cpu().contiguous()
+        carried = self.info if isinstance(self.info, io.ImageFile) else None
+        for name in _CARRIED:  # what the image file held beside its pixels, so that a rendering can hold it too
+            block = getattr(carried, name, None)
+            if block:
+                tensors[f"file.{name}"] = torch.frombuffer(bytearray(block), dtype=torch.uint8)
+        meta = {
+            "format": FORMAT,
+            "file": None if carried is None else carried.format,
+            "network": type(self.model).__name__,
+            "model": self.model.config(),
+            "fit": {
+                **{k: getattr(self, k) for k in _SCALARS},
+                "kind": asdict(self.kind),
+            },
+        }
+        data = to_bytes(tensors, metadata={"siren_sr": json.dumps(meta)})
+        io.atomic_write(path, lambda file: file.write(data))
+
+    @staticmethod
+    def load(
+        path: str | os.PathLike[str],
+        *,
+        device: torch.device | str | None = None,
+        activation: Activation | None = None,
+    ) -> Fit:
+        """Read what `save` wrote; nothing is unpickled.
+
+        Args:
+            path: A .safetensors file of `save`.
+            device: Where the network goes (default: the CPU).
+            activation: The activation, if it was a callable of the user's.
+
+        Raises:
+            OSError: Missing or unreadable file.
+            ValueError: Not a fit of this library, no such device, or its activation has to be given and was not.
+        """
+        return _load(path, device=device, activation=activation)
+
+
+def check_save_path(path: str | os.PathLike[str]) -> None:
+    """Raise what `Fit.save` would raise for this path, before hours of training.
+
+    Raises:
+        ValueError: The path does not end in .safetensors.
+        OSError: The folder is missing or cannot be written.
+    """
+    if not os.fspath(path).endswith(".safetensors"):
+        raise ValueError(f"a fit is saved as .safetensors, got {os.fspath(path)!r}: change the extension")
+    io.check_folder(path)
+
+
+_CARRIED = ("exif", "icc_profile", "xmp")
+_SCALARS = ("psnr", "shape", "low", "high", "align_corners", "sample_rate", "stopped")
+
+
+def _load(path: Any, *, device: Any, activation: Activation | None) -> Fit:
+    from safetensors import SafetensorError, safe_open
+
+    device = check_device(device)
+
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"no such file: {os.fspath(path)!r}")
+    try:
+        with safe_open(os.fspath(path), framework="pt") as file:
+            meta = json.loads((file.metadata() or {}).get("siren_sr", "{}"))
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, json.JSONDecodeError) as error:
+        raise ValueError(f"{os.fspath(path)!r} is damaged or not a safetensors file: {error}") from None
+    found = meta.get("format") if isinstance(meta, dict) else None
+    if found != FORMAT:
+        raise ValueError(f"{os.fspath(path)!r} is not a fit of siren_sr (format {found!r}, expected {FORMAT!r})")
+    try:
+        fit = _rebuild(meta, tensors, activation)
+    except (LookupError, TypeError, AttributeError, StopIteration, RuntimeError) as error:
+        text = " ".join(str(error).split())
+        raise ValueError(f"{os.fspath(path)!r} is damaged: {type(error).__name__}: {text}") from error
+    if device is None:
+        return fit
+    fit.model.to(device)
+    base = None if fit.base is None else fit.base.to(device)
+    return replace(fit, base=base, device=device)
+
+
+def _rebuild(meta: dict[str, Any], tensors: dict[str, Tensor], activation: Activation | None) -> Fit:
+    """The inverse of what `Fit.save` collects, on the CPU."""
+    state = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+    model = _build(meta["network"], dict(meta["model"]), next(iter(state.values())), activation)
+    model.load_state_dict(state)
+    base = tensors.get("base")
+    history = tuple(Entry(int(r[0]), r[1], r[2], r[3], r[4], int(r[5])) for r in tensors["history"].tolist())
+    values = dict(meta["fit"])
+    values["kind"] = origin.Kind(**values["kind"])
+    values["shape"] = tuple(values["shape"])
+    base = None if base is None else base.to(next(model.parameters()))
+    exif, icc_profile, xmp = (
+        tensors[f"file.{name}"].numpy().tobytes() if f"file.{name}" in tensors else None for name in _CARRIED
+    )
+    info = None
+    if meta["file"]:
+        nothing = np.empty((0, 0), np.uint8)
+        info = io.ImageFile(nothing, meta["file"], exif=exif, icc_profile=icc_profile, xmp=xmp)
+    return Fit(model=model.eval(), history=history, base=base, info=info, **values)
+
+
+def _build(network: str, config: dict[str, Any], like: Tensor, activation: Activation | None) -> Siren | TiledSiren:
+    """The network of a configuration, weights still to be read."""
+    if network == TiledSiren.__name__:
+        return TiledSiren(**config, generator=torch.Generator(), like=like)
+    if activation is not None:
+        config["activation"] = activation
+    elif config["activation"] not in ACTIVATIONS:
+        raise ValueError(
+            f"the network was fitted with an activation of your own, {config['activation']!r}: "
+            "pass it as Fit.load(path, activation=...)"
+        )
+    # Initializers of the user's own are not needed again, but their names are kept.
+    names = {"first_init": config.pop("first_init"), "hidden_init": config.pop("hidden_init")}
+    model = Siren(**config, dtype=like.dtype)
+    model._names.update(names)
+    return model

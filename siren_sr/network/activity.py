@@ -1,0 +1,65 @@
+"""What the units of a network do: pre-activations and activations of every layer, and their gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from siren_sr.network.siren import Siren
+
+
+@dataclass(frozen=True)
+class LayerActivity:
+    """What one layer did in `capture`; gradients are those of the mean output, None if not asked for.
+
+    Attributes:
+        name: "layers.0", ..., "output".
+        pre_activation: ω0·(W x + b), (N, features); for the output layer, the output.
+        activation: φ of it; for the output layer, the output.
+        pre_activation_grad: d mean(output) / d pre_activation, (N, features).
+        activation_grad: d mean(output) / d activation, (N, features).
+    """
+
+    name: str
+    pre_activation: Tensor
+    activation: Tensor
+    pre_activation_grad: Tensor | None
+    activation_grad: Tensor | None
+
+
+def capture(model: Siren, coords: Tensor, *, gradients: bool = True) -> tuple[LayerActivity, ...]:
+    """Every layer's pre-activations and activations, and their gradients, for the studies of section 4.
+
+    Args:
+        model: The network; its own gradients are left alone.
+        coords: Points, shape (N, D).
+        gradients: Also the gradients of the mean of all outputs.
+
+    Returns:
+        One entry per layer, output layer last; all tensors detached.
+
+    Examples:
+        >>> activity = capture(Siren(1, 1, hidden_layers=1), torch.linspace(-1, 1, 8)[:, None])
+        >>> [a.name for a in activity]
+        ['layers.0', 'layers.1', 'output']
+    """
+    pairs: list[tuple[str, Tensor, Tensor]] = []
+    with torch.enable_grad():
+        x = coords.detach().clone().requires_grad_(True)
+        for i, layer in enumerate(model.layers):
+            z = layer.pre_activation(x)  # pyright: ignore[reportCallIssue]
+            x = layer.activation(z)  # pyright: ignore[reportCallIssue]
+            pairs.append((f"layers.{i}", z, x))
+        x = model.output(x)
+        pairs.append(("output", x, x))
+        tensors = [t for _, z, a in pairs for t in (z, a)]
+        grads: Sequence[Tensor | None] = [None] * len(tensors)
+        if gradients:
+            grads = torch.autograd.grad(x.mean(), tensors)
+    return tuple(
+        LayerActivity(name, z.detach(), a.detach(), grads[2 * i], grads[2 * i + 1])
+        for i, (name, z, a) in enumerate(pairs)
+    )

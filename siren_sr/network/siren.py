@@ -1,0 +1,223 @@
+"""The network: a sine layer on the coordinates, hidden sine layers, a linear output."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from siren_sr import init as initializers
+from siren_sr.network.layers import ACTIVATIONS, Activation, SineLayer, propagate_linear
+
+
+class Siren(nn.Module):
+    """A sinusoidal representation network, R^in -> R^out.
+
+    ``first`` sine layer, ``hidden_layers`` sine layers of ``hidden_features`` units, linear output, as in the paper
+    and in Sitzmann et al.: ``hidden_layers=2`` makes three sine layers and one linear one.
+
+    Args:
+        in_features: Dimension D of the coordinates, >= 1.
+        out_features: Number of channels C, >= 1.
+        hidden_features: Width, >= 1.
+        hidden_layers: Sine layers after the first, >= 0.
+        first_omega_0: ω0 of the first layer: sets the frequencies the network starts with (see ``siren_sr.omega``).
+        hidden_omega_0: ω0 of the other layers.
+        activation: "sine", "relu" (the paper's baseline) or any callable Tensor -> Tensor.
+        first_init: Initializer of the first layer: "sitzmann", "xavier", "he" or a callable
+            ``f(weight, *, omega_0, is_first, generator=None) -> weight`` working in place.
+        hidden_init: Initializer of the hidden sine layers. The linear output always takes Sitzmann's for sine
+            networks and PyTorch's default for others, as in the paper's code.
+        generator: CPU ``torch.Generator`` for the initial values; None takes a fresh, unpredictable one.
+            The global random state is never touched.
+        device: Where the parameters live.
+        dtype: float32 (default) or float64, or another floating type.
+
+    Raises:
+        ValueError: A size or an ω0 out of its range, an unknown name, an initializer that does not fill its weight.
+        TypeError: A size that is not an integer, an initializer with the wrong signature.
+
+    Source: Sitzmann et al., NeurIPS 2020; equation (3) of the super-resolution paper.
+
+    Examples:
+        >>> model = Siren(2, 3, generator=torch.Generator().manual_seed(0))
+        >>> model(torch.zeros(5, 2)).shape
+        torch.Size([5, 3])
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        hidden_features: int = 256,
+        hidden_layers: int = 2,
+        first_omega_0: float = 30.0,
+        hidden_omega_0: float = 30.0,
+        activation: str | Activation = "sine",
+        first_init: str | initializers.Initializer = "sitzmann",
+        hidden_init: str | initializers.Initializer = "sitzmann",
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.in_features = _size("in_features", in_features, 1)
+        self.out_features = _size("out_features", out_features, 1)
+        self.hidden_features = _size("hidden_features", hidden_features, 1)
+        self.hidden_layers = _size("hidden_layers", hidden_layers, 0)
+        self.first_omega_0 = _omega("first_omega_0", first_omega_0)
+        self.hidden_omega_0 = _omega("hidden_omega_0", hidden_omega_0)
+        if dtype is not None and not dtype.is_floating_point:
+            raise ValueError(f"dtype must be a floating-point type such as torch.float32, got {dtype}")
+        self._names = {
+            "activation": _name(activation, ACTIVATIONS),
+            "first_init": _name(first_init, initializers.INITIALIZERS),
+            "hidden_init": _name(hidden_init, initializers.INITIALIZERS),
+        }
+        self.layers = nn.ModuleList(
+            SineLayer(
+                self.in_features if i == 0 else self.hidden_features,
+                self.hidden_features,
+                omega_0=self.first_omega_0 if i == 0 else self.hidden_omega_0,
+                is_first=i == 0,
+                activation=activation,
+                init=first_init if i == 0 else hidden_init,
+                dtype=dtype,
+            )
+            for i in range(self.hidden_layers + 1)
+        )
+        # skip_init: nn.Linear would draw from the global generator.
+        self.output: nn.Linear = nn.utils.skip_init(  # pyright: ignore[reportAttributeAccessIssue]
+            nn.Linear, self.hidden_features, self.out_features, dtype=dtype
+        )
+        self.reset_parameters(generator)
+        if device is not None:
+            self.to(device)
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Initialize every parameter anew, in place.
+
+        Args:
+            generator: CPU generator; None takes a fresh, unpredictable one.
+        """
+        if generator is None:
+            generator = torch.Generator()
+            generator.seed()
+        for layer in self.layers:
+            layer.reset_parameters(generator)  # pyright: ignore[reportCallIssue]
+        weight = torch.empty_like(self.output.weight, device="cpu")
+        if self._names["activation"] == "sine":
+            initializers.sitzmann_(weight, omega_0=self.hidden_omega_0, is_first=False, generator=generator)
+        else:
+            bound = 1 / math.sqrt(self.hidden_features)  # nn.Linear's default
+            weight.uniform_(-bound, bound, generator=generator)
+        self.output.weight.copy_(weight)
+        bias = torch.empty_like(self.output.bias, device="cpu")
+        self.output.bias.copy_(initializers.default_bias_(bias, self.hidden_features, generator=generator))
+
+    def forward(self, coords: Tensor) -> Tensor:
+        """Evaluate the network.
+
+        Args:
+            coords: Coordinates (..., in_features), usually in [-1, 1].
+
+        Returns:
+            Tensor (..., out_features).
+
+        Raises:
+            ValueError: The last axis of ``coords`` is not ``in_features``.
+        """
+        if coords.shape[-1:] != (self.in_features,):
+            raise ValueError(
+                f"coords must have shape (..., {self.in_features}), got {tuple(coords.shape)}: "
+                "one row per point, one column per coordinate"
+            )
+        x = coords
+        for layer in self.layers:
+            x = layer(x)
+        return self.output(x)
+
+    def affine_maps(self) -> tuple[tuple[Tensor, Tensor, float], ...]:
+        """(weight, bias, ω0) of every layer, output last: what `siren_sr.network.fused` reads."""
+        sines = [(layer.weight, layer.bias, layer.omega_0) for layer in self.layers]
+        return (*sines, (self.output.weight, self.output.bias, 1.0))  # pyright: ignore[reportReturnType]
+
+    @property
+    def is_sine(self) -> bool:
+        """Whether all activations are sines: derivatives can then be carried forward (`taylor`).
+
+        Not so for a subclass with a ``forward`` of its own.
+        """
+        plain = type(self).forward is Siren.forward and all(type(layer) is SineLayer for layer in self.layers)
+        return plain and self._names["activation"] == "sine"
+
+    def taylor(self, coords: Tensor, *, order: int, spacing: Sequence[float] | None = None) -> tuple[Tensor, ...]:
+        """Value, gradient and Laplacian in one forward pass; users call `siren_sr.derivatives`.
+
+        Args:
+            coords: (N, D).
+            order: 0, 1 or 2.
+            spacing: h per coordinate, or None for 1: derivatives are taken per h.
+
+        Returns:
+            (N, C), and with order 1 (N, C, D), and with order 2 (N, C).
+        """
+        state: tuple[Tensor, ...] = (coords,)
+        if order >= 1:
+            h = coords.new_tensor([1.0] * coords.shape[1] if spacing is None else list(spacing))
+            state += (torch.diag(h)[:, None, :].expand(-1, len(coords), -1),)
+        if order == 2:
+            state += (torch.zeros_like(coords),)
+        for layer in self.layers:
+            state = layer.taylor(state)  # pyright: ignore[reportCallIssue]
+        state = propagate_linear(state, self.output.weight, self.output.bias)
+        if order == 0:
+            return state
+        return (state[0], state[1].permute(1, 2, 0), *state[2:])
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain values, enough to build the network again.
+
+        User-given callables appear by their name; see `siren_sr.Fit.load` for how an activation is given back.
+        """
+        return {
+            "in_features": self.in_features,
+            "out_features": self.out_features,
+            "hidden_features": self.hidden_features,
+            "hidden_layers": self.hidden_layers,
+            "first_omega_0": self.first_omega_0,
+            "hidden_omega_0": self.hidden_omega_0,
+            **self._names,
+        }
+
+    def extra_repr(self) -> str:
+        """What ``print(model)`` shows above the layers."""
+        return ", ".join(f"{key}={value}" for key, value in self.config().items())
+
+
+def _name(value: object, taken: Iterable[str]) -> str:
+    """A name as given, or that of a callable, told apart from the library's own."""
+    if isinstance(value, str):
+        return value
+    name = getattr(value, "__name__", type(value).__name__)
+    return f"custom {name}" if name in taken else name
+
+
+def _size(name: str, value: int, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an integer >= {least}, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be >= {least}, got {value}")
+    return value
+
+
+def _omega(name: str, value: float) -> float:
+    value = float(value)
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be a finite number > 0, got {value}: 30 is usual, see siren_sr.omega")
+    return value

@@ -1,0 +1,184 @@
+"""A signal as many small sine networks: equal windows that overlap, each with its own network, blended smoothly.
+
+`siren_sr.fitting.tiles` fits them. A single network of useful width costs every point the price of the whole signal; a
+64-wide network per 40x40 pixels costs little and fits in a fraction of the steps.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from siren_sr.grids import coordinates
+from siren_sr.grids.windows import Windows
+from siren_sr.init import default_bias_, sitzmann_
+
+
+class SirenBatch(nn.Module):
+    """Several small sine networks that read the same coordinates: (N, D) -> (N, networks·C).
+
+    ω0 is folded into the weights, which makes the hidden layers' ω0 a matter of the learning rate only.
+    """
+
+    def __init__(
+        self,
+        networks: int,
+        out_features: int,
+        *,
+        in_features: int = 2,
+        hidden_features: int = 64,
+        hidden_layers: int = 1,
+        first_omega_0: float = 24.0,
+        generator: torch.Generator | None = None,
+        like: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        widths = [in_features] + [hidden_features] * (hidden_layers + 1)
+        weights, biases = [], []
+        for i, (n, m) in enumerate(itertools.pairwise(widths)):
+            omega = first_omega_0 if i == 0 else 1.0
+            rows = sitzmann_(torch.empty(networks * m, n), omega_0=1.0, is_first=i == 0, generator=generator)
+            bias = default_bias_(torch.empty(networks, 1, m), n, generator=generator)
+            weights.append(omega * rows.view(networks, m, n).transpose(1, 2).contiguous())
+            biases.append(omega * bias)
+        weights.append(torch.zeros(networks, hidden_features, out_features))
+        biases.append(torch.zeros(networks, 1, out_features))
+        like = torch.empty(0) if like is None else like
+        self.weights = nn.ParameterList([nn.Parameter(w.to(like)) for w in weights])
+        self.biases = nn.ParameterList([nn.Parameter(b.to(like)) for b in biases])
+
+    is_sine = True
+
+    def affine_maps(self) -> tuple[tuple[Tensor, Tensor, float], ...]:
+        """(weight, bias, 1.0) of every layer, output last: what `siren_sr.network.fused` reads."""
+        return tuple((w, b, 1.0) for w, b in zip(self.weights, self.biases, strict=True))
+
+    def features(self, coords: Tensor, part: slice = slice(None)) -> Tensor:
+        """Last hidden activations of the networks ``part``, (networks, N, hidden_features)."""
+        h = coords.expand(len(self.weights[0][part]), *coords.shape[-2:])
+        for w, b in zip(list(self.weights)[:-1], list(self.biases)[:-1], strict=True):
+            h = torch.sin(torch.baddbmm(b[part], h, w[part]))
+        return h
+
+    def forward(self, coords: Tensor, part: slice = slice(None)) -> Tensor:
+        """(N, D) -> (N, networks·C), network by network; of all networks or of ``part``."""
+        rows = torch.baddbmm(self.biases[-1][part], self.features(coords, part), self.weights[-1][part])
+        return rows.permute(1, 0, 2).reshape(coords.shape[-2], -1)
+
+    @torch.no_grad()
+    def solve_output(self, coords: Tensor, target: Tensor, *, ridge: float) -> None:
+        """Set the linear outputs to the ridge regression of target (networks, N, C): exact, in one solve."""
+        h = self.features(coords)
+        h_mean, y_mean = h.mean(1, keepdim=True), target.mean(1, keepdim=True)
+        h = h - h_mean
+        eye = torch.eye(h.shape[2], device=h.device, dtype=h.dtype)
+        gram = h.transpose(1, 2) @ h / h.shape[1] + ridge * eye
+        w = torch.linalg.solve(gram, h.transpose(1, 2) @ (target - y_mean) / h.shape[1])
+        self.weights[-1].copy_(w)
+        self.biases[-1].copy_(y_mean - h_mean @ w)
+
+
+class TiledSiren(nn.Module):
+    """A signal (C, *grid) as blended tiles of small sine networks, coordinates in [-1, 1]^D.
+
+    Attributes:
+        windows: `Windows` per grid axis (rows, columns for an image).
+        networks: The `SirenBatch` of all tiles, in row-major order.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        out_features: int,
+        *,
+        tile: int = 32,
+        margin: int = 4,
+        hidden_features: int = 64,
+        hidden_layers: int = 1,
+        first_omega_0: float = 24.0,
+        generator: torch.Generator | None = None,
+        like: Tensor | None = None,
+    ) -> None:
+        """Tiles of ``tile`` samples per axis, and ``margin`` more on every side where neighbours blend.
+
+        ``first_omega_0`` is in a tile's own coordinates, [-1, 1] from edge to edge. ``like`` gives device and dtype.
+        """
+        super().__init__()
+        self.in_features, self.out_features = len(shape), out_features
+        self.first_omega_0 = first_omega_0
+        self._config = {
+            "shape": list(shape),
+            "out_features": out_features,
+            "tile": tile,
+            "margin": margin,
+            "hidden_features": hidden_features,
+            "hidden_layers": hidden_layers,
+            "first_omega_0": first_omega_0,
+        }
+        self.windows = tuple(Windows.cover(n, tile, margin) for n in shape)
+        self.networks = SirenBatch(
+            math.prod(len(w.starts) for w in self.windows),
+            out_features,
+            in_features=len(shape),
+            hidden_features=hidden_features,
+            hidden_layers=hidden_layers,
+            first_omega_0=first_omega_0,
+            generator=generator,
+            like=like,
+        )
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain values."""
+        return dict(self._config)
+
+    def tiles(self) -> Iterator[tuple[int, ...]]:
+        """Which window a tile is on each axis, tile by tile."""
+        return itertools.product(*(range(len(w.starts)) for w in self.windows))
+
+    def _part(self, tile: Sequence[int]) -> slice:
+        """The network of a tile."""
+        network = 0
+        for w, i in zip(self.windows, tile, strict=True):
+            network = network * len(w.starts) + i
+        return slice(network, network + 1)
+
+    def on_grid(self, axes: Sequence[Tensor]) -> Tensor:
+        """Evaluate on a box of coordinates, one vector per grid axis (rows, columns): (C, *lengths)."""
+        result = axes[0].new_zeros(self.out_features, *(len(x) for x in axes))
+        parts = [w.parts(x) for w, x in zip(self.windows, axes, strict=True)]
+        for chosen in itertools.product(*parts):
+            tile, index, weights = zip(*chosen, strict=True)
+            local = [w.local(i, x[j]) for w, i, x, j in zip(self.windows, tile, axes, index, strict=True)]
+            values = self.networks(coordinates.points(local), self._part(tile)).T.reshape(-1, *map(len, index))
+            shapes = [(-1, *[1] * (len(axes) - axis - 1)) for axis in range(len(axes))]
+            for w, shape in zip(weights, shapes, strict=True):
+                values = values * w.view(shape)
+            result[(slice(None), *(j.view(shape) for j, shape in zip(index, shapes, strict=True)))] += values
+        return result
+
+    def forward(self, coords: Tensor) -> Tensor:
+        """Evaluate at any points (N, D), x first: (N, C)."""
+        columns = coords.flip(-1).unbind(-1)  # in grid order
+        result = coords.new_zeros(len(coords), self.out_features)
+        everywhere = torch.arange(len(coords), device=coords.device)
+        for tile, index, weight in self._pieces(columns, (), everywhere, torch.ones_like(columns[0])):
+            local = [w.local(i, x[index]) for w, i, x in zip(self.windows, tile, columns, strict=True)]
+            values = self.networks(torch.stack(local[::-1], -1), self._part(tile))
+            result = result.index_add(0, index, weight[:, None] * values)
+        return result
+
+    def _pieces(
+        self, columns: Sequence[Tensor], tile: tuple[int, ...], index: Tensor, weight: Tensor
+    ) -> Iterator[tuple[tuple[int, ...], Tensor, Tensor]]:
+        """(tile, its points, its weights there) of all tiles that share the windows ``tile`` on the first axes."""
+        axis = len(tile)
+        if axis == len(columns):
+            yield tile, index, weight
+            return
+        for i, chosen, w in self.windows[axis].parts(columns[axis][index]):
+            yield from self._pieces(columns, (*tile, i), index[chosen], weight[chosen] * w)

@@ -1,0 +1,288 @@
+"""Whatever the user holds -> a (C, *grid) tensor in [-1, 1].
+
+A `Signal` is what every task works on: ``values`` in [-1, 1], the user's range that -1 and 1 stand for, and what is
+needed to give a result back as it came (`Signal.restore`). Ranges are mapped here and, on the way back, in
+`siren_sr.signals.origin`; nothing else converts.
+
+| the user gives    | shape                                  | range that becomes [-1, 1]            |
+|-------------------|----------------------------------------|---------------------------------------|
+| image tensor      | (C, H, W) or (H, W)                    | float: [0, 1]; uint8, uint16: whole   |
+| image array       | (H, W) or (H, W, C)                    | float: [0, 1]; uint8, uint16: whole   |
+| PIL image, path   | L, LA, RGB, RGBA, I;16, P, 1           | whole                                 |
+| audio             | tensor (C, T), array (T,) or (T, C)    | [-a, a], a the largest amplitude      |
+| other grids       | tensor `(C, *grid)`, array `(*grid[, C])` | integers: whole; float: [min, max] |
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from siren_sr import io
+from siren_sr.signals.orientation import turn_upright
+from siren_sr.signals.origin import Kind, denormalize, restore
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".au", ".opus")
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A signal on a grid, in the network's range.
+
+    Attributes:
+        values: (C, *grid), floating point, in [-1, 1].
+        low: User value that -1 stands for.
+        high: User value that 1 stands for.
+        kind: How to give a result back.
+        device: Device of the user's tensor, None if it was none.
+        sample_rate: In Hz, for audio.
+        info: What else the container carried (Pillow's ``info``, or the ``ImageFile``/``AudioFile`` read).
+    """
+
+    values: Tensor
+    low: float
+    high: float
+    kind: Kind
+    device: torch.device | None = None
+    sample_rate: float | None = None
+    info: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The grid, without channels."""
+        return tuple(self.values.shape[1:])
+
+    def denormalize(self, values: Tensor) -> Tensor:
+        """[-1, 1] -> the user's range, still (C, *grid) and floating point; clipped where the kind says so."""
+        return denormalize(values, self.low, self.high, clip=self.kind.clip)
+
+    def restore(self, values: Tensor) -> Any:
+        """Give a (C, *grid) tensor in [-1, 1], of any grid size, back as the kind of thing the user gave."""
+        return restore(values, low=self.low, high=self.high, kind=self.kind, device=self.device, info=self.info)
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the last channel is known to be alpha: in PIL images and files; arrays and tensors do not say."""
+        return self.kind.container in ("pil", "image file") and len(self.values) in (2, 4)
+
+    def upright(self) -> Signal:
+        """An image file's picture as it is seen, where its EXIF orientation turns it; results are turned back."""
+        orientation = getattr(self.info, "orientation", 1)
+        if orientation == 1:
+            return self
+        values = turn_upright(self.values, orientation).contiguous()
+        return replace(self, values=values, kind=replace(self.kind, turn=orientation))
+
+
+def is_path(data: object) -> bool:
+    """Whether ``data`` names a file."""
+    return isinstance(data, (str, os.PathLike))
+
+
+def is_batch(data: object, dims: int | None = None) -> bool:
+    """Whether ``data`` is several images: a tensor (B, C, H, W) or an array (B, H, W, C).
+
+    Raises:
+        ValueError: A batch of no image.
+    """
+    batch = isinstance(data, (Tensor, np.ndarray)) and data.ndim == 4 and dims in (None, 2)
+    if batch and len(data) == 0:  # pyright: ignore[reportArgumentType]
+        raise ValueError(f"the batch is empty: its shape is {tuple(data.shape)}")  # pyright: ignore
+    return batch
+
+
+def as_signal(
+    data: Any,
+    *,
+    sample_rate: float | None = None,
+    dims: int | None = None,
+    device: torch.device | str | None = None,
+) -> Signal:
+    """Read what the user gave.
+
+    Args:
+        data: Tensor, NumPy array, PIL image, path of an image or audio file, or such a file read by siren_sr.io.
+        sample_rate: In Hz; says that the data is audio.
+        dims: Number of grid axes. Default: 1 for audio and for one axis, 2 otherwise; give 3 for a volume or a video.
+        device: Where to compute; default: where the tensor is, or the CPU.
+
+    Returns:
+        The signal in [-1, 1]. Computation is in float32, except for float64 tensors, which stay float64.
+
+    Raises:
+        TypeError: A kind or element type that is not supported.
+        ValueError: Empty, NaN or infinite, outside its range, an axis order that is not the documented one, or a device
+            that does not exist.
+        OSError: A file that cannot be read.
+
+    Examples:
+        >>> signal = as_signal(np.zeros((4, 6, 3), np.uint8))
+        >>> signal.values.shape, signal.low, signal.high
+        (torch.Size([3, 4, 6]), 0.0, 255.0)
+    """
+    if sample_rate is not None and not (np.isfinite(sample_rate) and sample_rate > 0):
+        raise ValueError(f"sample_rate must be a positive number of Hz, got {sample_rate}")
+    device = check_device(device)
+    container, info, origin = _container(data), None, None
+    if container == "path":
+        data, container, info, sample_rate = _read(data, sample_rate)
+    if container == "pil":
+        info = dict(data.info)
+        data = _from_pil(data)
+    if dims is None:
+        dims = 1 if sample_rate is not None or data.ndim == 1 else 2
+    if dims not in (1, 2, 3):
+        raise ValueError(f"dims must be 1, 2 or 3, got {dims}")
+    has_channels = _check_shape(data, dims, sample_rate is not None)
+    if isinstance(data, Tensor):
+        origin, dtype_name = data.device, str(data.dtype).removeprefix("torch.")
+        values = data.detach() if has_channels else data.detach()[None]
+        values = values.cpu() if origin.type == "mps" else values  # which has no float64
+    else:
+        dtype_name = data.dtype.name
+        values = torch.from_numpy(native(np.moveaxis(data, -1, 0) if has_channels else data[None]))
+    is_image, audio = dims == 2, sample_rate is not None
+    low, high = _range(values, dtype_name, is_image=is_image, audio=audio)
+    compute = torch.float64 if values.dtype == torch.float64 and isinstance(data, Tensor) else torch.float32
+    # In float64 first: uint16 levels and int32 samples are not exact in float32 after the affine map.
+    values = (values.to(torch.float64) - low) * (2 / (high - low)) - 1
+    clip = is_image or not dtype_name.startswith(("float", "bfloat"))
+    kind = Kind(container, dtype_name, has_channels, dims, clip)
+    values = values.to(compute).to(device if device is not None else origin)
+    rate = None if sample_rate is None else float(sample_rate)
+    return Signal(values.contiguous(), low, high, kind, origin, rate, info)
+
+
+def check_device(device: torch.device | str | None) -> torch.device | None:
+    """Validate a device; None stays None.
+
+    Raises:
+        ValueError: There is no such device, or it cannot compute.
+        TypeError: No name of a device.
+    """
+    if device is None:
+        return None
+    if not isinstance(device, (str, torch.device)):
+        raise TypeError(f'device must be a name, such as "cpu" or "cuda", or a torch.device, got {device!r}')
+    try:
+        found = torch.device(device)
+        torch.zeros(1, device=found).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        # Unknown names, builds without CUDA, and devices that only pretend, such as "meta", in this order.
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ValueError(f'device="{device}" cannot be used here ({reason}): use "cpu"') from None
+    return found
+
+
+def _container(data: Any) -> str:
+    if isinstance(data, Tensor):
+        return "tensor"
+    if isinstance(data, np.ndarray):
+        return "array"
+    if is_path(data) or isinstance(data, (io.ImageFile, io.AudioFile)):
+        return "path"
+    if type(data).__module__.startswith("PIL.") or hasattr(data, "getbands"):
+        return "pil"
+    raise TypeError(
+        f"expected a tensor, a NumPy array, a PIL image or a path, got {type(data).__name__}: "
+        "convert it first, for example with numpy.asarray"
+    )
+
+
+def _read(source: Any, sample_rate: float | None) -> tuple[np.ndarray, str, Any, float | None]:
+    """A path, or a file read before, as (array, container, file, sample rate)."""
+    if is_path(source):
+        is_audio = os.fspath(source).lower().endswith(AUDIO_SUFFIXES)
+        source = io.read_audio(source) if is_audio else io.read_image(source)
+    if isinstance(source, io.AudioFile):
+        return source.samples, "audio file", source, sample_rate or source.sample_rate
+    return source.pixels, "image file", source, sample_rate
+
+
+def _check_shape(data: Tensor | np.ndarray, dims: int, audio: bool) -> bool:
+    """Validate element type, axes and emptiness; returns whether there is a channel axis."""
+    tensor = isinstance(data, Tensor)
+    shape = tuple(data.shape)
+    grid = {1: "T", 2: "H, W", 3: "D, H, W"}[dims]
+    wanted = f"({grid}) or (C, {grid})" if tensor else f"({grid}) or ({grid}, C)"
+    if data.ndim not in (dims, dims + 1):
+        hint = "pass dims=3 for a volume or a video" if data.ndim > 3 else "see dims= and sample_rate="
+        raise ValueError(
+            f"a {'tensor' if tensor else 'array'} with {dims} grid ax{'i' if dims == 1 else 'e'}s must have shape "
+            f"{wanted}, got {shape}: {hint}"
+        )
+    if 0 in shape:
+        raise ValueError(f"the signal is empty: its shape is {shape}, every axis must have at least one sample")
+    has_channels = data.ndim == dims + 1
+    if has_channels:
+        channels, other = (shape[0], shape[-1]) if tensor else (shape[-1], shape[0])
+        if channels > 4 and other <= 4 and channels > other:
+            swap = "data.movedim(-1, 0)" if tensor else "np.moveaxis(data, 0, -1)"
+            raise ValueError(
+                f"shape {shape} has its channels on the wrong side: a {'tensor' if tensor else 'array'} is "
+                f"{wanted}; use {swap}"
+            )
+        if audio and channels > 64:
+            raise ValueError(f"shape {shape} means {channels} audio channels: audio is {wanted}; transpose it")
+    return has_channels
+
+
+def _range(values: Tensor, dtype: str, *, is_image: bool, audio: bool) -> tuple[float, float]:
+    """The user's interval that becomes [-1, 1]."""
+    if dtype.startswith(("complex", "bool")) or dtype == "object":
+        raise TypeError(f"{dtype} values are not supported: use uint8, uint16 or a floating-point type")
+    floating = values.dtype.is_floating_point
+    if floating and not bool(torch.isfinite(values).all()):
+        bad = int((~torch.isfinite(values)).sum())
+        raise ValueError(f"the signal has {bad} NaN or infinite values of {values.numel()}: replace them first")
+    if audio:
+        peak = float(values.to(torch.float64).abs().max())
+        return (-peak, peak) if peak > 0 else (-1.0, 1.0)
+    if dtype in ("uint8", "uint16"):
+        return 0.0, float(np.iinfo(dtype).max)
+    if is_image and not floating:
+        raise TypeError(f"{dtype} images have no known range: convert to uint8, uint16, or floats in [0, 1]")
+    if not floating:
+        limits = np.iinfo(dtype)
+        return float(limits.min), float(limits.max)
+    least, most = float(values.min()), float(values.max())
+    if is_image:
+        if least < 0 or most > 1:
+            raise ValueError(
+                f"a floating-point image must lie in [0, 1], got values from {least:g} to {most:g}: "
+                "divide by 255 if they are 8 bit, or clamp"
+            )
+        return 0.0, 1.0
+    return (least, most) if most > least else (least - 1.0, least + 1.0)
+
+
+def native(array: np.ndarray) -> np.ndarray:
+    """What ``torch.from_numpy`` accepts: native byte order, positive strides, supported types."""
+    if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
+        raise TypeError(f"{array.dtype} values are not supported: use uint8, uint16 or a floating-point type")
+    array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    return array if array.flags.writeable else array.copy()
+
+
+def _from_pil(image: Any) -> np.ndarray:
+    if 0 in image.size:
+        raise ValueError(f"the image is empty: its size is {image.size}")
+    transparent = "transparency" in image.info  # of a palette entry, or of one colour
+    if image.mode == "P":
+        image = image.convert("RGBA" if transparent else "RGB")
+    elif image.mode in ("L", "RGB") and transparent:
+        image = image.convert(image.mode + "A")
+    elif image.mode == "1":
+        image = image.convert("L")
+    elif image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.uint16)
+    if image.mode not in ("L", "LA", "RGB", "RGBA", "F"):
+        raise ValueError(
+            f'PIL mode {image.mode} is not supported: use image.convert("RGB"), or one of L, LA, RGB, RGBA, I;16, F'
+        )
+    return np.asarray(image)

@@ -1,0 +1,68 @@
+"""Strategies of super resolution: functions `Problem` -> `Plan` or `TiledPlan`, which say what to train on.
+
+A strategy never trains. The paper's three (section 3.4) fit the network to the low-resolution image, and to blurred
+or bicubic versions of it, and evaluate it on a denser grid. ``"consistent"``, the default, asks instead that the
+network, *seen through the downsampling*, be the given image, and lets the picture's own edges and repetitions decide
+what the image does not say. To add one, write such a function and pass it to `super_resolve`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from siren_sr.grids import resampling
+from siren_sr.superres.downsample import Downsample
+from siren_sr.superres.picture import quality, search
+from siren_sr.superres.plan import DETAIL, Problem, Strategy, TiledPlan
+from siren_sr.superres.published import basic, trick1, trick2
+
+PRIOR_ERROR = 0.03  # root mean square error expected of a prior's picture in [0, 1]: 30 dB
+ROUNDING = 0.016  # of the strength with which D shows an even picture: differences that small are left alone
+
+# In the search for the picture, for Gaussians and arrays: noise of a quarter of the rounding to 8 bits. Of 0,
+# 0.0002, 0.0005 and 0.0011 the middle ones were the best.
+BLURRED = 3e-4
+
+
+def consistent(problem: Problem) -> TiledPlan:
+    """The library's own: a picture that downsamples to the image, then tiles of sine networks that represent it.
+
+    1. Picture: `siren_sr.superres.picture.search` finds one with D x = image, D being the downsampling of
+       ``problem.kernel``. A user's prior is moved to the nearest such picture instead. With noise, D x is an image
+       without it. 2. Network: tiles fitted to that picture minus the bicubic enlargement. 3. Base: the samples of what
+       the network does not show. So the result is the picture, and explains the image.
+
+    Raises:
+        ValueError: ``align_corners``: downsampling is defined on pixel centres.
+    """
+    if problem.align_corners:
+        raise ValueError('strategy="consistent" is defined on pixel centres: leave align_corners=False')
+    image, shape = problem.image, problem.image.shape[-2:]
+    down = Downsample(problem.size, shape, kernel=problem.kernel, like=image)
+    if problem.prior is not None:
+        given = down.project(problem.prior, image, noise=_slack(problem.noise, shape, problem.size))
+        return TiledPlan(given, image, replace(DETAIL, steps=problem.steps or DETAIL.steps))
+    effort = quality.QUALITIES[problem.quality]
+    unit = search.restore(
+        (image + 1) / 2,
+        down,
+        (resampling.resize(image, problem.size) + 1) / 2,
+        effort,
+        noise=problem.noise if isinstance(problem.kernel, str) else max(problem.noise, BLURRED),
+        generator=problem.generator,
+        report=problem.report,
+    )
+    return TiledPlan(unit * 2 - 1, image, replace(DETAIL, steps=problem.steps or effort.steps))
+
+
+def _slack(noise: float, shape: Sequence[int], size: Sequence[int]) -> float:
+    """How much an image is to be doubted where a prior contradicts it, the ``noise`` of `Downsample.project`: the ratio
+    of the variances of their errors, and never so little that the image's rounding to 8 bits is believed.
+    """
+    rounding = ROUNDING * math.prod(shape) / math.prod(size)  # the eigenvalues of D Dᵀ go with the number of pixels
+    return max(min(search.PRIOR_SLACK, rounding), (noise / PRIOR_ERROR) ** 2)
+
+
+STRATEGIES: dict[str, Strategy] = {"consistent": consistent, "basic": basic, "trick1": trick1, "trick2": trick2}

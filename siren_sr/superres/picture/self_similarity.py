@@ -1,0 +1,130 @@
+"""What a picture repeats: in other places (non-local means), and at other scales.
+
+Both give a target that is made of the picture's own pixels, for `siren_sr.superres.picture.total_variation` to pull its
+solution to. Images are (C, H, W).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from siren_sr.grids import resampling
+
+# Chosen on crops of the 11 DIV2K pairs and of scikit-image's photographs; the result is flat around them.
+SIMILARITY = 0.04  # patch distance at which non-local means stops averaging
+SEARCH = 8  # its search radius in pixels
+FACTORS = (1.25, 1.5, 2.0)  # scales at which details are looked for
+SCALE_SIMILARITY = 0.02  # patch distance at which they stop being averaged
+SCALE_SEARCH = 3  # pixels around the same place
+DETAIL = 0.25  # standard deviation, per unit of scale, of the blur between what is compared and what is taken
+MINIMUM = 0.4  # pixels: a narrower blur does nothing
+PATCH = 3  # radius of the patches compared
+FEATURES = 8  # principal components that stand for a patch
+
+
+def nonlocal_means(x: Tensor, *, patch: int = 2, blur: float = 0.8) -> Tensor:
+    """Every pixel averaged with those in similar surroundings (Buades, Coll and Morel, CVPR 2005).
+
+    Surroundings are patches of (2·patch + 1)² of the slightly blurred picture, searched up to SEARCH pixels away.
+    """
+    height, width = x.shape[1:]
+    search = SEARCH
+    mode = "reflect" if search < min(height, width) else "replicate"
+    guide = gaussian(x, blur)
+    around, values = (functional.pad(v[None], (search,) * 4, mode=mode)[0] for v in (guide, x))
+    total, weights = x.clone(), torch.ones_like(x[0])
+    for dy in range(2 * search + 1):
+        for dx in range(2 * search + 1):
+            if dy == dx == search:
+                continue
+            distance = (around[:, dy : dy + height, dx : dx + width] - guide).square().mean(0)
+            padded = functional.pad(distance[None, None], (patch,) * 4, mode="replicate")
+            distance = functional.avg_pool2d(padded, 2 * patch + 1, 1)[0, 0]
+            weight = torch.exp(-distance / SIMILARITY**2)
+            total += weight * values[:, dy : dy + height, dx : dx + width]
+            weights += weight
+    return total / weights
+
+
+def across_scales(
+    x: Tensor, *, scale: float, factors: tuple[float, ...] = FACTORS, search: int = SCALE_SEARCH
+) -> Tensor:
+    """The picture with its fine detail taken from smaller versions of itself, which are sharper.
+
+    An edge looks the same at every scale and in the same place of a smaller version (Freedman and Fattal, "Image and
+    Video Upscaling from Local Self-Examples", ACM TOG 30, 2011). For every pixel, patches of the blurred picture are
+    compared with those of blurred smaller versions, around the same place; what the blur took from the similar ones,
+    averaged, is added to the blurred picture. Patches are compared by their principal components.
+
+    Args:
+        x: (C, H, W) in [0, 1].
+        scale: How many times it was enlarged: the finest detail that the image behind it shows is as wide.
+        factors: By which the smaller versions are smaller, > 1.
+        search: How far from the same place they are searched, in pixels of the smaller version.
+
+    Returns:
+        (C, H, W).
+    """
+    channels, height, width = x.shape
+    sigma = max(MINIMUM, DETAIL * scale)
+    coarse = gaussian(x, sigma)
+    basis = _principal_patches(coarse)
+    wanted = _project(coarse, basis)
+    total, weights, difference = torch.zeros_like(x), torch.zeros_like(x[0]), torch.empty_like(wanted)
+    factor = -1 / (SCALE_SIMILARITY**2 * channels * (2 * PATCH + 1) ** 2)
+    for times in factors:
+        small = resampling.resize(x, (max(1, round(height / times)), max(1, round(width / times))))
+        blurred = gaussian(small, sigma)
+        found = torch.cat([_project(blurred, basis), small - blurred])
+        rows, columns = (_same_place(n, m, x.device) for n, m in zip(x.shape[1:], small.shape[1:], strict=True))
+        for dx in range(-search, search + 1):
+            band = found[:, :, (columns + dx).clamp(0, small.shape[2] - 1)]
+            for dy in range(-search, search + 1):
+                there = band[:, (rows + dy).clamp(0, small.shape[1] - 1)]
+                torch.sub(wanted, there[: len(wanted)], out=difference)
+                weight = torch.exp(factor * difference.square_().sum(0))
+                total.addcmul_(weight, there[len(wanted) :])
+                weights += weight
+    # Even the best of poor matches are better than none; only where exp underflows does the picture keep its own.
+    share = weights / (weights + 1e-12)
+    return coarse + share * total / weights.clamp(min=1e-30) + (1 - share) * (x - coarse)
+
+
+def _same_place(n: int, m: int, device: torch.device) -> Tensor:
+    """The sample of m that covers each of n samples of the same axis."""
+    return (((torch.arange(n, device=device) + 0.5) * (m / n)) - 0.5).round().long().clamp(0, m - 1)
+
+
+def _principal_patches(x: Tensor, *, samples: int = 20000) -> Tensor:
+    """The patches that explain most of a picture's, (FEATURES, C, side, side), orthonormal."""
+    side = 2 * PATCH + 1
+    stride = max(1, math.isqrt(x[0].numel() // samples))
+    patches = functional.unfold(_padded(x)[None], side, stride=stride)[0]
+    patches = (patches - patches.mean(1, keepdim=True)).double().cpu()
+    _, vectors = torch.linalg.eigh(patches @ patches.T)
+    return vectors[:, -FEATURES:].T.reshape(-1, len(x), side, side).to(x)
+
+
+def _project(x: Tensor, basis: Tensor) -> Tensor:
+    """The patch around every pixel in a basis, (len(basis), H, W)."""
+    return functional.conv2d(_padded(x)[None], basis)[0]
+
+
+def _padded(x: Tensor) -> Tensor:
+    mode = "reflect" if min(x.shape[1:]) > PATCH else "replicate"
+    return functional.pad(x[None], (PATCH,) * 4, mode=mode)[0]
+
+
+def gaussian(x: Tensor, sigma: float) -> Tensor:
+    """Gaussian blur of (C, H, W), borders replicated."""
+    radius, channels = math.floor(3 * sigma + 0.5), x.shape[0]
+    kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, device=x.device, dtype=x.dtype) / sigma) ** 2)
+    kernel = kernel / kernel.sum()
+    padded = functional.pad(x[None], (radius, radius, 0, 0), mode="replicate")
+    x = functional.conv2d(padded, kernel.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
+    padded = functional.pad(x, (0, 0, radius, radius), mode="replicate")
+    return functional.conv2d(padded, kernel.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)[0]

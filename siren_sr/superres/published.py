@@ -1,0 +1,69 @@
+"""The paper's three strategies (section 3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from siren_sr import derivatives, omega
+from siren_sr.grids import resampling
+from siren_sr.superres.plan import Plan, Problem
+from siren_sr.training import objectives
+from siren_sr.training.field import weighted
+from siren_sr.training.loop import Stage
+from siren_sr.training.optimizers import adam, reduce_on_plateau
+
+
+def basic(problem: Problem) -> Plan:
+    """Table 7, basic SIREN: 5000 epochs on the low-resolution image."""
+    return _published(problem, [(1, 1, 5000)])
+
+
+def trick1(problem: Problem) -> Plan:
+    """Table 7, SIREN trick 1 (Figure 2, top): blurred versions of the image, the image, enlarged ones."""
+    return _published(
+        problem,
+        [(4, 4, 500), (3, 3, 500), (2, 2, 500), (1.5, 1.5, 500), (1, 1, 1000), (1, 1.5, 1000), (1, 2, 1000)],
+    )
+
+
+def trick2(problem: Problem) -> Plan:
+    """Table 7, SIREN trick 2 (Figure 2, bottom): the image, then bicubic enlargements up to 3 in twenty steps."""
+    return _published(problem, [(1, 1, 1000), *((1, 1 + i / 10, 200) for i in range(1, 21))])
+
+
+def _published(problem: Problem, schedule: Sequence[tuple[float, float, int]]) -> Plan:
+    """Section 5.5: (down, up, epochs) stages; Adam 5e-4 with weight decay 5e-6, MSE + MSE of 0.1·Sobel, ω_HR.
+
+    ``problem.steps`` scales the epochs in proportion. Errors are summed over channels as in the published code, where
+    the weight decay has its meaning relative to that sum. Blurred versions that would have no pixel are left out.
+    """
+    smallest = min(problem.image.shape[-2:])
+    schedule = [entry for entry in schedule if smallest >= entry[0]]
+    share = 1.0 if problem.steps is None else problem.steps / sum(epochs for _, _, epochs in schedule)
+    ends = np.rint(np.cumsum([0, *(epochs for _, _, epochs in schedule)]) * share).astype(int).tolist()
+    stages = []
+    for i, (down, up, _) in enumerate(schedule):
+        target = resampling.resize_as_published(problem.image, down=down, up=up)
+        gradient = derivatives.image_gradient(target)
+        stages.append(
+            Stage(
+                objective=weighted(
+                    [
+                        (1.0, objectives.value(target, channel_sum=True)),
+                        (1.0, objectives.gradient(gradient, factor=0.1, channel_sum=True)),
+                    ]
+                ),
+                steps=ends[i + 1] - ends[i],
+                shape=tuple(target.shape[-2:]),
+                optimizer=adam(5e-4, weight_decay=5e-6),
+                scheduler=reduce_on_plateau(patience=20),
+                score=objectives.value(target),
+                align_corners=problem.align_corners,
+                name=f"down {down:g}, up {up:g}",
+            )
+        )
+    user = (problem.image + 1) / 2
+    omega_hr = omega.omega_hr(user, size=problem.size)
+    return Plan(tuple(s for s in stages if s.steps > 0), max(omega.MINIMUM, omega_hr))

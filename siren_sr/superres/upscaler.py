@@ -1,0 +1,52 @@
+"""A user's own upscaler: what it is given, and what of its answer is accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from siren_sr.grids import resampling
+
+OVERSHOOT = 0.2  # by which a result may leave [0, 1]: it is clamped; beyond, its range must be another one
+
+Prior = Callable[[Tensor], Tensor]
+"""(1, C, h, w) in [0, 1], float32 -> (1, C, H, W)."""
+
+
+def ask(prior: Prior, image: Tensor, size: Sequence[int]) -> Tensor:
+    """What a prior makes of an image.
+
+    Args:
+        prior: The user's function. It is given float32, without gradients, on the image's device.
+        image: (C, h, w) in [-1, 1].
+        size: (H, W) wanted; a result of another size is resized.
+
+    Returns:
+        (C, H, W) in [-1, 1], of the image's type and device.
+
+    Raises:
+        TypeError: The result is no tensor of floating-point numbers.
+        ValueError: It has another shape than (1, C, any, any), or values that are not finite or not in [0, 1], which it
+            may leave by `OVERSHOOT`.
+    """
+    with torch.no_grad():
+        result = prior(((image + 1) / 2).float()[None])
+    if not isinstance(result, Tensor):
+        raise TypeError(f"prior must return a tensor (1, C, H, W), got {type(result).__name__}")
+    if not result.is_floating_point():
+        raise TypeError(f"prior must return floating-point numbers in [0, 1], got {result.dtype}")
+    if result.ndim != 4 or result.shape[:2] != (1, len(image)) or 0 in result.shape:
+        raise ValueError(f"prior returned {tuple(result.shape)}: it must be (1, {len(image)}, H, W)")
+    if not torch.isfinite(result).all():
+        raise ValueError("prior returned NaN or infinite values")
+    least, most = float(result.min()), float(result.max())
+    if least < -OVERSHOOT or most > 1 + OVERSHOOT:
+        raise ValueError(
+            f"prior returned values from {least:g} to {most:g}: they must lie in [0, 1]; divide by 255 if 8 bit"
+        )
+    result = result[0].detach().to(image).clamp(0, 1)
+    if result.shape[1:] != tuple(size):
+        result = resampling.resize(result, size).clamp(0, 1)
+    return result * 2 - 1

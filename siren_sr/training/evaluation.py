@@ -1,0 +1,189 @@
+"""A network on the points of a grid, forwards and backwards in chunks; what objectives see of it.
+
+Rows are what a network has at n points: (rows, n, C), the value, then h_d·∂f/∂x_d for every coordinate (order >= 1),
+then Σ h_d²·∂²f/∂x_d² (order 2). Networks of sines go through `siren_sr.network.fused`, other modules through autograd.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from siren_sr.derivatives import value_and_derivatives
+from siren_sr.grids import coordinates
+from siren_sr.network import fused
+from siren_sr.training.field import Index
+
+T = TypeVar("T")
+
+# Activations of a layer evaluated at once: 2 MiB stay in the caches of a processor, other devices need more to be busy.
+CHUNK_BYTES = {"cpu": 1 << 21}
+OTHER_CHUNK_BYTES = 1 << 27
+
+
+class NeedsOrder(Exception):  # noqa: N818 (a request, not an error)
+    """A derivative was asked for that was not computed; evaluate again with this order."""
+
+    def __init__(self, order: int) -> None:
+        super().__init__(f"derivatives of order {order} are needed")
+        self.order = order
+
+
+class RowsField:
+    """Rows on a grid: a `siren_sr.training.field.Field`."""
+
+    def __init__(self, rows: Tensor, shape: Sequence[int], *, order: int) -> None:
+        """``rows`` (rows, n, C) of this order, ``shape`` the grid of the n points."""
+        self._rows, self._shape, self._order = rows, tuple(shape), order
+
+    @property
+    def values(self) -> Tensor:
+        """(C, *grid)."""
+        return self._rows[0].T.reshape(-1, *self._shape)
+
+    @property
+    def gradient(self) -> Tensor:
+        """(C, D, *grid), per step of the grid."""
+        self._check(1)
+        last = len(self._rows) - (self._order == 2)
+        return self._rows[1:last].permute(2, 0, 1).reshape(-1, last - 1, *self._shape)
+
+    @property
+    def laplacian(self) -> Tensor:
+        """(C, *grid), per step of the grid."""
+        self._check(2)
+        return self._rows[-1].T.reshape(-1, *self._shape)
+
+    def _check(self, order: int) -> None:
+        if self._order < order:
+            raise NeedsOrder(order)
+
+
+class Grid:
+    """The points of a grid in the network's domain, made when they are needed."""
+
+    def __init__(self, shape: Sequence[int], *, align_corners: bool, like: Tensor) -> None:
+        """``like`` says on which device and in which dtype."""
+        self.shape = tuple(shape)
+        self.points = math.prod(shape)
+        self.spacing = coordinates.spacing(shape, align_corners=align_corners)
+        self._axes = coordinates.axes(shape, align_corners=align_corners, device=like.device, dtype=like.dtype)
+
+    def coords(self, index: Index) -> Tensor:
+        """(n, D) of the points ``index``."""
+        if isinstance(index, slice):
+            return coordinates.points(self._axes, *index.indices(self.points)[:2])
+        return coordinates.at(self._axes, index)
+
+
+class Evaluation:
+    """One network, forwards and backwards on chunks of points; ``slot`` names the memory of a chunk in between."""
+
+    def __init__(
+        self, model: nn.Module, grid: Grid, *, order: int, chunk: int | None = None, precision: str | None = None
+    ) -> None:
+        """``order`` is the highest derivative; ``chunk`` the points at once (default: by device and size).
+
+        Raises:
+            ValueError: Unknown precision, or one that this network cannot be evaluated in.
+        """
+        if precision not in fused.PRECISIONS:
+            raise ValueError(f'precision={precision!r} is unknown: use None (the network\'s own) or "bf16"')
+        if precision is not None and not fused.supports(model):
+            raise ValueError(f"precision={precision!r} is for plain sine networks: leave it out with other networks")
+        self.model, self.grid, self.order = model, grid, order
+        self._fused = None
+        if fused.supports(model):
+            self._fused = fused.Fused(
+                model,  # pyright: ignore[reportArgumentType]
+                dims=len(grid.shape),
+                order=order,
+                spacing=grid.spacing,
+                precision=precision,
+            )
+        self._memory: dict[Hashable, Any] = {}
+        self._row_count = (1, 1 + len(grid.shape), 2 + len(grid.shape))[order]
+        self.chunk = chunk_size(model, rows=self._row_count) if chunk is None else chunk
+
+    def chunks(self, index: Tensor | None = None) -> Iterator[Index]:
+        """All points of the grid, or the points ``index``, in chunks."""
+        total = self.grid.points if index is None else len(index)
+        for start in range(0, total, self.chunk):
+            part = slice(start, min(start + self.chunk, total))
+            yield part if index is None else index[part]
+
+    def start(self) -> None:
+        """Begin a step: the weights may have changed."""
+        if self._fused is not None:
+            self._fused.refold()
+
+    def forward(self, index: Index, slot: Hashable | None = 0) -> Tensor:
+        """Rows of a chunk, detached; kept for `backward` under ``slot``, unless that is None."""
+        coords = self.grid.coords(index)
+        if self._fused is None:
+            with torch.set_grad_enabled(slot is not None):
+                rows = self._rows(coords)
+            if slot is not None:
+                self._memory[slot] = rows
+            return rows.detach()
+        key = (slot, len(coords))
+        if key not in self._memory:
+            self._memory[key] = self._fused.tape(len(coords))
+        return self._fused.forward(coords, self._memory[key], backward=slot is not None)
+
+    def backward(self, grad: Tensor, slot: Hashable = 0) -> None:
+        """Accumulate the gradients of the chunk kept under ``slot``, given those of its rows."""
+        if self._fused is None:
+            self._memory.pop(slot).backward(grad)
+        else:
+            self._fused.backward(grad, self._memory[(slot, grad.shape[1])])
+
+    def finish(self) -> None:
+        """The step's gradients are in the network's parameters after this."""
+        if self._fused is not None:
+            self._fused.write_gradients()
+
+    def bytes_kept(self) -> int:
+        """What all chunks of the grid together need between forward and backward."""
+        return 2 * self._row_count * self.grid.points * sum(bytes_per_point(self.model))
+
+    def _rows(self, coords: Tensor) -> Tensor:
+        if self.order == 0:
+            return self.model(coords)[None]
+        result = value_and_derivatives(self.model, coords, order=self.order, spacing=self.grid.spacing)
+        value, gradient, *rest = result
+        return torch.cat([value[None], gradient.permute(2, 0, 1), *(r[None] for r in rest)])
+
+
+def bytes_per_point(model: nn.Module) -> list[int]:
+    """Of the activations of every layer, as far as its weights tell."""
+    if hasattr(model, "affine_maps"):
+        weights: list[Tensor] = [weight for weight, _, _ in model.affine_maps()]  # pyright: ignore[reportCallIssue]
+    else:
+        weights = [p for p in model.parameters() if p.ndim == 2]
+    widths = [w.shape[0] * w.shape[2] if w.ndim == 3 else w.shape[0] for w in weights]
+    return [n * w.element_size() for n, w in zip(widths, weights, strict=True)]
+
+
+def chunk_size(model: nn.Module, *, rows: int = 1) -> int:
+    """How many points are best evaluated at once."""
+    device = next(model.parameters()).device.type
+    budget = CHUNK_BYTES.get(device, OTHER_CHUNK_BYTES)
+    return max(256, budget // (rows * max(bytes_per_point(model), default=1024)))
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, grid: Grid, function: Callable[[RowsField], T]) -> T:
+    """A function of a network on a whole grid, computed with the derivatives that it asks for."""
+    order = 0
+    while True:
+        evaluation = Evaluation(model, grid, order=order)
+        rows = torch.cat([evaluation.forward(index, None) for index in evaluation.chunks()], dim=1)
+        try:
+            return function(RowsField(rows, grid.shape, order=order))
+        except NeedsOrder as need:
+            order = need.order

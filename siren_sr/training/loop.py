@@ -1,0 +1,239 @@
+"""One loop for every task, blind to what it trains for.
+
+A `Stage` says what to minimise, on which grid, for how long and with which optimizer; `train` runs stages one after the
+other on the same network, evaluated in chunks that fit the cache (`siren_sr.training.evaluation`). A pointwise
+objective goes forwards and backwards chunk by chunk, in memory that does not depend on the grid. Any other sees the
+whole grid: its gradient with respect to the grid's values is taken first, then carried back chunk by chunk; past a
+budget of memory, chunks are computed twice instead of kept.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from siren_sr.training.evaluation import Evaluation, Grid, NeedsOrder, RowsField, evaluate
+from siren_sr.training.field import Index, Objective, is_pointwise, psnr_of
+from siren_sr.training.optimizers import OptimizerFactory, SchedulerFactory
+from siren_sr.training.progress import Callback, Entry, Progress
+
+KEEP_BYTES = 1 << 30  # activations kept between forward and backward; beyond, they are recomputed
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of a training.
+
+    Attributes:
+        objective: ``field -> scalar``.
+        steps: Number of steps, >= 0. A step passes over all points once: an epoch of the paper.
+        shape: Grid on which the network is evaluated, (rows, columns) for an image.
+        optimizer: Factory: parameters -> optimizer, made anew for the stage.
+        scheduler: Factory: optimizer -> learning-rate scheduler (``ReduceLROnPlateau`` is given the loss), or None.
+        score: A mean squared error, ``field -> scalar``, for the PSNR of the history and the progress; often the
+            objective itself. None records NaN.
+        align_corners: Grid convention.
+        name: Shown in progress.
+        batch: Points per update of the weights: a step is then several updates, on random parts of the grid that
+            together are all of it. Needs a pointwise objective and score. None: one update per step, on all points.
+    """
+
+    objective: Objective
+    steps: int
+    shape: tuple[int, ...]
+    optimizer: OptimizerFactory
+    scheduler: SchedulerFactory | None = None
+    score: Objective | None = None
+    align_corners: bool = False
+    name: str = ""
+    batch: int | None = None
+
+
+@dataclass(frozen=True)
+class _Result:
+    """Loss and score of one evaluation."""
+
+    loss: float
+    error: float
+
+    @property
+    def psnr(self) -> float:
+        return math.nan if math.isnan(self.error) else psnr_of(self.error)
+
+
+def train(
+    model: nn.Module,
+    stages: Sequence[Stage],
+    *,
+    callback: Callback | None = None,
+    chunk: int | None = None,
+    generator: torch.Generator | None = None,
+    precision: str | None = None,
+) -> tuple[Entry, ...]:
+    """Train a network through stages, in place.
+
+    Args:
+        model: Any module (N, D) -> (N, C) on independent points.
+        stages: What to do, in order.
+        callback: Called after each step with a `Progress`; returning True ends the training.
+        chunk: Points evaluated at once (default: by device).
+        precision: "bf16" takes the products of hidden layers in bfloat16 (`siren_sr.network.fused`); None all in the
+            network's own precision.
+        generator: CPU generator that draws the batches of stages with ``batch`` (default: seed 0).
+
+    Returns:
+        The history, one entry per step.
+
+    Raises:
+        ValueError: The loss became NaN or infinite (the network keeps its last finite weights), or a stage with
+            ``batch`` whose objective or score is not pointwise, or a precision that the network cannot be evaluated in.
+    """
+    generator = torch.Generator().manual_seed(0) if generator is None else generator
+    parameter = next(model.parameters())
+    total, history, start = sum(stage.steps for stage in stages), [], time.perf_counter()
+    for index, stage in enumerate(stages):
+        grid = Grid(stage.shape, align_corners=stage.align_corners, like=parameter)
+        pass_ = _Pass(model, stage, grid, chunk=chunk, precision=precision)
+        optimizer = stage.optimizer(model.parameters())
+        scheduler = None if stage.scheduler is None else stage.scheduler(optimizer)
+        for _ in range(stage.steps):
+            lr = float(optimizer.param_groups[0]["lr"])
+            updates = [
+                _update(pass_, optimizer, batch, len(history) + 1)
+                for batch in _batches(stage, pass_.grid.points, generator, parameter.device)
+            ]
+            result = _Result(*(sum(values) / len(updates) for values in zip(*map(astuple, updates), strict=True)))
+            if scheduler is not None:
+                scheduler.step(*([result.loss] if isinstance(scheduler, ReduceLROnPlateau) else []))
+            seconds = time.perf_counter() - start
+            entry = Entry(len(history) + 1, result.loss, result.psnr, seconds, lr, index)
+            history.append(entry)
+            remaining = seconds / entry.step * (total - entry.step)
+            if callback is not None and callback(Progress(entry, total, remaining, stage.name)):
+                return tuple(history)
+    return tuple(history)
+
+
+def _update(pass_: _Pass, optimizer: torch.optim.Optimizer, batch: Tensor | None, step: int) -> _Result:
+    """One update of the weights; returns loss and score before it."""
+    results: list[_Result] = []
+
+    def closure() -> float:
+        # LBFGS and its kind call this several times; the first evaluation, where the update starts, is recorded.
+        optimizer.zero_grad(set_to_none=True)
+        results.append(pass_.run(batch, step=step))
+        return results[-1].loss
+
+    optimizer.step(closure)
+    return results[0]
+
+
+class _Pass:
+    """Loss, score and gradients of a stage at the network's current weights."""
+
+    def __init__(self, model: nn.Module, stage: Stage, grid: Grid, **options: Any) -> None:
+        self.grid = grid
+        self._model, self._stage, self._options = model, stage, options
+        self._pointwise = is_pointwise(stage.objective) and (stage.score is None or is_pointwise(stage.score))
+        if stage.batch is not None and not self._pointwise:
+            raise ValueError(
+                "a stage with batch= needs an objective and a score that are sums over points (with a method part): "
+                "leave batch=None, or use objectives such as value, or gradient and laplacian with "
+                'method="analytical"'
+            )
+        self._evaluation = Evaluation(model, grid, order=0, **options)
+
+    def run(self, batch: Tensor | None, *, step: int) -> _Result:
+        """Accumulate the gradients of one step."""
+        while True:
+            self._evaluation.start()
+            try:
+                with torch.enable_grad():
+                    return self._chunked(batch, step) if self._pointwise else self._whole(step)
+            except NeedsOrder as need:
+                self._evaluation = Evaluation(self._model, self.grid, order=need.order, **self._options)
+
+    def _chunked(self, batch: Tensor | None, step: int) -> _Result:
+        stage, evaluation = self._stage, self._evaluation
+        factor = 1.0 if batch is None else self.grid.points / len(batch)
+        losses, errors = [], []
+        for index in evaluation.chunks(batch):
+            rows = evaluation.forward(index).requires_grad_(True)
+            field = RowsField(rows, rows.shape[1:2], order=evaluation.order)
+            loss = factor * stage.objective.part(field, index)  # pyright: ignore[reportFunctionMemberAccess]
+            losses.append(loss.detach())
+            errors.append(self._error(field, loss, index, factor))
+            evaluation.backward(_grad(loss, rows))
+        # One look at the device per step, not per chunk.
+        loss, error = torch.stack([torch.stack(losses).sum(), torch.stack(errors).sum()]).tolist()
+        _check_finite(loss, step)
+        evaluation.finish()
+        return _Result(loss, error)
+
+    def _whole(self, step: int) -> _Result:
+        evaluation = self._evaluation
+        chunks = list(evaluation.chunks())
+        keep = evaluation.bytes_kept() <= KEEP_BYTES
+        pieces = [evaluation.forward(index, i if keep else None) for i, index in enumerate(chunks)]
+        rows = torch.cat(pieces, dim=1).requires_grad_(True)
+        field = RowsField(rows, self.grid.shape, order=evaluation.order)
+        loss = self._stage.objective(field)
+        error = self._error(field, loss, None, 1.0)
+        _check_finite(loss.item(), step)
+        grads = _grad(loss, rows).split([piece.shape[1] for piece in pieces], dim=1)
+        for i, (index, grad) in enumerate(zip(chunks, grads, strict=True)):
+            if not keep:
+                evaluation.forward(index, 0)
+            evaluation.backward(grad, i if keep else 0)
+        evaluation.finish()
+        return _Result(loss.item(), error.item())
+
+    @torch.no_grad()
+    def _error(self, field: RowsField, loss: Tensor, index: Index | None, factor: float) -> Tensor:
+        score = self._stage.score
+        if score is None:
+            return torch.full_like(loss, math.nan)
+        if score is self._stage.objective:
+            return loss.detach()
+        return score(field) if index is None else factor * score.part(field, index)  # pyright: ignore
+
+
+def _grad(loss: Tensor, rows: Tensor) -> Tensor:
+    (grad,) = torch.autograd.grad(loss, rows, allow_unused=True, materialize_grads=True)
+    return grad
+
+
+def _check_finite(loss: float, step: int) -> None:
+    if not math.isfinite(loss):
+        raise ValueError(
+            f"the loss became {loss} at step {step}: lower the learning rate or first_omega_0, "
+            "or check the optimizer and the objective that were passed in"
+        )
+
+
+def batches_per_step(points: int, batch: int | None) -> int:
+    """Into how many parts of about ``batch`` points a grid is divided, one for each update; None takes it whole."""
+    return 1 if batch is None else max(1, round(points / batch))
+
+
+def _batches(stage: Stage, points: int, generator: torch.Generator, device: torch.device) -> Sequence[Tensor | None]:
+    """The points of every update of a step; None for all."""
+    count = batches_per_step(points, stage.batch)
+    if count == 1:
+        return [None]
+    return torch.randperm(points, generator=generator).to(device).tensor_split(count)
+
+
+def final_score(model: nn.Module, stage: Stage) -> float:
+    """The PSNR that a stage's score gives the network as it is now, in dB."""
+    if stage.score is None:
+        return math.nan
+    grid = Grid(stage.shape, align_corners=stage.align_corners, like=next(model.parameters()))
+    return psnr_of(evaluate(model, grid, stage.score).item())

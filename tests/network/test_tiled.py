@@ -1,0 +1,160 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from problems import picture
+
+from siren_sr import Fit, fit_signal
+from siren_sr.fitting import task, tiles
+from siren_sr.fitting.tiles import TileRecipe, tile_omega
+from siren_sr.grids import coordinates
+from siren_sr.grids.windows import Windows
+from siren_sr.network.tiled import TiledSiren
+
+QUICK = TileRecipe(tile=12, margin=2, hidden_features=16, steps=4)
+
+
+@pytest.mark.parametrize("n", [1, 5, 40, 41, 73, 74, 104, 105, 255, 1020])
+def test_windows_cover_and_blend(n):
+    windows = Windows.cover(n, 32, 4)
+    assert windows.starts[0] == 0
+    assert windows.starts[-1] + windows.length == n
+    x = torch.linspace(-1.2, 1.2, 999, dtype=torch.float64)
+    shuffled = x[torch.randperm(len(x), generator=torch.Generator().manual_seed(0))]
+    weights = torch.zeros(len(windows.starts), len(x), dtype=torch.float64)
+    for i, index, w in windows.parts(shuffled):
+        assert (index.diff() > 0).all()
+        weights[i, index] = w
+        inside = index[shuffled[index].abs() <= 1]
+        assert (windows.local(i, shuffled[inside]).abs() <= 1 + 1e-9).all()
+        centre = torch.tensor([2 * (windows.starts[i] + windows.length / 2) / n - 1], dtype=torch.float64)
+        assert windows.local(i, centre).abs() < 1e-9
+    torch.testing.assert_close(weights.sum(0), torch.ones_like(x))
+    assert weights[:, shuffled.argsort()].diff(dim=1).abs().max() < 0.6  # no jump
+
+
+def small(shape, channels=2):
+    """Tiles with random weights."""
+    model = TiledSiren(
+        shape,
+        channels,
+        tile=6,
+        margin=1,
+        hidden_features=8,
+        generator=torch.Generator().manual_seed(0),
+        like=torch.empty(0, dtype=torch.float64),
+    )
+    with torch.no_grad():
+        model.networks.weights[-1].normal_(generator=torch.Generator().manual_seed(1))
+    return model.requires_grad_(False)
+
+
+def test_without_steps_the_output_layers_are_solved_for():
+    target, calls = picture(40, 36) * 2 - 1, []
+    recipe = TileRecipe(tile=8, margin=2, hidden_features=24, first_omega_0=8.0, steps=0)
+    found = tiles.fit_tiles(target, recipe, generator=torch.Generator().manual_seed(0), callback=calls.append)
+    groups = math.ceil(len(list(found.model.tiles())) / tiles.GROUP)
+    assert [(p.entry.step, p.steps) for p in calls] == [(i + 1, groups) for i in range(groups)]
+    assert len(found.history) == groups
+    # No other output layer fits the first tile better, be it only a little larger or smaller.
+    sides = tuple(w.length for w in found.model.windows)
+    wanted, points = target[:, : sides[0], : sides[1]].flatten(1).T, coordinates.grid(sides)
+    one = tiles._select(found.model.networks, slice(0, 1)).requires_grad_(False)
+
+    def error(factor):
+        one.weights[-1].mul_(factor)
+        result = (wanted - one(points)).square().mean()
+        one.weights[-1].div_(factor)
+        return result
+
+    assert error(1.0) < 0.1 * wanted.square().mean()
+    assert error(1.0) < min(error(0.99), error(1.01))
+
+
+@pytest.mark.parametrize("shape", [(20,), (13, 20), (9, 7, 13)])
+def test_points_and_grids_agree(shape):
+    model = small(shape)
+    axes = coordinates.axes(shape, size=[n + 3 for n in shape], dtype=torch.float64)
+    grid = model.on_grid(axes)
+    points = coordinates.points(axes)
+    order = torch.randperm(len(points), generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(model(points[order]), grid.flatten(1).T[order])
+    # A tile alone, where no other has a part: the plain network at its own coordinates.
+    corner = [w.local(0, a[:1]) for w, a in zip(model.windows, axes, strict=True)]
+    expected = model.networks(coordinates.points(corner))[:, :2]
+    torch.testing.assert_close(grid[(slice(None), *[slice(1)] * len(shape))].flatten(1).T, expected)
+
+
+def test_no_seams():
+    """The steepest steps of a fine rendering are not at the borders of windows."""
+    x, y = torch.linspace(0, 20, 64).view(1, 1, 64), torch.linspace(0, 15, 64).view(1, 64, 1)
+    fit = fit_signal(torch.sin(x) * torch.cos(y) / 2 + 0.5, tiles=TileRecipe(tile=16, margin=2, hidden_features=32))
+    assert fit.psnr > 40
+    jumps = fit.render(scale=4)[0].double().diff(dim=1).abs().amax(0)
+    borders = {4 * e for w in fit.model.windows[1:] for s in w.starts for e in (s, s + w.length) if 0 < e < 64}
+    at = torch.tensor([any(abs(i + 1 - b) <= 1 for b in borders) for i in range(len(jumps))])
+    assert jumps[at].max() <= jumps[~at].max()
+
+
+@pytest.mark.parametrize(
+    ("signal", "options"),
+    [
+        (picture(30, 26), {}),
+        (np.sin(np.linspace(0, 50, 90)), {"sample_rate": 100}),
+        (picture(14, 14, 9), {"dims": 3}),
+    ],
+)
+def test_any_dimension(signal, options, tmp_path):
+    fit = fit_signal(signal, tiles=QUICK, **options)
+    assert isinstance(fit.model, TiledSiren)
+    assert np.shape(fit.reconstruction) == np.shape(signal)
+    assert math.isfinite(fit.psnr)
+    groups = math.ceil(len(list(fit.model.tiles())) / 16)
+    assert len(fit.history) == 4 * groups
+    assert fit.history[-1].step == 4 * groups
+    fit.save(tmp_path / "tiles.safetensors")
+    again = Fit.load(tmp_path / "tiles.safetensors")
+    np.testing.assert_array_equal(np.asarray(again.reconstruction), np.asarray(fit.reconstruction))
+
+
+def test_chosen_by_size(monkeypatch):
+    monkeypatch.setattr(task, "ONE_NETWORK_SAMPLES", {1: 100, 2: 600, 3: 100})
+    small, large = picture(20, 20), picture(25, 25)
+    options = {"steps": 1}
+    assert not isinstance(fit_signal(small, **options).model, TiledSiren)
+    assert isinstance(fit_signal(large, **options).model, TiledSiren)
+    assert not isinstance(fit_signal(large, tiles=False, **options).model, TiledSiren)
+    assert not isinstance(fit_signal(large, omega_0=20.0, **options).model, TiledSiren)
+    assert isinstance(fit_signal(small, tiles=True, **options).model, TiledSiren)
+
+
+def test_options_of_one_network_exclude_tiles():
+    with pytest.raises(ValueError, match="tiles= excludes omega_0, recipe, options of one network"):
+        fit_signal(picture(8, 8), tiles=True, omega_0=10.0, recipe="paper")
+
+
+@pytest.mark.parametrize("step", [6, 4])  # within a group, and at the end of one
+def test_a_callback_stops(step):
+    fit = fit_signal(picture(60, 60), tiles=QUICK, callback=lambda p: p.entry.step == step)
+    assert fit.stopped
+    assert len(fit.history) == step
+    assert torch.isfinite(fit.render()).all()
+
+
+def test_progress_counts_all_groups():
+    seen = []
+    fit_signal(picture(60, 60), tiles=QUICK, callback=lambda p: seen.append(p))
+    assert [p.entry.step for p in seen] == list(range(1, seen[0].steps + 1))
+    assert all(a.entry.seconds <= b.entry.seconds for a, b in itertools.pairwise(seen))
+
+
+def test_tile_omega_ignores_contrast_offset_and_resolution():
+    x = torch.linspace(-1, 1, 400)
+    wave = torch.sin(12 * x).view(1, 1, -1)
+    omega = float(tile_omega(wave))
+    assert omega == pytest.approx(3 * 12, rel=0.1)
+    assert float(tile_omega(0.1 * wave + 0.5)) == pytest.approx(omega, rel=1e-2)
+    assert float(tile_omega(wave[..., ::4])) == pytest.approx(omega, rel=0.05)
+    assert float(tile_omega(torch.zeros(1, 1, 9))) == 4.0

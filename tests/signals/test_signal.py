@@ -1,0 +1,520 @@
+import io as stdio
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+from problems import picture
+
+from siren_sr import io, signals
+from siren_sr.grids.coordinates import grid_size
+from siren_sr.signals import as_signal, origin
+
+RNG = np.random.default_rng(0)
+
+
+def levels(dtype, shape):
+    top = np.iinfo(dtype).max
+    return RNG.integers(0, top, shape, dtype=dtype, endpoint=True)
+
+
+def as_bytes(image, **options):
+    stream = stdio.BytesIO()
+    image.save(stream, "PNG", **options)
+    return stream
+
+
+# ---- tensors
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 7), (1, 5, 7), (5, 7), (4, 1, 6), (1, 1)])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_float_tensors(shape, dtype, generator):
+    image = torch.rand(shape, generator=generator).to(dtype)
+    signal = as_signal(image)
+    assert signal.values.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+    torch.testing.assert_close(signal.values.reshape(shape).double(), 2 * image.double() - 1, rtol=0, atol=1e-7)
+    back = signal.restore(signal.values)
+    assert (back.dtype, back.shape, back.device) == (dtype, image.shape, image.device)
+    torch.testing.assert_close(back, image, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16])
+@pytest.mark.parametrize("shape", [(3, 5, 7), (5, 7)])
+def test_integer_tensors(shape, dtype):
+    image = torch.from_numpy(levels(str(dtype).removeprefix("torch."), shape))
+    signal = as_signal(image)
+    back = signal.restore(signal.values)
+    assert back.dtype == dtype
+    assert torch.equal(back, image)
+
+
+def test_the_whole_range_becomes_minus_one_to_one():
+    assert as_signal(torch.tensor([[0, 255]], dtype=torch.uint8)).values.tolist() == [[[-1.0, 1.0]]]
+    assert as_signal(np.array([[0, 65535]], np.uint16)).values.tolist() == [[[-1.0, 1.0]]]
+    assert as_signal(torch.tensor([[0.0, 0.5, 1.0]])).values.tolist() == [[[-1.0, 0.0, 1.0]]]
+
+
+def test_a_tensor_that_requires_grad():
+    image = picture().requires_grad_(True)
+    signal = as_signal(image)
+    assert not signal.values.requires_grad
+    assert not signal.restore(signal.values).requires_grad
+
+
+def test_the_users_tensor_is_neither_changed_nor_shared():
+    image = picture().double()
+    before, signal = image.clone(), as_signal(image)
+    signal.values.zero_()
+    assert torch.equal(image, before)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [lambda x: x.mT, lambda x: x[:, ::2, 1::3], lambda x: x.flip(-1), lambda x: x[:1].expand(3, -1, -1)],
+)
+def test_tensors_that_are_not_contiguous(view):
+    image = view(picture())
+    signal = as_signal(image)
+    torch.testing.assert_close(signal.restore(signal.values), image)
+
+
+# ---- arrays
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 2), (5, 7, 3), (5, 7, 4), (1, 9, 3)])
+@pytest.mark.parametrize("dtype", ["u1", "<u2", ">u2", "f2", "<f4", ">f4", "<f8", ">f8"])
+def test_arrays(shape, dtype):
+    dtype = np.dtype(dtype)
+    image = levels(dtype.newbyteorder("="), shape) if dtype.kind == "u" else RNG.random(shape)
+    image = image.astype(dtype)
+    signal = as_signal(image)
+    assert signal.values.dtype == torch.float32
+    assert signal.values.shape == ((1, *shape) if len(shape) == 2 else (shape[2], *shape[:2]))
+    back = signal.restore(signal.values)
+    assert (back.dtype, back.shape) == (dtype.newbyteorder("="), image.shape)
+    if dtype.kind == "u":
+        np.testing.assert_array_equal(back, image)
+    else:
+        np.testing.assert_allclose(back, image, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "view", [lambda x: x[::-1], lambda x: x[:, ::-2], lambda x: x.transpose(1, 0, 2), np.asfortranarray]
+)
+def test_arrays_of_any_layout(view):
+    image = view(levels(np.uint8, (6, 8, 3)))
+    signal = as_signal(image)
+    np.testing.assert_array_equal(signal.restore(signal.values), image)
+
+
+def test_a_read_only_array_is_accepted_in_silence_and_unchanged():
+    image = levels(np.uint8, (4, 5))
+    image.flags.writeable = False
+    signal = as_signal(image)
+    np.testing.assert_array_equal(signal.restore(signal.values), image)
+
+
+@given(
+    st.sampled_from(["uint8", "uint16"]).flatmap(
+        lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9))
+    )
+)
+def test_integer_images_come_back_exactly(image):
+    for data in (image, torch.from_numpy(image)):
+        signal = as_signal(data)
+        assert signal.values.abs().max() <= 1
+        np.testing.assert_array_equal(np.asarray(signal.restore(signal.values)), image)
+
+
+@given(hnp.arrays("int16", st.integers(1, 40)))
+def test_integer_sounds_come_back_exactly(samples):
+    signal = as_signal(samples, sample_rate=8000)
+    assert signal.values.abs().max() <= 1
+    np.testing.assert_array_equal(signal.restore(signal.values), samples)
+
+
+@given(hnp.arrays("float64", (2, 3), elements=st.floats(-3, 3)))
+def test_results_outside_the_range_are_clipped_and_rounded(values):
+    result = as_signal(np.zeros((2, 3), np.uint8)).restore(torch.from_numpy(values)[None])
+    np.testing.assert_array_equal(result, np.rint((values + 1) * 127.5).clip(0, 255).astype(np.uint8))
+
+
+# ---- PIL
+
+
+@pytest.mark.parametrize(("mode", "shape"), [("L", (5, 7)), ("LA", (5, 7, 2)), ("RGB", (5, 7, 3)), ("RGBA", (5, 7, 4))])
+def test_pil_images(mode, shape):
+    image = Image.fromarray(levels(np.uint8, shape))
+    assert image.mode == mode
+    image.info["dpi"], image.info["icc_profile"] = (300, 300), b"profile"
+    signal = as_signal(image)
+    back = signal.restore(signal.values)
+    assert (back.mode, back.size) == (mode, image.size)
+    np.testing.assert_array_equal(np.asarray(back), np.asarray(image))
+    assert back.info["dpi"] == (300, 300)
+    assert back.info["icc_profile"] == b"profile"
+
+
+def test_pil_one_bit_becomes_gray():
+    image = Image.fromarray(RNG.random((5, 7)) > 0.5)
+    assert image.mode == "1"
+    signal = as_signal(image)
+    back = signal.restore(signal.values)
+    assert back.mode == "L"
+    np.testing.assert_array_equal(np.asarray(back), 255 * np.asarray(image).astype(np.uint8))
+
+
+def test_pil_sixteen_bit():
+    pixels = levels(np.uint16, (5, 7))
+    signal = as_signal(Image.fromarray(pixels))
+    back = signal.restore(signal.values)
+    assert back.mode == "I;16"
+    np.testing.assert_array_equal(np.asarray(back), pixels)
+
+
+def test_pil_float():
+    pixels = RNG.random((5, 7), dtype=np.float32)
+    signal = as_signal(Image.fromarray(pixels))
+    back = signal.restore(signal.values)
+    assert back.mode == "F"
+    np.testing.assert_allclose(np.asarray(back), pixels, atol=1e-7)
+
+
+@pytest.mark.parametrize("transparency", [None, 3])
+def test_pil_palettes(transparency):
+    image = Image.fromarray(levels(np.uint8, (5, 7, 3))).quantize(8)
+    if transparency is not None:
+        image.info["transparency"] = transparency
+    signal = as_signal(image)
+    back = signal.restore(signal.values)
+    expected = image.convert("RGB" if transparency is None else "RGBA")
+    assert back.mode == expected.mode
+    assert "transparency" not in back.info
+    np.testing.assert_array_equal(np.asarray(back), np.asarray(expected))
+    if transparency is not None:
+        np.testing.assert_array_equal(np.asarray(back)[..., 3] == 0, np.asarray(image) == transparency)
+
+
+@pytest.mark.parametrize(("mode", "key"), [("L", 7), ("RGB", (1, 2, 3))])
+def test_a_transparent_colour_becomes_alpha(mode, key):
+    pixels = levels(np.uint8, (4, 6) if mode == "L" else (4, 6, 3))
+    pixels[1, 2] = key
+    image = Image.open(as_bytes(Image.fromarray(pixels), transparency=key))
+    signal = as_signal(image)
+    back = np.asarray(signal.restore(signal.values))
+    np.testing.assert_array_equal(back[..., -1] == 0, (pixels.reshape(4, 6, -1) == key).all(-1))
+
+
+# ---- paths
+
+
+@pytest.mark.parametrize("as_path", [str, lambda path: path, io.read_image])
+def test_paths_give_pil_images(tmp_path, as_path):
+    pixels = levels(np.uint8, (5, 7, 4))
+    Image.fromarray(pixels).save(tmp_path / "a.png", dpi=(72, 72))
+    signal = as_signal(as_path(tmp_path / "a.png"))
+    back = signal.restore(signal.values)
+    assert isinstance(back, Image.Image)
+    assert back.info["dpi"] == pytest.approx((72, 72), rel=1e-3)
+    np.testing.assert_array_equal(np.asarray(back), pixels)
+
+
+def test_sixteen_bit_paths(tmp_path):
+    for shape, kind in (((5, 7), Image.Image), ((5, 7, 3), np.ndarray)):  # Pillow has no 16-bit colour
+        pixels = levels(np.uint16, shape)
+        io.write_image(tmp_path / "a.png", pixels)
+        signal = as_signal(tmp_path / "a.png")
+        back = signal.restore(signal.values)
+        assert isinstance(back, kind)
+        np.testing.assert_array_equal(np.asarray(back), pixels)
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*none.png"):
+        as_signal(tmp_path / "none.png")
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*none.wav"):
+        as_signal(tmp_path / "none.wav")
+
+
+# ---- audio
+
+
+@pytest.mark.parametrize("shape", [(50,), (50, 1), (50, 2)])
+@pytest.mark.parametrize("dtype", ["int16", "float32", "float64"])
+def test_sound_arrays(shape, dtype):
+    samples = (RNG.uniform(-1, 1, shape) * (1 if dtype.startswith("f") else 20000)).astype(dtype)
+    signal = as_signal(samples, sample_rate=8000)
+    assert signal.kind.dims == 1
+    assert signal.sample_rate == 8000
+    assert signal.values.abs().max() == pytest.approx(1)
+    assert -signal.low == signal.high == pytest.approx(float(np.abs(samples.astype(float)).max()))
+    back = signal.restore(signal.values)
+    assert (back.dtype, back.shape) == (samples.dtype, samples.shape)
+    np.testing.assert_allclose(back, samples, rtol=0, atol=2e-7 if dtype.startswith("f") else 0)
+
+
+@pytest.mark.parametrize("shape", [(50,), (1, 50), (2, 50)])
+def test_sound_tensors(shape, generator):
+    samples = torch.rand(shape, generator=generator) * 6 - 3
+    signal = as_signal(samples, sample_rate=np.int64(44100))
+    assert type(signal.sample_rate) is float
+    torch.testing.assert_close(signal.restore(signal.values), samples)
+
+
+def test_silence():
+    signal = as_signal(torch.zeros(2, 9), sample_rate=1.0)
+    assert (signal.low, signal.high) == (-1.0, 1.0)
+    assert torch.equal(signal.restore(signal.values), torch.zeros(2, 9))
+
+
+@pytest.mark.parametrize("dtype", ["int16", "int32"])
+def test_the_lowest_level_does_not_wrap_around(dtype):
+    limits = np.iinfo(dtype)
+    signal = as_signal(np.array([limits.min, 0, limits.max], dtype), sample_rate=8000)
+    result = signal.restore(torch.tensor([[-1.2, 0.0, 1.2]]))  # the interval is symmetric, the type is not
+    np.testing.assert_array_equal(result, [limits.min, 0, limits.max])
+
+
+def test_float_sounds_are_not_clipped():
+    for dtype in (torch.float32, torch.bfloat16):
+        signal = as_signal(torch.tensor([0.5, -0.25], dtype=dtype), sample_rate=10)
+        assert signal.restore(torch.tensor([[1.5, 0.0]])).tolist() == [0.75, 0.0]
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+def test_sound_files(tmp_path, subtype):
+    soundfile.write(tmp_path / "a.wav", RNG.uniform(-0.5, 0.5, (40, 2)), 16000, subtype=subtype)
+    stored = io.read_audio(tmp_path / "a.wav").samples
+    signal = as_signal(tmp_path / "a.wav")
+    assert signal.sample_rate == 16000
+    assert signal.kind.container == "audio file"
+    back = signal.restore(signal.values)
+    assert back.dtype == stored.dtype
+    np.testing.assert_allclose(back, stored, rtol=0, atol=2**7 if subtype == "PCM_24" else 1e-7)  # float32 has 24 bits
+
+
+# ---- other grids
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "shape"),
+    [
+        (torch.from_numpy(RNG.random((4, 5, 6))), {"dims": 3}, (1, 4, 5, 6)),
+        (torch.from_numpy(RNG.normal(size=(2, 4, 5, 6))).float(), {"dims": 3}, (2, 4, 5, 6)),
+        (RNG.normal(size=(4, 5, 6, 3)), {"dims": 3}, (3, 4, 5, 6)),
+        (levels(np.uint8, (4, 5, 6)), {"dims": 3}, (1, 4, 5, 6)),
+        (torch.linspace(-5, 3, 9), {}, (1, 9)),
+        (RNG.normal(size=(9, 2)), {"dims": 1}, (2, 9)),
+        (RNG.integers(-100, 100, 9).astype(np.int16), {}, (1, 9)),
+    ],
+    ids=str,
+)
+def test_volumes_and_series(data, options, shape):
+    signal = as_signal(data, **options)
+    assert tuple(signal.values.shape) == shape
+    assert signal.shape == shape[1:]
+    assert float(signal.values.min()) >= -1
+    assert float(signal.values.max()) <= 1
+    back = signal.restore(signal.values)
+    assert (type(back), back.dtype, back.shape) == (type(data), data.dtype, data.shape)
+    np.testing.assert_allclose(np.asarray(back), np.asarray(data), rtol=0, atol=1e-6)
+
+
+def test_a_constant_volume_is_the_middle():
+    signal = as_signal(torch.full((2, 2, 2), 7.0), dims=3)
+    assert torch.equal(signal.values, torch.zeros(1, 2, 2, 2))
+    assert torch.equal(signal.restore(signal.values), torch.full((2, 2, 2), 7.0))
+
+
+def test_planar_arrays_keep_their_channels_first():
+    kind = replace(as_signal(np.zeros((2, 3), np.float32)).kind, container="planar array", channels=True)
+    values = torch.rand(2, 4, 5, generator=torch.Generator().manual_seed(0))
+    result = origin.restore(values, low=-1.0, high=1.0, kind=kind)
+    np.testing.assert_allclose(result, values.numpy(), atol=1e-7)
+
+
+def test_slabs_make_the_whole():
+    signal = as_signal(np.zeros((6, 7, 3), np.uint8))
+    values = torch.rand(3, 9, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    parts = origin.Assembly(3, (9, 4), low=signal.low, high=signal.high, kind=signal.kind)
+    for start in (0, 4, 8):
+        parts.put(start, values[:, start : start + 4])
+    np.testing.assert_array_equal(parts.package(), signal.restore(values))
+
+
+def test_batches():
+    assert signals.is_batch(torch.zeros(2, 3, 4, 5))
+    assert signals.is_batch(np.zeros((2, 4, 5, 3)))
+    assert not signals.is_batch(torch.zeros(2, 3, 4, 5), 3)
+    assert not signals.is_batch(torch.zeros(3, 4, 5))
+    assert not signals.is_batch("path")
+    with pytest.raises(ValueError, match=r"the batch is empty: its shape is \(0, 3, 4, 5\)"):
+        signals.is_batch(torch.zeros(0, 3, 4, 5))
+
+
+# ---- size
+
+
+@given(st.integers(1, 50), st.integers(1, 50), st.floats(0.5, 4))
+def test_the_size_is_the_nearest(height, width, scale):
+    size = grid_size((height, width), scale=scale)
+    assert all(abs(m - n * scale) <= 0.5 for m, n in zip(size, (height, width), strict=True))
+
+
+def test_sizes():
+    assert grid_size((4, 6)) == (4, 6)
+    assert grid_size((4, 6), scale=(2, 0.5)) == (8, 3)
+    assert grid_size((4, 6), size=[np.int64(9), 5]) == (9, 5)
+    assert grid_size((10,), size=25) == (25,)
+
+
+@pytest.mark.parametrize(
+    "scale",
+    [2, 2.0, np.float32(2), np.int64(2), np.array(2.0), torch.tensor(2), Fraction(2), [2, 2.0], (2, Fraction(2))],
+)
+def test_a_scale_is_any_real_number(scale):
+    assert grid_size((4, 6), scale=scale) == (8, 12)
+
+
+@pytest.mark.parametrize("holder", [list, tuple, np.array, torch.tensor, lambda n: [torch.tensor(i) for i in n]])
+def test_one_entry_per_axis_in_any_sequence(holder):
+    assert grid_size((4, 6), scale=holder([2, 3])) == (8, 18)
+    assert grid_size((4, 6), size=holder([7, 9])) == (7, 9)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"scale": 2, "size": (4, 4)}, ValueError, "give scale or size, not both"),
+        ({"size": (4,)}, ValueError, "size must be 2 integers >= 1, one per axis"),
+        ({"size": (0, 4)}, ValueError, "size must be 2 integers >= 1"),
+        ({"size": 4}, TypeError, r"size must be 2 integers, one per axis \(rows, columns\), got 4"),
+        ({"size": (4.0, 4)}, TypeError, "size must be 2 integers"),
+        ({"scale": 0}, ValueError, "scale must be a finite number > 0"),
+        ({"scale": float("nan")}, ValueError, "scale must be a finite number > 0"),
+        ({"scale": float("inf")}, ValueError, "scale must be a finite number > 0"),
+        ({"scale": (1, 2, 3)}, ValueError, r"or 2 of them, got \(1, 2, 3\)"),
+        ({"scale": 0.01}, ValueError, "leaves no sample of a grid of"),
+        ({"scale": "4"}, TypeError, "scale must be a number, or 2 of them in a sequence or array, got '4'"),
+        ({"scale": True}, TypeError, "scale must be a number"),
+        ({"scale": np.True_}, TypeError, "scale must be a number"),
+        ({"scale": {2, 3}}, TypeError, "scale must be a number"),
+        ({"scale": {2: 3, 4: 5}}, TypeError, "scale must be a number"),
+        ({"scale": [True, 2]}, TypeError, "scale must be a number"),
+        ({"scale": 1j}, TypeError, "scale must be a number"),
+        ({"scale": np.ones((2, 2))}, TypeError, "scale must be a number"),
+        ({"scale": 10**400}, ValueError, "scale must be a finite number"),
+        ({"size": "45"}, TypeError, "size must be 2 integers"),
+        ({"size": [True, True]}, TypeError, "size must be 2 integers"),
+        ({"size": {8, 9}}, TypeError, "size must be 2 integers"),
+        ({"scale": 1e9}, ValueError, r"would be 4000000000x6000000000, .* GiB in float32: at most 2\^33"),
+        ({"scale": 1e300}, ValueError, "at most 2"),
+        ({"size": (10**5, 10**5)}, ValueError, "100000x100000, 37.3 GiB"),
+        ({"size": (10**5, 10**4), "channels": 12}, ValueError, "100000x10000 with 12 channels, 44.7 GiB"),
+    ],
+)
+def test_size_errors(options, error, text):
+    with pytest.raises(error, match=text):
+        grid_size((4, 6), **options)
+
+
+# ---- errors
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "error", "text"),
+    [
+        (
+            [[1.0]],
+            {},
+            TypeError,
+            "expected a tensor, a NumPy array, a PIL image or a path, got list: convert it",
+        ),
+        (None, {}, TypeError, "got NoneType"),
+        (
+            torch.zeros(3, 4, 5),
+            {"sample_rate": 0},
+            ValueError,
+            "sample_rate must be a positive number of Hz, got 0",
+        ),
+        (
+            torch.zeros(9),
+            {"sample_rate": float("nan")},
+            ValueError,
+            "sample_rate must be a positive number of Hz",
+        ),
+        (torch.zeros(3, 4, 5), {"dims": 4}, ValueError, "dims must be 1, 2 or 3, got 4"),
+        (
+            torch.zeros(2, 3, 4, 5),
+            {},
+            ValueError,
+            "2 grid axes must have shape .* got .* pass dims=3 for a volume",
+        ),
+        (torch.tensor(1.0), {}, ValueError, r"must have shape \(H, W\) or \(C, H, W\), got \(\): see dims="),
+        (
+            np.zeros((2, 3, 4)),
+            {"sample_rate": 9},
+            ValueError,
+            r"1 grid axis must have shape \(T\) or \(T, C\)",
+        ),
+        (torch.zeros(3, 0, 5), {}, ValueError, r"the signal is empty: its shape is \(3, 0, 5\)"),
+        (np.zeros((0, 5)), {}, ValueError, "the signal is empty"),
+        (
+            torch.zeros(20, 30, 3),
+            {},
+            ValueError,
+            r"channels on the wrong side: a tensor .* data.movedim\(-1, 0\)",
+        ),
+        (
+            np.zeros((3, 20, 30)),
+            {},
+            ValueError,
+            r"channels on the wrong side: an? array .* np.moveaxis\(data, 0, -1\)",
+        ),
+        (np.zeros((100, 200)), {"sample_rate": 9}, ValueError, "means 200 audio channels"),
+        (
+            torch.zeros(4, 5, dtype=torch.complex64),
+            {},
+            TypeError,
+            "complex64 values are not supported: use uint8",
+        ),
+        (torch.zeros(4, 5, dtype=torch.bool), {}, TypeError, "bool values are not supported"),
+        (np.zeros((4, 5), bool), {}, TypeError, "bool values are not supported"),
+        (np.zeros((4, 5), object), {}, TypeError, "object values are not supported"),
+        (np.zeros((4, 5), np.longdouble), {}, TypeError, "values are not supported"),
+        (
+            torch.tensor([[0.5, float("nan"), float("inf")]]),
+            {},
+            ValueError,
+            "has 2 NaN or infinite values of 3: replace",
+        ),
+        (
+            torch.tensor([[0.5, 1.5]]),
+            {},
+            ValueError,
+            r"must lie in \[0, 1\], got values from 0.5 to 1.5: divide by 255",
+        ),
+        (torch.tensor([[-0.1, 0.5]]), {}, ValueError, "got values from -0.1 to 0.5"),
+        (np.zeros((4, 5), np.int16), {}, TypeError, "int16 images have no known range: convert to uint8"),
+        (np.zeros((4, 5), np.uint32), {}, TypeError, "uint32 images have no known range"),
+        (torch.zeros(4, 5, dtype=torch.int64), {}, TypeError, "int64 images have no known range"),
+        (
+            Image.new("CMYK", (4, 5)),
+            {},
+            ValueError,
+            r'PIL mode CMYK is not supported: use image.convert\("RGB"\)',
+        ),
+        (Image.new("RGB", (0, 5)), {}, ValueError, r"the image is empty: its size is \(0, 5\)"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_errors(data, options, error, text):
+    with pytest.raises(error, match=text):
+        as_signal(data, **options)

@@ -1,0 +1,37 @@
+"""The strategy "consistent": its result is better than bicubic, and seen through the downsampling it is the image."""
+
+import pytest
+import torch
+from problems import picture
+
+from siren_sr import metrics, super_resolve
+from siren_sr.grids import resampling
+from siren_sr.network.tiled import TiledSiren
+from siren_sr.superres.downsample import Downsample
+
+DIAGONAL = torch.eye(5) + 0.3 * torch.ones(5, 5)  # no outer product
+
+
+def low(hr, size, kernel):
+    return (Downsample(hr.shape[1:], size, kernel=kernel, like=hr)(hr).clamp(0, 1) * 255).round() / 255
+
+
+@pytest.mark.parametrize("quality", ["fast", "standard"])
+@pytest.mark.parametrize(("scale", "kernel"), [(2, 2.0), (2, 1.2), (1, 1.6), (1, 0.8), (2, DIAGONAL), (1, DIAGONAL)])
+def test_blurring_kernels_at_small_scales(scale, kernel, quality):
+    hr = picture(40, 40) * 0.8 + 0.1
+    lr = low(hr, (40 // scale,) * 2, kernel)
+    result = super_resolve(lr, scale, kernel=kernel, quality=quality)
+    assert metrics.psnr(result, hr) > metrics.psnr(resampling.resize(lr, (40, 40)).clamp(0, 1), hr) + 1
+    down = Downsample((40, 40), lr.shape[1:], kernel=kernel, like=lr)
+    assert metrics.psnr(down(result), lr) > 58  # but for its rounding to 8 bits
+
+
+def test_a_result_that_is_no_fit_evaluates_the_network_once(monkeypatch):
+    image, calls = picture(10, 12), []
+    on_grid = TiledSiren.on_grid
+    monkeypatch.setattr(TiledSiren, "on_grid", lambda self, axes: calls.append(1) or on_grid(self, axes))
+    result = super_resolve(image, 3, steps=2, quality="fast")
+    assert len(calls) == 1
+    fit = super_resolve(image, 3, steps=2, quality="fast", return_fit=True)
+    torch.testing.assert_close(fit.render(scale=3), result, rtol=0, atol=1e-5)
