@@ -1,4 +1,4 @@
-"""Measurements with one command each; see the module docstrings."""
+"""Each module measures something with one command, which its docstring gives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from siren_sr import __version__
 
 
 def header(device: str = "cpu", threads: int | None = None) -> str:
-    """Machine and versions, for the first line of every benchmark; sets the number of CPU threads."""
+    """Set the number of CPU threads if it is given; return machine and versions, the first line of every benchmark."""
     if threads:
         torch.set_num_threads(threads)
     name = torch.cuda.get_device_name() if device.startswith("cuda") else _processor()
@@ -24,7 +24,7 @@ def reset_peak_memory() -> None:
 
 
 def peak_memory() -> int:
-    """The most memory that this process has held, in bytes (Linux)."""
+    """Return the most memory that this process has held, in bytes (Linux)."""
     line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("VmHWM"))
     return 1024 * int(line.split()[1])
 

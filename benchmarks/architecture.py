@@ -1,12 +1,12 @@
-"""Depth and width: the sweep that the paper leaves open (its section 6), PSNR per second and per parameter.
+"""Measure PSNR per second and per parameter by depth and width, the sweep that the paper leaves open (its section 6).
 
     python -m benchmarks.architecture --images a.png b.png [--seconds 5 20] [--steps 40] [--threads 1] [--out DIR]
 
-One network with the default recipe of `fit_signal` and ω0* (equation 7) is fitted to the middle of every image, for
-every number of hidden layers and width. It gets, one after the other, each of ``--seconds``, filled with as many
-passes as a pass's measured time allows, so that the decay of the rate ends with the time; and ``--steps`` passes,
-whatever they take. Prints mean PSNR (usual convention), parameters, passes and seconds; saves them as JSON and as a
-plot of PSNR against parameters.
+For every number of hidden layers and every width, a network with the default recipe of `fit_signal` and ω0* (equation
+7) is fitted to the middle of every image. This is repeated for each budget of ``--seconds``. A budget is filled with as
+many passes as the measured time of a pass allows, so that the decay of the learning rate ends with the time. Finally,
+every network gets ``--steps`` passes, however long they take. The benchmark prints mean PSNR (usual convention),
+parameters, passes and seconds, and saves them as JSON and as a plot of PSNR against parameters.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from siren_sr import Siren, fit_signal, omega
 
 HEIGHT, WIDTH = 96, 128  # pixels of the middle of an image
 LAYERS, WIDTHS = (0, 1, 2, 3, 4), (64, 128, 256, 512)
-WARM = 2  # passes whose time predicts the others
+WARM = 2  # the time of so many passes predicts that of the others
 
 
 @dataclass(frozen=True)
 class Row:
-    """One network on all images; its means."""
+    """The means of one network over all images."""
 
     budget: str
     hidden_layers: int
@@ -54,7 +54,7 @@ def main() -> None:
     a = parser.parse_args()
     print(header("cpu", a.threads))
     images = [middle(path) for path in a.images]
-    fit(images[0], 1, 64, WARM)  # what the first fit of a process loads is no network's time
+    fit(images[0], 1, 64, WARM)  # this also loads what no network's time should include
     rows = []
     print(f"{'budget':>10} {'layers':>6} {'width':>5} {'parameters':>10} {'PSNR':>7} {'passes':>7} {'seconds':>7}")
     for budget in [*a.seconds, None]:
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def measure(images: list[Tensor], layers: int, width: int, budget: float | None, steps: int) -> Row:
-    """One network on all images, for so many seconds or, without a budget, so many passes."""
+    """Fit one network to all images, for ``budget`` seconds or, if that is None, for ``steps`` passes."""
     results = []
     for image in images:
         passes = steps
@@ -90,7 +90,7 @@ def measure(images: list[Tensor], layers: int, width: int, budget: float | None,
 
 
 def fit(image: Tensor, layers: int, width: int, steps: int) -> tuple[float, float]:
-    """PSNR and seconds."""
+    """Fit one image and return the PSNR in dB and the time in seconds."""
     start = time.perf_counter()
     found = fit_signal(
         image,
@@ -104,14 +104,14 @@ def fit(image: Tensor, layers: int, width: int, steps: int) -> tuple[float, floa
 
 
 def middle(path: Path) -> Tensor:
-    """The middle of an image, (3, HEIGHT, WIDTH) in [0, 1]."""
+    """Read an image and return its middle, (3, HEIGHT, WIDTH) in [0, 1]."""
     image = read(path)
     top, left = (image.shape[1] - HEIGHT) // 2, (image.shape[2] - WIDTH) // 2
     return image[:, top : top + HEIGHT, left : left + WIDTH].contiguous()
 
 
 def plot(rows: list[Row], path: Path) -> None:
-    """PSNR against parameters, one panel per budget, one line per depth."""
+    """Plot PSNR against parameters, with one panel per budget and one line per depth."""
     import matplotlib
 
     matplotlib.use("Agg")

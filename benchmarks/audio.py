@@ -1,15 +1,17 @@
-"""Which loss for sounds: MSE, MSE_tot (equation 6) and a multi-resolution STFT loss, at the same number of steps.
+"""Compare losses for sounds: MSE, MSE_tot (equation 6) and a multi-resolution STFT loss, at the same number of steps.
 
     python -m benchmarks.audio --data DIR [--sounds Bach Counting a.wav] [--samples N --steps N] [--out DIR]
     python -m benchmarks.audio --data DIR --tune
 
-A piece from the middle of every sound is fitted with each loss and each recipe (``whole``: SOAP, ``paper``: Adam 1e-4,
-both with all samples in every update), and with what `fit_signal` does by itself (``batches``, ``tiles``). The
-network is the same but for the tiles; ω0 is ω_r in proportion to the piece. MSE_tot *as published* transforms over the
-channels: for mono it is MSE times 1 + 1/α, and left out. Measured: MSE of amplitudes divided by their largest, signal
-to noise ratio, `log_spectral_distance`, seconds, and milliseconds of the fastest step.
+A piece from the middle of every sound is fitted with each loss and each recipe: ``whole`` is SOAP and ``paper`` is Adam
+1e-4, both with all samples in every update. It is also fitted with what `fit_signal` does by itself, in ``batches`` and
+as ``tiles``. The network is the same in all runs except for the tiles, and ω0 is ω_r in proportion to the piece.
+MSE_tot *as published* transforms over the channels; for mono it is MSE times 1 + 1/α and is left out. The benchmark
+measures the MSE of amplitudes divided by their largest, the signal-to-noise ratio, `log_spectral_distance`, seconds,
+and the milliseconds of the fastest step (of the mean step for tiles).
 
-``--tune`` tries weights of the STFT loss on other material: a synthetic sound, and pieces a quarter into the sounds.
+With ``--tune`` it tries weights of the STFT loss on other material: a synthetic sound, and pieces that lie a quarter
+into the sounds.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ SOUNDS = {"Bach": "gt_bach.wav", "Counting": "gt_counting.wav", "Movie": "gt_mov
 RECIPES = ("whole", "paper", "batches", "tiles")
 ALPHAS = (1.0, 10.0, 50.0)
 WEIGHTS = (1e-5, objectives.STFT_WEIGHT, 1e-3)
-WINDOW = 1536  # of the measure: none of those that the loss looks through
+WINDOW = 1536  # the measure's window in samples, which is none of those that the loss uses
 
 
 def main() -> None:
@@ -53,7 +55,7 @@ def main() -> None:
     print(header("cpu", a.threads))
     pieces = {}
     if a.tune:
-        pieces["synthetic"] = (synthetic(a.samples), 16000, a.samples / 8.0)  # as if 8 s long
+        pieces["synthetic"] = (synthetic(a.samples), 16000, a.samples / 8.0)  # its ω0 is as if it came from 8 s
     for sound in a.sounds:
         path = a.data / SOUNDS[sound] if sound in SOUNDS else Path(sound)
         pieces[path.stem.removeprefix("gt_")] = piece(path, a.samples, at=0.25 if a.tune else 0.5)
@@ -69,7 +71,8 @@ def main() -> None:
             found[recipe, loss] = fit.reconstruction
             row = {"recipe": recipe, "loss": loss, **measure(values, fit.reconstruction)}
             times = [entry.seconds for entry in fit.history]
-            # The best step of a run does not know how busy the machine was; tiles do not share their steps.
+            # The fastest step of a run depends least on how busy the machine was. Tiles have no common steps, so that
+            # the mean is taken.
             best = min(b - a for a, b in itertools.pairwise(times)) if recipe != "tiles" else times[-1] / a.steps
             row.update(seconds=times[-1], ms=1e3 * best)
             results.append({"sound": name, **row})
@@ -91,7 +94,7 @@ SHOWN = (("whole", "MSE"), ("whole", f"MSE + {objectives.STFT_WEIGHT:g} STFT"))
 def candidates(
     channels: int, omega_0: float, *, tune: bool, recipes: Sequence[str]
 ) -> list[tuple[str, str, dict[str, Any]]]:
-    """(recipe, loss, options of `fit_signal`) of every run."""
+    """Return (recipe, loss, options of `fit_signal`) for every run."""
     losses: dict[str, Any] = {"MSE": "mse"}
     if not tune:
         for alpha in ALPHAS:
@@ -111,18 +114,21 @@ def candidates(
 
 
 def piece(path: Path, samples: int, *, at: float) -> tuple[torch.Tensor, int, float]:
-    """So many samples around a share of a sound, (C, T), divided by their largest; its rate and ω0."""
+    """Return ``samples`` samples (C, T) around the share ``at`` of a sound, the sampling rate in Hz, and ω0.
+
+    The samples are divided by their largest magnitude.
+    """
     file = io.read_audio(path)
     whole = torch.from_numpy(np.asarray(file.samples, dtype=np.float64).reshape(len(file.samples), -1).T)
     start = max(0, int(at * whole.shape[1]) - samples // 2)
     values = whole[:, start : start + samples].float()
     values = values / values.abs().max().clamp_min(1e-12)
-    # ω0 is per unit of coordinate: a part of the sound has as many hertz with a part of it.
+    # ω0 counts per unit of coordinate: a part of the sound reaches as many hertz with that part of ω0.
     return values, file.sample_rate, omega.omega_r(file.sample_rate) * values.shape[1] / whole.shape[1]
 
 
 def synthetic(samples: int, rate: int = 16000) -> torch.Tensor:
-    """Two chirps, soft noise and clicks, (1, T)."""
+    """Make a sound (1, T) of two chirps, soft noise and clicks."""
     generator = torch.Generator().manual_seed(0)
     t = torch.arange(samples) / rate
     length = samples / rate
@@ -134,16 +140,16 @@ def synthetic(samples: int, rate: int = 16000) -> torch.Tensor:
 
 
 def measure(target: torch.Tensor, found: torch.Tensor) -> dict[str, float]:
-    """MSE, SNR in dB and log-spectral distance in dB."""
+    """Return the MSE, the SNR in dB and the log-spectral distance in dB."""
     mse = (target - found).square().mean().item()
     snr = 10 * math.log10(target.square().mean().item() / mse)
     return {"mse": mse, "snr": snr, "lsd": log_spectral_distance(target, found)}
 
 
 def log_spectral_distance(target: torch.Tensor, found: torch.Tensor) -> float:
-    """Mean over channels and frames of √(mean over frequencies of (difference of the levels in dB)²).
+    """Return the mean over channels and frames of √(mean over frequencies of (difference of the levels in dB)²).
 
-    Levels (`levels`) end 80 dB below the target's loudest bin.
+    The levels are those of `levels`, cut off 80 dB below the target's loudest bin.
     """
     floor = levels(target).max() - 80
     difference = levels(target).clamp_min(floor) - levels(found).clamp_min(floor)
@@ -151,7 +157,10 @@ def log_spectral_distance(target: torch.Tensor, found: torch.Tensor) -> float:
 
 
 def levels(values: torch.Tensor) -> torch.Tensor:
-    """20·log10 |STFT| of (C, T), Hann window of `WINDOW` samples, a hop of a quarter: (C, frequencies, frames)."""
+    """Return 20·log10 |STFT| of (C, T), of shape (C, frequencies, frames).
+
+    The window is Hann's of `WINDOW` samples, or of the whole sound if that is shorter; the hop is a quarter of it.
+    """
     window = min(WINDOW, values.shape[1])
     shape = torch.hann_window(window, dtype=torch.float64)
     found = torch.stft(values.double(), window, hop_length=max(1, window // 4), window=shape, return_complex=True)
@@ -159,7 +168,7 @@ def levels(values: torch.Tensor) -> torch.Tensor:
 
 
 def plot(sounds: dict[str, torch.Tensor], rate: int, path: Path) -> None:
-    """Spectrograms of the first channel side by side, on one scale of 80 dB."""
+    """Plot spectrograms of the first channel side by side, on one scale of 80 dB."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,17 +1,23 @@
-"""Time to quality: PSNR against seconds for several ways to fit an image.
+"""Measure the time to quality: PSNR against seconds for several ways to fit an image.
 
     python -m benchmarks.fitting --images a.png b.png [--methods eager paper fast ...] [--steps N] [--out DIR]
 
-Methods: ``eager`` is the paper's recipe (Adam 5e-4, ReduceLROnPlateau, all pixels in every step) with `SirenNet` of
-the package siren-pytorch in plain PyTorch; ``paper`` is the same recipe in this library; ``fast`` is that of
-`fit_signal` for one network; ``tiled`` the tiles that large signals get, ``tiled-60`` the same with 60 passes; and
-OPTIMIZER-BATCH-SCHEDULE, such as ``soap-all-cosine`` or ``adam-1024-exponential``, any of adam, soap and muon (on the
-hidden weights, Adam on the rest) with so many pixels per update and one of the schedules cosine and exponential;
-``kfac-1024`` is K-FAC (`benchmarks.kfac`, on the CPU, in plain PyTorch) with so many pixels per update. All networks
-but the tiles have 256 units and two hidden layers, and the image's ω0* (equation 7).
+The methods are:
 
-Prints for each image the seconds to 35, 40, ... dB and the final PSNR (usual convention), then the ratios to the first
-method in the same run; saves the curves as JSON and as a plot.
+- ``eager``: the paper's recipe (Adam 5e-4, ReduceLROnPlateau, all pixels in every step) with `SirenNet` of the package
+  siren-pytorch in plain PyTorch;
+- ``paper``: the same recipe in this library;
+- ``fast``: the recipe of `fit_signal` for one network;
+- ``tiled``: the tiles that large signals get; ``tiled-60`` is the same with 60 passes;
+- OPTIMIZER-BATCH-SCHEDULE, such as ``soap-all-cosine`` or ``adam-1024-exponential``: one of the optimizers adam, soap
+  and muon (on the hidden weights, with Adam on the rest), a number of pixels per update or all of them, and one of the
+  schedules cosine and exponential;
+- ``kfac-1024``: K-FAC (`benchmarks.kfac`, on the CPU, in plain PyTorch) with 1024 pixels per update.
+
+All networks except the tiles have 256 units, two hidden layers, and the image's ω0* (equation 7).
+
+For each image the benchmark prints the seconds to 30, 35, ... dB and the final PSNR (usual convention), then the ratios
+to the first method in the same run. It saves the curves as JSON and as a plot.
 """
 
 from __future__ import annotations
@@ -60,7 +66,7 @@ def main() -> None:
             def stop(seconds: float, psnr: float, curve: Curve = curve, method: str = method) -> bool:
                 curve.append((seconds, psnr))
                 if method.startswith("tiled"):
-                    return False  # what is seen is a group of tiles: to end there would leave the others undone
+                    return False  # only a group of tiles is seen here: to stop would leave the others undone
                 return seconds > a.budget or (a.level is not None and psnr >= a.level)
 
             final = run(path, a.steps, stop, a.device)
@@ -79,19 +85,19 @@ def main() -> None:
 
 
 def reached(curve: Curve) -> str:
-    """Seconds to every level."""
+    """List the seconds to every level that a curve reaches."""
     return "  ".join(
         f"{level} dB {seconds:.1f} s" for level in LEVELS if (seconds := time_to(curve, level)) is not None
     )
 
 
 def time_to(curve: Curve, level: float) -> float | None:
-    """Seconds until a curve reaches a level, None if it does not."""
+    """Return the seconds until a curve reaches a level, or None if it does not."""
     return next((seconds for seconds, psnr in curve if psnr >= level), None)
 
 
 def summary(curves: dict[str, dict[str, Curve]], methods: list[str]) -> None:
-    """Means over the images and ratios to the first method."""
+    """Print means over the images and ratios to the first method."""
     for method in methods:
         finals = [c[method][-1][1] for c in curves.values()]
         line = f"mean       {method:22} {sum(finals) / len(finals):6.2f} dB "
@@ -111,7 +117,7 @@ def summary(curves: dict[str, dict[str, Curve]], methods: list[str]) -> None:
 
 
 def eager(path: Path, steps: int | None, stop: Callable[[float, float], bool], device: str) -> float:
-    """The paper's recipe in plain PyTorch, on the network of siren-pytorch."""
+    """Fit by the paper's recipe in plain PyTorch, with the network of siren-pytorch, and return the PSNR in dB."""
     from siren_pytorch import SirenNet
 
     data = signals.as_signal(path, device=device)
@@ -139,7 +145,7 @@ def eager(path: Path, steps: int | None, stop: Callable[[float, float], bool], d
 
 
 def second_order(path: Path, steps: int, batch: int, stop: Callable[[float, float], bool]) -> float:
-    """K-FAC on batches, for so many passes."""
+    """Fit by K-FAC on batches, for ``steps`` passes, and return the PSNR in dB."""
     from benchmarks.kfac import KFAC
 
     data, generator = signals.as_signal(path), torch.Generator().manual_seed(0)
@@ -159,7 +165,7 @@ def second_order(path: Path, steps: int, batch: int, stop: Callable[[float, floa
 
 
 def ours(**options) -> Callable[..., float]:
-    """`fit_signal` with options."""
+    """Return the method that calls `fit_signal` with these options."""
 
     def method(path: Path, steps: int | None, stop: Callable[[float, float], bool], device: str) -> float:
         fit = fit_signal(
@@ -171,9 +177,9 @@ def ours(**options) -> Callable[..., float]:
 
 
 class Muon:
-    """Muon on the hidden weights, Adam on the others: what `torch.optim.Muon`, for matrices only, leaves to the user.
+    """Muon on the hidden weights and Adam on the others, since `torch.optim.Muon` takes matrices only.
 
-    Schedules see the groups of both.
+    Schedules see the parameter groups of both.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], lr: float, muon_lr: float) -> None:
@@ -208,13 +214,13 @@ class Schedule:
         self.initial = [group["lr"] for group in self.groups]
 
     def step(self) -> None:
-        """Once per pass."""
+        """Set the rates; this is called once per pass."""
         self.step_ += 1
         for group, lr in zip(self.groups, self.initial, strict=True):
             group["lr"] = lr * self.factor(min(1.0, self.step_ / self.steps))
 
 
-# Rates: the best of three or four for 0803x4, batches of 1024 to 4096.
+# Each learning rate is the best of three or four on 0803x4, with batches of 1024 to 4096 pixels.
 OPTIMIZERS: dict[str, Callable[..., Any]] = {
     "adam": adam(1e-3, betas=(0.9, 0.99), fused=True),
     "soap": soap(1e-3),
@@ -233,7 +239,7 @@ METHODS: dict[str, Callable[..., float]] = {
 
 
 def resolve(name: str) -> Callable[..., float]:
-    """A name of METHODS, tiled-PASSES, kfac-BATCH, or OPTIMIZER-BATCH-SCHEDULE."""
+    """Return the method of a name: one of METHODS, tiled-PASSES, kfac-BATCH, or OPTIMIZER-BATCH-SCHEDULE."""
     if name in METHODS:
         return METHODS[name]
     if name.startswith("kfac-") and name[5:].isdecimal():
@@ -265,7 +271,7 @@ def resolve(name: str) -> Callable[..., float]:
 
 
 def plot(curves: dict[str, dict[str, Curve]], methods: list[str], path: Path) -> None:
-    """PSNR against seconds, one panel per image."""
+    """Plot PSNR against seconds, with one panel per image."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,8 +1,8 @@
-"""K-FAC for a sine network, an optimizer that `benchmarks.fitting` compares: Martens and Grosse, ICML 2015.
+"""K-FAC for a sine network (Martens and Grosse, ICML 2015), one of the optimizers that `benchmarks.fitting` compares.
 
-The curvature of a layer is taken as the Kronecker product of two covariances: of its inputs, and of the derivatives of
-the output by its pre-activations. That needs what happens inside a network, so that the passes are plain PyTorch here,
-as those of `eager` are.
+The curvature of a layer is taken as the Kronecker product of two covariances: that of the layer's inputs, and that of
+the derivatives of the output with respect to the layer's pre-activations. Both need what happens inside a network, so
+that the passes are written in plain PyTorch here, as those of `eager` are.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from torch import Tensor
 
 from siren_sr import Siren
 
-# The best of a dozen runs on 0803x4, 12 passes, batches of 512 to 4096.
-RATE, END = 1.0, 0.005  # of the step, decaying exponentially to a share of it
+# These are the best settings of a dozen runs on 0803x4, with 12 passes and batches of 512 to 4096 pixels.
+RATE, END = 1.0, 0.005  # the rate of the steps at first, and the share of it to which it decays exponentially
 DAMPING = 1e-3
-TRUST = 1e-3  # the most that a step may change the output, as the quadratic model has it
-EVERY = 20  # updates between two looks at the curvature
-MEMORY = 0.9  # of the running means of the covariances
+TRUST = 1e-3  # the most that a step may change the output, by the quadratic model
+EVERY = 20  # the curvature is measured anew after so many updates
+MEMORY = 0.9  # the running means of the covariances keep this share at each new measurement
 
 
 class KFAC:
-    """Steps of K-FAC on the mean squared error of a `Siren`."""
+    """Minimises the mean squared error of a `Siren` by steps of K-FAC."""
 
     def __init__(self, network: Siren, total: int, generator: torch.Generator) -> None:
-        """Take over the weights of a network for a number of updates."""
+        """Copy the weights of a network, for ``total`` updates."""
         layers: list[Any] = [m for m in network.modules() if isinstance(getattr(m, "weight", None), torch.nn.Parameter)]
         self.omegas = [float(getattr(layer, "omega_0", 1.0)) for layer in layers]
         self.weights = [
@@ -38,7 +38,7 @@ class KFAC:
         self.total, self.generator, self.updates = total, generator, 0
 
     def __call__(self, coords: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Values, the inputs of every layer (with a one for the bias), and its pre-activations."""
+        """Return the values, the inputs of every layer (with a one for the bias), and every layer's pre-activations."""
         x, inputs, outputs = coords, [], []
         for i, (omega, weight) in enumerate(zip(self.omegas, self.weights, strict=True)):
             inputs.append(torch.cat([x, x.new_ones(len(x), 1)], 1))
@@ -47,7 +47,7 @@ class KFAC:
         return x, inputs, outputs
 
     def step(self, coords: Tensor, target: Tensor) -> float:
-        """Update the weights; the mean squared error before."""
+        """Update the weights and return the mean squared error from before the update."""
         found, inputs, outputs = self(coords)
         if self.updates % EVERY == 0:
             self._look(found, inputs, outputs)
@@ -64,7 +64,7 @@ class KFAC:
         return float((found - target).detach().square().mean())
 
     def _look(self, found: Tensor, inputs: list[Tensor], outputs: list[Tensor]) -> None:
-        """Renew the covariances and their damped inverses, by the derivatives of the output in a random direction."""
+        """Renew the covariances and their damped inverses, from derivatives of the output in random directions."""
         signs = torch.randint(0, 2, found.shape, generator=self.generator).to(found) * 2 - 1
         derivatives = torch.autograd.grad(found, outputs, signs, retain_graph=True)
         new = []

@@ -1,12 +1,12 @@
-"""A large image enlarged: time, memory, and whether the windows in which it is solved show.
+"""Enlarge a large image: measure time and memory, and check whether the windows in which it is solved are visible.
 
     python -m benchmarks.large --image PHOTO [--megapixels 12] [--scale 2] [--quality fast] [--threads N]
 
-The image is a mosaic of the photograph and its mirror images. Prints seconds, the peak memory of the process and how
-many times the result's bytes that is, and *jumps*: the mean absolute difference of neighbouring columns (and rows) of
-the result less its bicubic enlargement, at the borders of windows and everywhere else. A seam is a jump at a border
-that is larger than the largest elsewhere; without one, the jump at a border is also like those next to it, at the same
-place of a pixel of the image.
+The image is a mosaic of the photograph and its mirror images. The benchmark prints seconds, the memory that the process
+gained at its peak and how many times the result's bytes that is, and *jumps*. The bicubic enlargement is subtracted
+from the result; a jump is then the mean absolute difference of neighbouring columns (or rows). Jumps at the borders of
+windows are compared with all others. A seam is a jump at a border that is larger than the largest elsewhere. Without a
+seam, the jump at a border is also like those next to it, at the same place within a pixel of the image.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main() -> None:
     print(f"peak memory {memory / 2**20:.0f} MiB, {memory / 2**20 / values:.1f} times the result in float32")
     small, large = (torch.from_numpy(x).permute(2, 0, 1).float() / 255 for x in (picture, result))
     added = large - resampling.resize(small, large.shape[1:])
-    reach = Downsample(large.shape[1:], small.shape[1:]).reach
+    reach = Downsample.between(large.shape[1:], small.shape[1:]).reach
     for axis, name in ((1, "rows"), (2, "columns")):
         found = search.windows(large.shape[axis], reach[axis - 1])
         edges = [edge - 1 for start in found.starts for edge in (start, start + found.length)]
@@ -56,8 +56,10 @@ def main() -> None:
 
 
 def jumps(x: Tensor, axis: int, edges: list[int], period: int) -> str:
-    """Mean absolute difference of neighbours along an axis, at edges (the number of the sample before one), next to
-    them (a few whole periods away) and elsewhere.
+    """Describe the mean absolute differences of neighbours along an axis, in levels of 255.
+
+    They are taken at the edges, next to them (a few whole periods away), and elsewhere. An edge is given by the number
+    of the sample before it.
     """
     other = [i for i in range(x.ndim) if i != axis]
     found = x.diff(dim=axis).abs().mean(other) * 255

@@ -1,16 +1,17 @@
-"""Choosing ω0: what rules lose against the best ω0 of a sweep, in dB at a fixed budget.
+"""Measure what rules for ω0 lose against the best ω0 of a sweep, in dB at a fixed budget.
 
     python -m benchmarks.omega --data DIR [--design | --whole NAMES] [--sounds DIR] [--steps 40 8] [--out DIR]
 
 A network of 256 units (`fit_signal`, ``tiles=False``) is trained on every signal with eight values of ω0, for the
-same number of passes. The best of them, the oracle, is what a rule could have chosen at most; a rule's regret is the
-PSNR of the oracle less that at the rule's ω0. Between the values of the sweep a monotone cubic in log ω0 (PCHIP)
+same number of passes. The best of them, the oracle, is the best that a rule could have chosen; a rule's regret is the
+PSNR of the oracle minus the PSNR at the rule's ω0. Between the values of the sweep a monotone cubic in log ω0 (PCHIP)
 interpolates, for the oracle too.
 
 ``--design`` takes the signals on which rules are designed: crops of the paper's low-resolution images (``--data``),
-as they are or with contrast, noise or sampling changed, made-up sounds, and crops that move; ``--whole`` takes
-low-resolution images as they are. Without them, signals that no rule has seen: scikit-image's photographs and the
-sounds of ``--sounds``. Prints regrets by rule and kind of signal; saves the sweeps as JSON, which ``--from`` reads.
+as they are, grey, or with contrast, noise or sampling changed; made-up sounds; and crops that move. ``--whole`` takes
+low-resolution images as they are. Without either, the signals are ones that no rule has seen: scikit-image's
+photographs and the sounds of ``--sounds``. The benchmark prints regrets by rule and kind of signal, and saves the
+sweeps as JSON, which ``--from`` reads.
 """
 
 from __future__ import annotations
@@ -40,9 +41,10 @@ PHOTOGRAPHS = {
     "grass": "grey",
 }
 Curve = list[tuple[float, float]]
-"""PSNR by ω0."""
+"""Pairs of ω0 and the PSNR in dB that it reached."""
 Signal = tuple[str, str, Tensor, float | None]
-"""Name, kind, values (C, *grid) in [0, 1] or, with a sampling rate, in [-1, 1], and that rate."""
+"""A signal's name, kind, values (C, *grid) and sampling rate. A sound's values lie in [-1, 1]; all others lie in [0, 1]
+and have no sampling rate."""
 
 
 def main() -> None:
@@ -98,7 +100,7 @@ def main() -> None:
 
 
 def sweep(values: Tensor, rate: float | None, tried: Sequence[float] | None = None, **options: Any) -> Curve:
-    """PSNR by ω0."""
+    """Fit a signal with every ω0 and return the PSNR that each reaches."""
     kind: dict[str, Any] = {"dims": values.ndim - 1} if rate is None else {"sample_rate": rate}
     return [
         (value, fit_signal(values, omega_0=value, tiles=False, **kind, **options).psnr)
@@ -107,13 +109,13 @@ def sweep(values: Tensor, rate: float | None, tried: Sequence[float] | None = No
 
 
 def swept(sides: Sequence[int]) -> list[float]:
-    """The values of ω0 for a grid, up to 1.2 of what reaches Nyquist's frequency, in one dimension to 0.3 of it."""
+    """Return the values of ω0 for a grid, up to 1.2 times what reaches the Nyquist frequency (0.3 in one dimension)."""
     top = len(sides) * math.pi * max(sides) / 2 * (1.2 if len(sides) > 1 else 0.3)
     return [top / 1.8**i for i in reversed(range(8))]
 
 
 def at(curve: Curve, value: float) -> float:
-    """The PSNR at an ω0; beyond the ends of the sweep, that of the end."""
+    """Return the PSNR at an ω0; beyond the ends of the sweep, it is that of the end."""
     from scipy.interpolate import PchipInterpolator
 
     x, y = zip(*curve, strict=True)
@@ -121,7 +123,7 @@ def at(curve: Curve, value: float) -> float:
 
 
 def rules(values: Tensor, rate: float | None, steps: int, layers: int) -> dict[str, float]:
-    """ω0 by every rule."""
+    """Return the ω0 that every rule chooses."""
     sides, dims = values.shape[1:], values.ndim - 1
     nyquist = dims * math.pi * max(sides) / 2
     recipe = recipes.fast(dims=dims, hidden_layers=layers, activation="sine")
@@ -136,7 +138,7 @@ def rules(values: Tensor, rate: float | None, steps: int, layers: int) -> dict[s
 
 
 def table(rows: list[tuple[str, dict[str, float]]]) -> str:
-    """Mean and largest regret by rule, and the mean by kind of signal."""
+    """Return a table of mean and largest regret by rule, and of the mean by kind of signal."""
     kinds = sorted({kind for kind, _ in rows})
     lines = [f"{'rule':20} {'mean':>6} {'worst':>6}  " + " ".join(f"{kind:>12}" for kind in kinds)]
     names = sorted(
@@ -151,7 +153,10 @@ def table(rows: list[tuple[str, dict[str, float]]]) -> str:
 
 
 def design(folder: Path | None) -> Iterator[Signal]:
-    """Crops of the paper's low-resolution images, grey too, or with contrast, noise or sampling changed; two sounds."""
+    """Yield the signals on which rules are designed: crops of images, made-up sounds, and crops that move.
+
+    The images are the paper's low-resolution ones, as they are, grey, or with contrast, noise or sampling changed.
+    """
     if folder is None:
         raise SystemExit("--design needs the folder with the paper's images as --data")
     changes = ("photo", "grey", "noise", "photo", "contrast", "photo", "grey", "enlarged", "photo")
@@ -165,7 +170,7 @@ def design(folder: Path | None) -> Iterator[Signal]:
 
 
 def synthetic_sounds() -> dict[str, Tensor]:
-    """A chirp, noise that comes and goes, a chord and beats of a drum."""
+    """Make a chirp, noise that comes and goes, a chord, and beats of a drum."""
     time = torch.arange(SAMPLES) / 16000.0
     noise = torch.randn(1, SAMPLES, generator=torch.Generator().manual_seed(0))
     dull = torch.nn.functional.avg_pool1d(noise, 5, 1, 2)[0]
@@ -180,14 +185,14 @@ def synthetic_sounds() -> dict[str, Tensor]:
 
 
 def moving(image: Tensor) -> Tensor:
-    """A film of 24 pictures: a window that moves over an image by a pixel and a half at a time."""
+    """Make a film of 24 pictures: a window that moves over an image, each time a pixel across and half a pixel down."""
     top, left = (n // 3 for n in image.shape[1:])
     frames = [image[:, top + i // 2 : top + i // 2 + 24, left + i : left + i + 24] for i in range(24)]
     return torch.stack(frames, 1)
 
 
 def unseen(sounds: Path | None) -> Iterator[Signal]:
-    """Parts of scikit-image's photographs, reduced by two, as `design` has them, and of sounds."""
+    """Yield parts of scikit-image's photographs, reduced by two and changed as in `design`, and parts of sounds."""
     from skimage import data
 
     for name, change in PHOTOGRAPHS.items():
@@ -203,7 +208,7 @@ def unseen(sounds: Path | None) -> Iterator[Signal]:
 
 
 def changed(image: Tensor, change: str) -> tuple[str, Tensor]:
-    """The middle of an image with one thing changed, and what kind of signal it then is."""
+    """Change one thing in the middle of an image; return what kind of signal it then is, and the signal."""
     crop = middle(image, SIDE)
     if change == "contrast":
         return change, crop / 3 + 1 / 3
@@ -218,7 +223,7 @@ def changed(image: Tensor, change: str) -> tuple[str, Tensor]:
 
 
 def middle(image: Tensor, side: int) -> Tensor:
-    """The middle of an image."""
+    """Return the middle of an image, a square of ``side`` pixels."""
     top, left = ((n - side) // 2 for n in image.shape[1:])
     return image[:, top : top + side, left : left + side]
 

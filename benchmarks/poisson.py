@@ -1,12 +1,12 @@
-"""Images from their derivatives: the network against the exact discrete solution.
+"""Compare the network with the exact discrete solution, for images from their derivatives.
 
     python -m benchmarks.poisson [--images PHOTO ...] [--size 96 128] [--steps N] [--paper-steps N] [--noise 0 0.05]
 
-The exact solution is the least-squares one of SciPy with the image's mean; its sparse matrices are read off the
-library's own kernels. Networks are given the mean too, and for the Laplacian the mean gradient. Without ``--images``
-scikit-image's photographs named by ``--names`` are taken, reduced to ``--size``. Noise is Gaussian, its standard
-deviation a fraction of the derivative's own. Prints the PSNR of the image in the usual convention and with the errors
-summed over channels, as the paper has it, and seconds.
+The exact solution is the least-squares solution by SciPy that has the image's mean; its sparse matrices are read off
+the library's own kernels. Networks are given the mean too, and for the Laplacian also the mean gradient. Without
+``--images`` the benchmark takes the photographs of scikit-image that ``--names`` names, reduced to ``--size``. The
+noise is Gaussian, and its standard deviation is a fraction of the derivative's own. The benchmark prints the PSNR of
+the image, in the usual convention and with the errors summed over channels as in the paper, and seconds.
 """
 
 from __future__ import annotations
@@ -71,11 +71,11 @@ def main() -> None:
 
 
 def exact(name: str, target: Tensor, mean: Tensor) -> Tensor:
-    """The least-squares image (C, H, W) of a gradient or Laplacian, with the given mean per channel."""
+    """Return the least-squares image (C, H, W) of a gradient or Laplacian, with the given mean per channel."""
     from scipy.sparse.linalg import splu
 
     shape = (target.shape[-2], target.shape[-1])
-    a = matrix(OPERATORS[name], shape)[:, 1:]  # the first sample is 0: the constant is settled by the mean
+    a = matrix(OPERATORS[name], shape)[:, 1:]  # the first sample is 0, since the mean settles the constant
     right = target.double().reshape(len(target), -1).numpy()
     solved = splu((a.T @ a).tocsc()).solve(np.ascontiguousarray(a.T @ right.T))
     image = torch.from_numpy(np.concatenate([np.zeros((1, len(target))), solved]).T.copy()).reshape(-1, *shape)
@@ -83,9 +83,9 @@ def exact(name: str, target: Tensor, mean: Tensor) -> Tensor:
 
 
 def matrix(operator: Callable[[Tensor], Tensor], shape: tuple[int, int]):
-    """The sparse matrix of an operator on images of which each answer depends on 3×3 samples only.
+    """Return the sparse matrix of an operator on images, each of whose answers depends on 3×3 samples only.
 
-    Nine combs of unit samples, three apart, tell its columns from each other.
+    Nine combs of unit samples, three apart, tell the matrix's columns from each other.
     """
     from scipy import sparse
 
@@ -97,7 +97,7 @@ def matrix(operator: Callable[[Tensor], Tensor], shape: tuple[int, int]):
             comb = torch.zeros(1, height, width, dtype=torch.float64)
             comb[:, di::3, dj::3] = 1
             answers = operator(comb).reshape(-1, height, width).numpy()
-            # The one sample of the comb within reach of each answer.
+            # This is the one sample of the comb within reach of each answer.
             row, column = i + (di - i + 1) % 3 - 1, j + (dj - j + 1) % 3 - 1
             for part, answer in enumerate(answers):
                 hit = answer != 0

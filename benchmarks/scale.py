@@ -1,10 +1,10 @@
-"""Large signals as tiles: time, memory, quality and size against the number of samples.
+"""Measure time, memory, quality and size of large signals, fitted as tiles, against the number of samples.
 
     python -m benchmarks.scale --image PHOTO [--megapixels 0.05 0.2 0.8 3.2 16] [--steps N] [--out DIR]
 
-Sizes up to the photograph's own are centre crops, larger ones are mosaics of it and its mirror images, so that the
-detail per pixel stays the same. Prints seconds, peak memory of the process, PSNR and the size of the saved fit; saves
-them as JSON and as a plot.
+Sizes up to the photograph's own are centre crops. Larger ones are mosaics of it and its mirror images, so that the
+detail per pixel stays the same. The benchmark prints seconds, the memory that the process gained at its peak, the PSNR
+and the size of the saved fit, and saves them as JSON and as a plot.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def plot(rows: list[dict[str, float]], path: Path) -> None:
-    """Time, memory and PSNR against the number of pixels."""
+    """Plot time, memory and PSNR against the number of pixels."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -85,7 +85,7 @@ def plot(rows: list[dict[str, float]], path: Path) -> None:
 
 
 def sized(photo: np.ndarray, pixels: int) -> np.ndarray:
-    """A centre crop, or a mosaic of the photograph and its mirror images, of about so many pixels."""
+    """Return a centre crop of about so many pixels, or a mosaic of the photograph and its mirror images."""
     height, width = photo.shape[:2]
     scale = math.sqrt(pixels / (height * width))
     rows, columns = round(height * scale), round(width * scale)

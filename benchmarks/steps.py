@@ -1,16 +1,18 @@
-"""Time and memory of one training step against the number of points, and against the limit.
+"""Measure time and memory of one training step against the number of points, and against the limit.
 
     python -m benchmarks.steps [--points 4096 16384 49152 783360] [--device cpu] [--out DIR]
 
-A step is forward, backward and gradients of a mean squared error for 256 units, two hidden layers, D = 2 and three
-outputs. Compared in one run, rounds interleaved, the best of each taken:
+A step is the forward pass, the backward pass and the gradients of a mean squared error, for 256 units, two hidden
+layers, D = 2 and three outputs. All methods are compared in one run, with interleaved rounds, and the best time of each
+counts:
 
-- ``products``: the step's matrix products alone, in the same chunks, on buffers of the same sizes: the limit;
-- ``ours``: what `siren_sr.training` runs for a value; ``bf16``: the same with ``precision="bf16"``;
-- ``eager``: the same network in plain PyTorch, all points at once; ``siren-pytorch``: that package's `SirenNet`;
-- ``gradient``, ``laplacian``: ours, fitting exact derivatives; ``nested``: the Laplacian by nested autograd.
+- ``products`` makes the step's matrix products alone, in the same chunks, on buffers of the same sizes: this is the
+  limit;
+- ``ours`` is what `siren_sr.training` runs for a value; ``bf16`` is the same with ``precision="bf16"``;
+- ``eager`` is the same network in plain PyTorch, all points at once; ``siren-pytorch`` is that package's `SirenNet`;
+- ``gradient`` and ``laplacian`` are ours, fitting exact derivatives; ``nested`` is the Laplacian by nested autograd.
 
-Peak memory (Linux) is the growth of a fresh process over what it held before its first step, signal included.
+Peak memory (Linux) is what a fresh process gains over what it held before its first step, which includes the signal.
 """
 
 from __future__ import annotations
@@ -30,13 +32,14 @@ import torch
 from benchmarks import header, peak_memory, reset_peak_memory
 from siren_sr import Siren, derivatives
 from siren_sr.grids import coordinates
-from siren_sr.training.evaluation import Grid, chunk_size
+from siren_sr.network.protocol import chunk_size
+from siren_sr.training.evaluation import Grid
 from siren_sr.training.field import SquaredError
 from siren_sr.training.loop import Stage, train
 
 WIDTH, CHANNELS = 256, 3
 Step = Callable[[], float | None]
-"""Makes a step; may return its seconds, otherwise the call is timed."""
+"""A function that makes a step. It may return the step's seconds; otherwise the call is timed."""
 
 
 def main() -> None:
@@ -74,7 +77,7 @@ def main() -> None:
 
 
 def interleaved(steps: dict[str, Step], budget: float, device: str) -> dict[str, float]:
-    """Best time of each; rounds take turns so that a busy moment of the machine hits all alike."""
+    """Return the best time of each method; they take turns, so that a busy moment of the machine hits all alike."""
     best = dict.fromkeys(steps, math.inf)
     start, rounds = time.perf_counter(), 0
     while rounds < 3 or time.perf_counter() - start < budget * len(steps):
@@ -94,9 +97,9 @@ def _wait(device: str) -> None:
 
 
 def memory_growth(method: str, points: int) -> int:
-    """Bytes by which the peak of this process grows in two steps."""
+    """Return the bytes by which the peak memory of this process grows in two steps."""
     step = METHODS[method](points, "cpu")
-    METHODS[method](256, "cpu")()  # libraries, threads
+    METHODS[method](256, "cpu")()  # a small step loads libraries and starts threads
     reset_peak_memory()
     before = peak_memory()
     step()
@@ -105,13 +108,13 @@ def memory_growth(method: str, points: int) -> int:
 
 
 def in_fresh_process(method: str, points: int) -> int:
-    """`memory_growth` in a process of its own."""
+    """Run `memory_growth` in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.steps", "--memory-of", method, str(points)]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def problem(points: int, device: str) -> tuple[tuple[int, int], torch.Tensor]:
-    """A grid of about as many points, and a target."""
+    """Return the shape of a grid of about so many points, and a target."""
     rows = 2 ** int(math.log2(points) / 2)
     shape = (rows, points // rows)
     generator = torch.Generator().manual_seed(0)
@@ -119,12 +122,12 @@ def problem(points: int, device: str) -> tuple[tuple[int, int], torch.Tensor]:
 
 
 def network(device: str) -> Siren:
-    """The network of every method but siren-pytorch's."""
+    """Make the network of all methods but ``eager`` and ``siren-pytorch``, which have their own."""
     return Siren(2, CHANNELS, first_omega_0=90.0, generator=torch.Generator().manual_seed(0), device=device)
 
 
 def products(points: int, device: str) -> Step:
-    """The matrix products of a value step and nothing else."""
+    """Return a step that makes the matrix products of a value step and nothing else."""
     model = network(device)
     n = min(points, chunk_size(model))
     activations = [torch.rand(n, WIDTH, device=device) for _ in range(3)]
@@ -150,7 +153,7 @@ def products(points: int, device: str) -> Step:
 
 
 def ours(quantity: str = "values", precision: str | None = None) -> Callable[[int, str], Step]:
-    """A step of `siren_sr.training` on the values or on exact derivatives."""
+    """Return a maker of steps of `siren_sr.training`, on the values or on exact derivatives."""
 
     def prepare(points: int, device: str) -> Step:
         shape, target = problem(points, device)
@@ -161,7 +164,7 @@ def ours(quantity: str = "values", precision: str | None = None) -> Callable[[in
         stage = Stage(objective, 3, shape, still)
 
         def step() -> float:
-            # The first step of a training allocates what the others use.
+            # The first step of a training allocates what the others use, so that it does not count.
             times = [entry.seconds for entry in train(model, [stage], precision=precision)]
             return min(b - a for a, b in itertools.pairwise(times))
 
@@ -171,12 +174,12 @@ def ours(quantity: str = "values", precision: str | None = None) -> Callable[[in
 
 
 def still(parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
-    """An optimizer that leaves everything as it is."""
+    """Make an optimizer that leaves everything as it is."""
     return torch.optim.SGD(parameters, lr=0.0)
 
 
 def plain(model: torch.nn.Module, points: int, device: str) -> Step:
-    """A step in eager PyTorch, all points at once."""
+    """Return a step in eager PyTorch, with all points at once."""
     shape, target = problem(points, device)
     coords, rows = coordinates.grid(shape, device=device), target.flatten(1).T
 
@@ -188,7 +191,7 @@ def plain(model: torch.nn.Module, points: int, device: str) -> Step:
 
 
 class Eager(torch.nn.Module):
-    """The usual implementation: linear layers, sin(30·z)."""
+    """The usual implementation of a sine network: linear layers with sin(30·z) between them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -202,7 +205,7 @@ class Eager(torch.nn.Module):
 
 
 def siren_pytorch(points: int, device: str) -> Step:
-    """`SirenNet` of the package siren-pytorch."""
+    """Return a step of `SirenNet` from the package siren-pytorch."""
     from siren_pytorch import SirenNet
 
     net = SirenNet(dim_in=2, dim_hidden=WIDTH, dim_out=CHANNELS, num_layers=3, w0_initial=90.0).to(device)
@@ -210,7 +213,7 @@ def siren_pytorch(points: int, device: str) -> Step:
 
 
 def nested(points: int, device: str) -> Step:
-    """A Laplacian step with ``torch.autograd.grad`` nested."""
+    """Return a Laplacian step with nested calls of ``torch.autograd.grad``."""
     shape, target = problem(points, device)
     model, coords, rows = network(device), coordinates.grid(shape, device=device), target.flatten(1).T
     spacing = Grid(shape, align_corners=False, like=coords).spacing
@@ -236,7 +239,7 @@ METHODS: dict[str, Callable[[int, str], Step]] = {
 
 
 def plot(results: list[dict], path: Path) -> None:
-    """Time and memory per method against points."""
+    """Plot time and memory per method against the number of points."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,15 +1,15 @@
-"""Quality and time of super resolution on a folder of images.
+"""Measure quality and time of super resolution on a folder of images.
 
     python -m benchmarks.super_resolution --data DIR [--scale 4] [--methods bicubic fast best ...] [--out DIR]
 
-DIR holds one of: ``HR/NAME.png`` with ``LR_bicubic/X4/NAMEx4.png`` (as Set5 is usually packed); ``NAME.png`` with
+DIR holds one of these: ``HR/NAME.png`` with ``LR_bicubic/X4/NAMEx4.png`` (as Set5 is usually packed); ``NAME.png`` with
 ``NAMEx4.png``; or high-resolution images alone, from which the low-resolution ones are made with MATLAB's bicubic.
-Methods: bicubic; back-projection (bicubic and ten corrections by the bicubic enlargement of what is missing, Irani and
-Peleg, 1991); the paper's basic, trick1 and trick2; and the library's fast, standard (the default) and best.
+The methods are bicubic; back-projection (bicubic and ten corrections by the bicubic enlargement of what is missing,
+Irani and Peleg, 1991); the paper's basic, trick1 and trick2; and the library's fast, standard (the default) and best.
 
-Prints one line per image and the means: PSNR and SSIM of the luma (border = scale), PSNR of RGB in the usual
-convention and summed over channels as in the paper, and seconds. With --out also writes the images, the table as JSON
-and a sheet of crops side by side, chosen where the methods differ most.
+For each method the benchmark prints one line per image and one of means: PSNR and SSIM of the luma (border = scale),
+PSNR of RGB in the usual convention and with errors summed over channels as in the paper, and seconds. With --out it
+also writes the images, the table as JSON, and a sheet of crops side by side, chosen where the methods differ most.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from siren_sr.grids import resampling
 
 OURS = ("fast", "standard", "best")
 METHODS = ("bicubic", "back-projection", "basic", "trick1", "trick2", *OURS)
-CROP = 64  # pixels of the side of a sheet's crop
+CROP = 64  # the side of a crop on the sheet, in pixels
 COLUMNS = ("psnr_y", "ssim_y", "psnr_rgb", "psnr_sum", "seconds")
 
 
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def enlarge(lr: Tensor, method: str, size: torch.Size, steps: int | None) -> Tensor:
-    """One method on one image (C, h, w) in [0, 1]; the result is rounded to 8 bit, as it would be saved."""
+    """Enlarge one image (C, h, w) in [0, 1] by one method; the result is rounded to 8 bit, as it would be saved."""
     if method == "bicubic":
         image = resampling.resize(lr, size).clamp(0, 1)
     elif method == "back-projection":
@@ -98,7 +98,7 @@ def enlarge(lr: Tensor, method: str, size: torch.Size, steps: int | None) -> Ten
 
 
 def quality(image: Tensor, hr: Tensor, border: int) -> dict[str, float]:
-    """All conventions at once."""
+    """Measure an image in all conventions at once."""
     return {
         "psnr_y": metrics.psnr_y(image, hr, border=border),
         "ssim_y": metrics.ssim_y(image, hr, border=border),
@@ -108,7 +108,7 @@ def quality(image: Tensor, hr: Tensor, border: int) -> dict[str, float]:
 
 
 def strip(shown: dict[str, Tensor], hr: Tensor) -> Tensor:
-    """The crop where the methods differ most, three times enlarged, of every method and the original: (3, h, w)."""
+    """Return the crop where the methods differ most, from every method and the original, three times enlarged."""
     images = torch.stack([*shown.values(), hr])
     side = min(CROP, *hr.shape[1:])
     spread = torch.nn.functional.avg_pool2d(images.std(0).mean(0)[None, None], side, stride=8)[0, 0]
@@ -119,7 +119,7 @@ def strip(shown: dict[str, Tensor], hr: Tensor) -> Tensor:
 
 
 def pairs(folder: Path, scale: int) -> Iterator[tuple[str, Tensor, Tensor]]:
-    """(name, LR, HR) as (C, H, W) in [0, 1]; HR is cropped to a multiple of the scale."""
+    """Yield (name, LR, HR) with images (C, H, W) in [0, 1]; HR is cropped to a multiple of the scale."""
     high = folder / "HR" if (folder / "HR").is_dir() else folder
     low = folder / "LR_bicubic" / f"X{scale}" if (folder / "HR").is_dir() else folder
     for path in sorted(high.glob("*.png")):
@@ -138,14 +138,14 @@ def pairs(folder: Path, scale: int) -> Iterator[tuple[str, Tensor, Tensor]]:
 
 
 def read(path: Path) -> Tensor:
-    """An image file as RGB (3, H, W) in [0, 1]."""
+    """Read an image file as RGB (3, H, W) in [0, 1]."""
     pixels = io.read_image(path).pixels
     pixels = pixels[..., None].repeat(3, axis=-1) if pixels.ndim == 2 else pixels[..., :3]
     return torch.from_numpy(pixels / np.float32(np.iinfo(pixels.dtype).max)).permute(2, 0, 1)
 
 
 def to_array(image: Tensor) -> np.ndarray:
-    """(C, H, W) in [0, 1] as an 8-bit array."""
+    """Turn an image (C, H, W) in [0, 1] into an 8-bit array (H, W, C)."""
     return (image * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
 
 

@@ -2,7 +2,7 @@
 
     python examples/before_after.py docs/images/before_after.png
 
-The photograph is scikit-image's astronaut (NASA, public domain); needs scikit-image and Pillow.
+The photograph is scikit-image's astronaut (NASA, public domain). The example needs scikit-image and Pillow.
 """
 
 from __future__ import annotations

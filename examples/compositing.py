@@ -1,10 +1,10 @@
-"""Two photographs in one, by mixed gradients: Perez, Gangnet and Blake, SIGGRAPH 2003, with a sine network as solver.
+"""Join two photographs by mixed gradients (Perez, Gangnet and Blake, SIGGRAPH 2003), with a sine network as the solver.
 
     python examples/compositing.py docs/images/compositing.png [--steps 200] [--size 128 160]
 
-In the sky the stronger of both gradients is kept, elsewhere the first picture's; `solve_poisson` finds the image. The
-photographs are scikit-image's: a rocket before its launch (SpaceX) and the Hubble eXtreme Deep Field (NASA), both
-in the public domain. Needs scikit-image and Pillow.
+In the sky the stronger of both gradients is kept, and elsewhere the gradient of the first picture; `solve_poisson`
+finds the image. The photographs are scikit-image's: a rocket before its launch (SpaceX) and the Hubble eXtreme Deep
+Field (NASA), both in the public domain. The example needs scikit-image and Pillow.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def main() -> None:
     composite = solve_poisson(
         gradient=mixed(rocket, stars, sky),
         mean=rocket.mean((1, 2)),
-        # Mixed gradients belong to no image. Where they contradict each other the exact solution is a checkerboard:
-        # it must not set ω0, and a short run of Adam has not learned it yet.
+        # Mixed gradients belong to no image. Where they contradict each other, the exact solution is a checkerboard.
+        # This checkerboard must not set ω0, and a short run of Adam does not yet learn it.
         omega_0=omega.omega_star(rocket),
         recipe="paper",
         steps=a.steps,
@@ -48,14 +48,17 @@ def main() -> None:
 
 
 def mixed(first: Tensor, second: Tensor, where: Tensor) -> Tensor:
-    """The first image's gradient (C, 2, H, W), but the second's ``where`` (H, W) that is longer over all channels."""
+    """Return the first image's gradient (C, 2, H, W), but the second's in the part ``where`` (H, W) if it is longer.
+
+    Lengths are taken over all channels together.
+    """
     a, b = derivatives.image_gradient(first), derivatives.image_gradient(second)
     stronger = b.square().sum((0, 1)) > a.square().sum((0, 1))
     return torch.where(stronger & where, b, a)
 
 
 def photo(pixels: np.ndarray, size: list[int]) -> Tensor:
-    """(3, H, W) in [0, 1]."""
+    """Turn 8-bit pixels into an image (3, H, W) in [0, 1], resized to ``size``."""
     return resampling.resize(torch.from_numpy(pixels.copy()).permute(2, 0, 1) / 255, tuple(size)).clamp(0, 1)
 
 

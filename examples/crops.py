@@ -3,12 +3,13 @@
     python examples/crops.py docs/images/crops.png [fast standard best]
 
 The photographs come with scikit-image and may be shown: the astronaut (NASA, public domain), the cat and the coffee
-(their authors, CC0), handwriting (public domain) and grass (CC0). Needs scikit-image and Pillow.
+(their authors, CC0), handwriting (public domain) and grass (CC0). The example needs scikit-image and Pillow.
 """
 
 from __future__ import annotations
 
 import sys
+from typing import cast
 
 import numpy as np
 import torch
@@ -18,20 +19,22 @@ from torch import Tensor
 
 from siren_sr import metrics, super_resolve
 from siren_sr.grids import resampling
+from siren_sr.superres.picture.quality import Quality
 
-SCALE, SIDE, SHOWN = 4, 160, 96  # pixels of an enlarged part, and of what is shown of it, twice enlarged
+# A part has SIDE × SIDE pixels once it is enlarged SCALE times; its middle SHOWN × SHOWN are shown at twice their size.
+SCALE, SIDE, SHOWN = 4, 160, 96
 PARTS = {"astronaut": (20, 130), "chelsea": (60, 100), "coffee": (70, 150), "text": (6, 120), "grass": (100, 100)}
 
 
 def part(name: str) -> Tensor:
-    """A square of a photograph, (3, SIDE, SIDE) in [0, 1]."""
+    """Return a square of a photograph, (3, SIDE, SIDE) in [0, 1]."""
     top, left = PARTS[name]
     pixels = torch.from_numpy(np.asarray(getattr(data, name)()).copy())
     pixels = pixels[..., None].expand(-1, -1, 3) if pixels.ndim == 2 else pixels
     return pixels[top : top + SIDE, left : left + SIDE].permute(2, 0, 1) / 255
 
 
-def main(path: str, qualities: list[str]) -> None:
+def main(path: str, qualities: list[Quality]) -> None:
     """Write the sheet."""
     columns = ["bicubic", *qualities, "original"]
     cell = 2 * SHOWN + 4
@@ -45,10 +48,10 @@ def main(path: str, qualities: list[str]) -> None:
             if method == "original":
                 image, label = original, f"{name}, {method}"
             else:
-                bicubic = method == "bicubic"
-                image = (
-                    resampling.resize(small, (SIDE, SIDE)) if bicubic else super_resolve(small, SCALE, quality=method)
-                )
+                if method == "bicubic":
+                    image = resampling.resize(small, (SIDE, SIDE))
+                else:
+                    image = super_resolve(small, SCALE, quality=method)
                 label = f"{method} {metrics.psnr_y(image.clamp(0, 1), original, border=SCALE):.2f} dB"
             start = (SIDE - SHOWN) // 2
             shown = image.clamp(0, 1)[:, start : start + SHOWN, start : start + SHOWN]
@@ -62,4 +65,4 @@ def main(path: str, qualities: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:] or ["fast", "standard", "best"])
+    main(sys.argv[1], cast(list[Quality], sys.argv[2:]) or ["fast", "standard", "best"])

@@ -1,8 +1,9 @@
 """Initializers of sine layers: plain functions ``f(weight, *, omega_0, is_first, generator=None) -> weight``.
 
 Each fills a weight of shape ``(out_features, in_features)`` in place and returns it, like the functions of
-``torch.nn.init``. Only weights: biases keep PyTorch's default, U(-1/√fan_in, 1/√fan_in), as in the paper's code.
-A new initializer is one such function, passed to `siren_sr.Siren` or added to `INITIALIZERS`.
+``torch.nn.init``. Only weights are initialized so: biases keep PyTorch's default, U(-1/√fan_in, 1/√fan_in), as in the
+paper's code. To add an initializer, write one such function, and pass it to `siren_sr.Siren` or add it to
+`INITIALIZERS`.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ import torch
 from torch import Tensor
 
 Initializer = Callable[..., Tensor]
-"""``f(weight, *, omega_0, is_first, generator=None) -> weight``, in place."""
+"""A function ``f(weight, *, omega_0, is_first, generator=None) -> weight`` that works in place."""
 
 
 @torch.no_grad()
 def sitzmann_(
     weight: Tensor, *, omega_0: float, is_first: bool, generator: torch.Generator | None = None, c: float = 6.0
 ) -> Tensor:
-    """The initialization of SIREN, which makes every layer's pre-activations close to N(0, 1).
+    """Initialize as SIREN does: these weights alone make the pre-activations of every hidden layer close to N(0, 1).
 
-    First layer: U(-1/fan_in, 1/fan_in). Others: U(-b, b) with b = √(c/fan_in)/ω0.
+    The first layer gets U(-1/fan_in, 1/fan_in), and every other layer U(-b, b) with b = √(c/fan_in)/ω0.
 
     Args:
         weight: Tensor of shape (out_features, in_features), overwritten.
@@ -50,11 +51,13 @@ def sitzmann_(
 
 @torch.no_grad()
 def xavier_(weight: Tensor, *, omega_0: float, is_first: bool, generator: torch.Generator | None = None) -> Tensor:
-    """Glorot's uniform initialization, U(-b, b) with b = √(6/(fan_in + fan_out)); ignores ω0 (paper, section 4.2).
+    """Initialize by Glorot's uniform rule, U(-b, b) with b = √(6/(fan_in + fan_out)).
+
+    The rule ignores ω0 (paper, section 4.2).
 
     Args:
         weight: Tensor of shape (out_features, in_features), overwritten.
-        omega_0: Unused: the study of the paper is what happens without it.
+        omega_0: Unused, since the paper studies what happens without it.
         is_first: Unused.
         generator: Source of randomness; None draws from PyTorch's global one.
 
@@ -67,7 +70,7 @@ def xavier_(weight: Tensor, *, omega_0: float, is_first: bool, generator: torch.
 
 @torch.no_grad()
 def he_(weight: Tensor, *, omega_0: float, is_first: bool, generator: torch.Generator | None = None) -> Tensor:
-    """He's normal initialization, N(0, 2/fan_in); ignores ω0 (paper, section 4.2).
+    """Initialize by He's normal rule, N(0, 2/fan_in), which ignores ω0 (paper, section 4.2).
 
     Args:
         weight: Tensor of shape (out_features, in_features), overwritten.
@@ -83,13 +86,13 @@ def he_(weight: Tensor, *, omega_0: float, is_first: bool, generator: torch.Gene
 
 @torch.no_grad()
 def default_bias_(bias: Tensor, in_features: int, *, generator: torch.Generator | None = None) -> Tensor:
-    """PyTorch's default bias of ``nn.Linear``, U(-1/√fan_in, 1/√fan_in), with an explicit generator."""
+    """Fill a bias as PyTorch's ``nn.Linear`` does, U(-1/√fan_in, 1/√fan_in), but from an explicit generator."""
     bound = 1 / math.sqrt(in_features)
     return bias.uniform_(-bound, bound, generator=generator)
 
 
 def fan_in(weight: Tensor) -> int:
-    """Number of inputs of a weight of shape (out_features, in_features)."""
+    """Return the number of inputs of a weight of shape (out_features, in_features)."""
     return weight.shape[1]
 
 
@@ -97,8 +100,9 @@ def resolve(initializer: str | Initializer, *, name: str = "init") -> Initialize
     """Turn a name of `INITIALIZERS` or a callable into an initializer.
 
     Raises:
-        ValueError: An unknown name.
-        TypeError: Not callable, or a callable that does not take ``omega_0``, ``is_first`` and ``generator``.
+        ValueError: The name is unknown.
+        TypeError: ``initializer`` is neither a name nor a callable, or it does not take ``omega_0``, ``is_first`` and
+            ``generator``.
     """
     if isinstance(initializer, str):
         if initializer not in INITIALIZERS:
@@ -111,7 +115,7 @@ def resolve(initializer: str | Initializer, *, name: str = "init") -> Initialize
         )
     try:
         parameters = inspect.signature(initializer).parameters
-    except (TypeError, ValueError):  # builtins without a signature: let the call itself decide
+    except (TypeError, ValueError):  # a builtin may have no signature: then the call itself decides
         return initializer
     if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         missing = [key for key in ("omega_0", "is_first", "generator") if key not in parameters]
@@ -123,6 +127,20 @@ def resolve(initializer: str | Initializer, *, name: str = "init") -> Initialize
                 "torch.nn.init.orthogonal_(w, generator=generator)"
             )
     return initializer
+
+
+def known_by_name(name: str) -> Initializer:
+    """Return an initializer in place of a user's own, of which only the name is known.
+
+    It leaves zeros where weights will be loaded.
+    """
+
+    @torch.no_grad()
+    def zeros_(weight: Tensor, *, omega_0: float, is_first: bool, generator: torch.Generator | None = None) -> Tensor:
+        return weight.zero_()
+
+    zeros_.__name__ = name
+    return zeros_
 
 
 INITIALIZERS: dict[str, Initializer] = {"sitzmann": sitzmann_, "xavier": xavier_, "he": he_}

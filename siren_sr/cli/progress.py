@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 import signal
 import sys
 from typing import Any
 
-PROGRAM = "siren-sr"
+import torch
+
+from siren_sr.cli.arguments import PROGRAM
 
 
 class Training:
     """Progress bar and Ctrl-C around a training: the first ends it after the step, a second at once."""
 
-    def __init__(self, a: argparse.Namespace) -> None:
-        self._quiet, self.stopped, self._bar, self._last = a.quiet, False, None, None
+    def __init__(self, *, quiet: bool) -> None:
+        """Draw no bar if ``quiet``."""
+        self._quiet, self.stopped, self._bar, self._last = quiet, False, None, None
 
-    def options(self, a: argparse.Namespace, **more: Any) -> dict[str, Any]:
-        """The arguments that every task shares."""
-        import torch
-
-        return {
-            "generator": torch.Generator().manual_seed(a.seed),
-            "device": a.device,
-            "callback": self,
-            **more,
-        }
+    @staticmethod
+    def generator(seed: int) -> torch.Generator:
+        """The source of the initial weights."""
+        return torch.Generator().manual_seed(seed)
 
     @property
     def reached(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -34,12 +35,12 @@ def inverse_laplacian(laplacian: Tensor) -> Tensor:
     return torch.fft.irfft2(spectrum, s=(rows, columns))[..., :height, :width]
 
 
-def laplacian_of_gradient(gradient: Tensor) -> Tensor:
-    """The 3×3 Laplacian of the image with a given Sobel gradient, in the least-squares sense, by Fourier transform.
+def inverse_gradient(gradient: Tensor) -> Tensor:
+    """The image of mean 0 with a given Sobel gradient, in the least-squares sense, by Fourier transform.
 
     Frankot and Chellappa, PAMI 10 (1988), with the kernels' own transfer functions instead of ideal derivatives:
-    F = Σ_d conj(S_d)·G_d / Σ_d |S_d|², then times the transfer function of the 3×3 Laplacian. The gradient is
-    mirrored (oddly along its own axis) so that the transform sees no edge.
+    F = Σ_d conj(S_d)·G_d / Σ_d |S_d|². The gradient is mirrored (oddly along its own axis) so that the transform sees
+    no edge. What Sobel's kernels do not show, near Nyquist's frequency, is left out.
 
     Args:
         gradient: (C, 2, H, W), Sobel.
@@ -47,6 +48,23 @@ def laplacian_of_gradient(gradient: Tensor) -> Tensor:
     Returns:
         (C, H, W).
     """
+    return _from_gradient(gradient, lambda x, y: torch.ones_like(x * y))
+
+
+def laplacian_of_gradient(gradient: Tensor) -> Tensor:
+    """The 3×3 Laplacian of the image that `inverse_gradient` finds.
+
+    Args:
+        gradient: (C, 2, H, W), Sobel.
+
+    Returns:
+        (C, H, W).
+    """
+    return _from_gradient(gradient, _laplacian_transfer)
+
+
+def _from_gradient(gradient: Tensor, transfer: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """The image of `inverse_gradient` after a kernel of a given transfer function."""
     height, width = gradient.shape[-2:]
     gx, gy = gradient[:, 0], gradient[:, 1]
     gx = torch.cat([gx, -gx.flip(-1)], -1)
@@ -61,7 +79,7 @@ def laplacian_of_gradient(gradient: Tensor) -> Tensor:
     numerator = sx.conj() * torch.fft.fft2(gx.double()) + sy.conj() * torch.fft.fft2(gy.double())
     # Where both kernels vanish (mean and Nyquist) the gradient says nothing; little of it says noise.
     image = torch.where(energy > 1e-2, numerator / energy.clamp(min=1e-2), torch.zeros_like(numerator))
-    return torch.fft.ifft2(_laplacian_transfer(x, y) * image).real[..., :height, :width].to(gradient.dtype)
+    return torch.fft.ifft2(transfer(x, y) * image).real[..., :height, :width].to(gradient.dtype)
 
 
 def _laplacian_transfer(x: Tensor, y: Tensor) -> Tensor:

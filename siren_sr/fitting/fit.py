@@ -6,20 +6,20 @@ import json
 import math
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from siren_sr import io
+from siren_sr import arguments, io
 from siren_sr.grids import coordinates, resampling
-from siren_sr.network.layers import ACTIVATIONS, Activation
+from siren_sr.network.layers import Activation
+from siren_sr.network.protocol import Network
 from siren_sr.network.siren import Siren
 from siren_sr.network.tiled import TiledSiren
-from siren_sr.signals import check_device, origin
-from siren_sr.training.evaluation import chunk_size
+from siren_sr.signals import Assembly, Origin
 from siren_sr.training.field import psnr_of
 from siren_sr.training.progress import Entry
 
@@ -36,29 +36,20 @@ class Fit:
         history: One `Entry` per step: ``step``, ``loss``, ``psnr``, ``seconds``, ``lr``.
         psnr: In dB, of the finished network against what it was fitted to (user range = data range).
         shape: Grid of the signal, (rows, columns) for an image.
-        low: User value of -1.
-        high: User value of 1.
-        kind: How results are given back.
+        origin: What the user's data was; results are given back as it came.
         align_corners: Grid convention of the training.
-        sample_rate: In Hz, for audio.
         base: Optional (C, *grid) samples whose bicubic interpolant the network's output is added to.
-        device: Where results that are tensors go.
         stopped: Whether a callback ended the training before its last step.
     """
 
-    model: Siren | TiledSiren
+    model: Network
     history: tuple[Entry, ...]
     psnr: float
     shape: tuple[int, ...]
-    low: float
-    high: float
-    kind: origin.Kind
+    origin: Origin
     align_corners: bool = False
-    sample_rate: float | None = None
     base: Tensor | None = None
-    device: torch.device | None = None
     stopped: bool = False
-    info: Any = field(default=None, repr=False, compare=False)
 
     @property
     def reconstruction(self) -> Any:
@@ -93,21 +84,18 @@ class Fit:
         extent = self.shape if region is None else [stop - start for start, stop in region]
         scale = 1.0 if scale is None and size is None else scale
         size = coordinates.grid_size(extent, scale=scale, size=size, channels=self.model.out_features)
-        parameter = next(self.model.parameters())
         axes = coordinates.axes(
             self.shape,
             size=size,
             region=region,
             align_corners=self.align_corners,
-            device=parameter.device,
-            dtype=parameter.dtype,
+            device=self.model.device,
+            dtype=self.model.dtype,
         )
-        result = origin.Assembly(
-            self.model.out_features, size, low=self.low, high=self.high, kind=self.kind, device=self.device
-        )
+        result = Assembly(self.origin, self.model.out_features, size)
         for start, values in self._slabs(axes):
             result.put(start, values)
-        return result.package(self.info)
+        return result.package()
 
     def measure(self, values: Tensor) -> float:
         """PSNR in dB of the network, before any clipping, against values (C, *grid) in [-1, 1] on its own grid."""
@@ -123,23 +111,12 @@ class Fit:
         rows = max(1, SLAB // max(1, math.prod(len(a) for a in axes[1:])))
         base = None if self.base is None else resampling.sample_bands(self.base.shape[1:], axes, like=self.base)
         for start in range(0, len(axes[0]), rows):
-            values = self._evaluate((axes[0][start : start + rows], *axes[1:]))
+            with torch.no_grad():
+                values = self.model.on_grid((axes[0][start : start + rows], *axes[1:]))
             if base is not None and self.base is not None:
                 here = base[0].rows(start, start + rows)  # reads only what these rows touch
                 values = values + resampling.apply((here, *base[1:]), self.base)
             yield start, values
-
-    @torch.no_grad()
-    def _evaluate(self, axes: Sequence[Tensor]) -> Tensor:
-        """What the network shows at a rectangle of coordinates, (C, *grid)."""
-        if isinstance(self.model, TiledSiren):
-            return self.model.on_grid(axes)
-        size = [len(a) for a in axes]
-        total, chunk = math.prod(size), chunk_size(self.model)
-        values = torch.cat(
-            [self.model(coordinates.points(axes, i, min(i + chunk, total))) for i in range(0, total, chunk)]
-        )
-        return values.T.reshape(-1, *size)
 
     def _region(self, region: coordinates.Region) -> list[tuple[float, float]]:
         entries = [(float(start), float(stop)) for start, stop in region]
@@ -167,7 +144,7 @@ class Fit:
         tensors["history"] = torch.tensor(rows, dtype=torch.float64).reshape(len(rows), len(fields(Entry)))
         if self.base is not None:
             tensors["base"] = self.base.detach().cpu().contiguous()
-        carried = self.info if isinstance(self.info, io.ImageFile) else None
+        carried = self.origin.info if isinstance(self.origin.info, io.ImageFile) else None
         for name in _CARRIED:  # what the image file held beside its pixels, so that a rendering can hold it too
             block = getattr(carried, name, None)
             if block:
@@ -178,8 +155,14 @@ class Fit:
             "network": type(self.model).__name__,
             "model": self.model.config(),
             "fit": {
-                **{k: getattr(self, k) for k in _SCALARS},
-                "kind": asdict(self.kind),
+                "psnr": self.psnr,
+                "shape": self.shape,
+                "low": self.origin.low,
+                "high": self.origin.high,
+                "align_corners": self.align_corners,
+                "sample_rate": self.origin.sample_rate,
+                "stopped": self.stopped,
+                "kind": {name: getattr(self.origin, name) for name in _KIND},
             },
         }
         data = to_bytes(tensors, metadata={"siren_sr": json.dumps(meta)})
@@ -219,13 +202,14 @@ def check_save_path(path: str | os.PathLike[str]) -> None:
 
 
 _CARRIED = ("exif", "icc_profile", "xmp")
-_SCALARS = ("psnr", "shape", "low", "high", "align_corners", "sample_rate", "stopped")
+_KIND = ("container", "dtype", "channels", "dims", "clip", "turn")
+NETWORKS: dict[str, type[Siren] | type[TiledSiren]] = {"Siren": Siren, "TiledSiren": TiledSiren}
 
 
 def _load(path: Any, *, device: Any, activation: Activation | None) -> Fit:
     from safetensors import SafetensorError, safe_open
 
-    device = check_device(device)
+    device = arguments.device(device)
 
     if not os.path.isfile(path):
         raise FileNotFoundError(f"no such file: {os.fspath(path)!r}")
@@ -247,20 +231,18 @@ def _load(path: Any, *, device: Any, activation: Activation | None) -> Fit:
         return fit
     fit.model.to(device)
     base = None if fit.base is None else fit.base.to(device)
-    return replace(fit, base=base, device=device)
+    return replace(fit, base=base, origin=replace(fit.origin, device=device))
 
 
 def _rebuild(meta: dict[str, Any], tensors: dict[str, Tensor], activation: Activation | None) -> Fit:
     """The inverse of what `Fit.save` collects, on the CPU."""
     state = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-    model = _build(meta["network"], dict(meta["model"]), next(iter(state.values())), activation)
+    network = NETWORKS[meta["network"]]
+    model = network.from_config(meta["model"], like=next(iter(state.values())), activation=activation)
     model.load_state_dict(state)
     base = tensors.get("base")
-    history = tuple(Entry(int(r[0]), r[1], r[2], r[3], r[4], int(r[5])) for r in tensors["history"].tolist())
-    values = dict(meta["fit"])
-    values["kind"] = origin.Kind(**values["kind"])
-    values["shape"] = tuple(values["shape"])
     base = None if base is None else base.to(next(model.parameters()))
+    history = tuple(Entry(int(r[0]), r[1], r[2], r[3], r[4], int(r[5])) for r in tensors["history"].tolist())
     exif, icc_profile, xmp = (
         tensors[f"file.{name}"].numpy().tobytes() if f"file.{name}" in tensors else None for name in _CARRIED
     )
@@ -268,22 +250,15 @@ def _rebuild(meta: dict[str, Any], tensors: dict[str, Tensor], activation: Activ
     if meta["file"]:
         nothing = np.empty((0, 0), np.uint8)
         info = io.ImageFile(nothing, meta["file"], exif=exif, icc_profile=icc_profile, xmp=xmp)
-    return Fit(model=model.eval(), history=history, base=base, info=info, **values)
-
-
-def _build(network: str, config: dict[str, Any], like: Tensor, activation: Activation | None) -> Siren | TiledSiren:
-    """The network of a configuration, weights still to be read."""
-    if network == TiledSiren.__name__:
-        return TiledSiren(**config, generator=torch.Generator(), like=like)
-    if activation is not None:
-        config["activation"] = activation
-    elif config["activation"] not in ACTIVATIONS:
-        raise ValueError(
-            f"the network was fitted with an activation of your own, {config['activation']!r}: "
-            "pass it as Fit.load(path, activation=...)"
-        )
-    # Initializers of the user's own are not needed again, but their names are kept.
-    names = {"first_init": config.pop("first_init"), "hidden_init": config.pop("hidden_init")}
-    model = Siren(**config, dtype=like.dtype)
-    model._names.update(names)
-    return model
+    fit = meta["fit"]
+    origin = Origin(**fit["kind"], low=fit["low"], high=fit["high"], sample_rate=fit["sample_rate"], info=info)
+    return Fit(
+        model=model.eval(),
+        history=history,
+        psnr=fit["psnr"],
+        shape=tuple(fit["shape"]),
+        origin=origin,
+        align_corners=fit["align_corners"],
+        base=base,
+        stopped=fit["stopped"],
+    )

@@ -2,60 +2,58 @@
 
 from __future__ import annotations
 
-import inspect
 import math
-import numbers
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from torch import Tensor
 
-from siren_sr import omega, signals
+from siren_sr import arguments, omega
 from siren_sr.fitting.fit import Fit
+from siren_sr.fitting.options import FitOptions, ObjectiveFactory, Omega
 from siren_sr.fitting.tiles import TILE_RECIPES, TileRecipe, fit_tiles
 from siren_sr.init import Initializer
 from siren_sr.network.layers import Activation
-from siren_sr.network.siren import Siren
-from siren_sr.network.tiled import TiledSiren
-from siren_sr.training.field import Objective, is_pointwise
-from siren_sr.training.loop import Stage, batches_per_step, final_score, train
-from siren_sr.training.objectives import OBJECTIVES, value
+from siren_sr.network.protocol import Network
+from siren_sr.signals import Signal, as_signal, is_batch
+from siren_sr.training.field import is_pointwise
+from siren_sr.training.loop import Stage, batches_per_step, train
+from siren_sr.training.objectives import value
 from siren_sr.training.optimizers import OptimizerFactory, SchedulerFactory
-from siren_sr.training.progress import Callback
-from siren_sr.training.recipes import Recipe, resolve_recipe
+from siren_sr.training.progress import Callback, Entry, Monitor
+from siren_sr.training.recipes import RecipeFactory, resolve
 
 ONE_NETWORK_SAMPLES = {1: 1 << 15, 2: 1 << 15, 3: 1 << 18}
 """Larger signals are represented by tiles, by number of axes: there one network is slower and less exact."""
 
-ObjectiveFactory = Callable[[Tensor], Objective]
+DEFAULT = FitOptions()
 
 
 def fit_signal(
     signal: Any,
     *,
-    sample_rate: float | None = None,
-    dims: int | None = None,
-    omega_0: float | str | Callable[..., float] | None = None,
-    hidden_omega_0: float = 30.0,
-    hidden_features: int = 256,
-    hidden_layers: int | None = None,
-    activation: str | Activation = "sine",
-    first_init: str | Initializer = "sitzmann",
-    hidden_init: str | Initializer = "sitzmann",
-    recipe: str | Callable[..., Recipe] | None = None,
-    steps: int | None = None,
-    objective: str | ObjectiveFactory = "mse",
-    optimizer: OptimizerFactory | None = None,
-    batch: int | None = None,
-    scheduler: SchedulerFactory | None = None,
-    precision: str | None = None,
-    tiles: bool | TileRecipe | None = None,
-    align_corners: bool = False,
-    generator: torch.Generator | None = None,
-    device: torch.device | str | None = None,
-    callback: Callback | None = None,
+    sample_rate: float | None = DEFAULT.sample_rate,
+    dims: int | None = DEFAULT.dims,
+    omega_0: Omega | None = DEFAULT.omega_0,
+    hidden_omega_0: float = DEFAULT.hidden_omega_0,
+    hidden_features: int = DEFAULT.hidden_features,
+    hidden_layers: int | None = DEFAULT.hidden_layers,
+    activation: str | Activation = DEFAULT.activation,
+    first_init: str | Initializer = DEFAULT.first_init,
+    hidden_init: str | Initializer = DEFAULT.hidden_init,
+    recipe: str | RecipeFactory | None = DEFAULT.recipe,
+    steps: int | None = DEFAULT.steps,
+    objective: str | ObjectiveFactory = DEFAULT.objective,
+    optimizer: OptimizerFactory | None = DEFAULT.optimizer,
+    batch: int | None = DEFAULT.batch,
+    scheduler: SchedulerFactory | None = DEFAULT.scheduler,
+    precision: Literal["bf16"] | None = DEFAULT.precision,
+    tiles: bool | TileRecipe | None = DEFAULT.tiles,
+    align_corners: bool = DEFAULT.align_corners,
+    generator: torch.Generator | None = DEFAULT.generator,
+    device: torch.device | str | None = DEFAULT.device,
+    callback: Callback | None = DEFAULT.callback,
 ) -> Any:
     """Represent a signal by a sine network.
 
@@ -95,7 +93,8 @@ def fit_signal(
         generator: CPU generator of the initial weights. Default: seed 0, so that a call repeats itself; the global
             random state is never touched.
         device: Where to compute (default: where the tensor is, or the CPU).
-        callback: Called after every step with a `Progress`; returning True stops.
+        callback: Called after every step with a `Progress`. Once it returns True it is not called again and the work
+            ends: fits of a batch that were not begun hold an untrained network. ``Fit.stopped`` says so.
 
     Returns:
         A `Fit`, or a list of them for a batch.
@@ -111,95 +110,110 @@ def fit_signal(
         >>> fit.render(scale=2).shape
         torch.Size([1, 16, 16])
     """
-    options = {k: v for k, v in locals().items() if k != "signal"}
-    if torch.is_inference_mode_enabled():
-        with torch.inference_mode(False):
-            return fit_signal(signal, **options)
-    if signals.is_batch(signal, dims) and sample_rate is None:
-        return [fit_signal(one, **options) for one in signal]
-    data = signals.as_signal(signal, sample_rate=sample_rate, dims=dims, device=device)
-    tile_recipe = _choose_tiles(tiles, data, options)
-    if tile_recipe is not None:
-        return _fit_tiled(data, tile_recipe, steps, default_generator(generator), callback)
-    if hidden_layers is None:
-        hidden_layers = audio_hidden_layers(data.shape[0], len(data.values)) if data.sample_rate else 2
-    loss = _resolve_objective(objective)(data.values)
-    score = loss if objective == "mse" else value(data.values)
-    if recipe is None:
-        recipe = "fast" if is_pointwise(loss) else "whole"
-    usual = recipe == "fast" and (optimizer, scheduler, batch) == (None, None, None)
-    chosen = resolve_recipe(recipe)(dims=data.kind.dims, hidden_layers=hidden_layers, activation=activation)
-    steps = check_steps(chosen.steps if steps is None else steps)
-    if batch is None and optimizer is None:
-        batch = chosen.batch
-    if batch is not None:
-        batch = check_steps(batch, name="batch")
-    updates = steps * batches_per_step(math.prod(data.shape), batch)
-    model = Siren(
-        data.kind.dims,
-        len(data.values),
+    options = FitOptions(
+        sample_rate=sample_rate,
+        dims=dims,
+        omega_0=omega_0,
+        hidden_omega_0=hidden_omega_0,
         hidden_features=hidden_features,
         hidden_layers=hidden_layers,
-        first_omega_0=choose_omega(
-            data, omega_0, activation, updates=updates, hidden_layers=hidden_layers, predict=usual
-        ),
-        hidden_omega_0=hidden_omega_0,
         activation=activation,
         first_init=first_init,
         hidden_init=hidden_init,
-        generator=default_generator(generator),
-        device=data.values.device,
-        dtype=data.values.dtype,
+        recipe=recipe,
+        steps=steps,
+        objective=objective,
+        optimizer=optimizer,
+        batch=batch,
+        scheduler=scheduler,
+        precision=precision,
+        tiles=tiles,
+        align_corners=align_corners,
+        generator=generator,
+        device=device,
+        callback=callback,
+    )
+    monitor = Monitor(callback)
+    with torch.inference_mode(False):
+        if is_batch(signal, dims) and sample_rate is None:
+            return [_fit(one, options, monitor) for one in signal]
+        return _fit(signal, options, monitor)
+
+
+def _fit(signal: Any, options: FitOptions, monitor: Monitor) -> Fit:
+    """One signal."""
+    data = as_signal(signal, sample_rate=options.sample_rate, dims=options.dims, device=options.device)
+    monitor.restart()
+    tiles = _choose_tiles(data, options)
+    return _fit_one_network(data, options, monitor) if tiles is None else _fit_tiled(data, tiles, options, monitor)
+
+
+def _fit_one_network(data: Signal, options: FitOptions, monitor: Monitor) -> Fit:
+    hidden_layers = _hidden_layers(data, options)
+    loss = options.make_objective()(data.values)
+    score = loss if options.objective == "mse" else value(data.values)
+    recipe = resolve(options.recipe, pointwise=is_pointwise(loss))(
+        dims=data.origin.dims, hidden_layers=hidden_layers, activation=options.activation
+    )
+    steps = arguments.count("steps", recipe.steps if options.steps is None else options.steps)
+    batch = options.batch
+    if batch is None and options.optimizer is None:
+        batch = recipe.batch
+    updates = steps * batches_per_step(math.prod(data.shape), batch)
+    model = options.network(
+        data.origin.dims,
+        len(data.values),
+        hidden_layers=hidden_layers,
+        first_omega_0=_first_omega_0(
+            data, options, updates=updates, hidden_layers=hidden_layers, pointwise=is_pointwise(loss)
+        ),
+        like=data.values,
     )
     stage = Stage(
         objective=loss,
         steps=steps,
         shape=data.shape,
-        optimizer=optimizer or chosen.optimizer,
-        scheduler=scheduler or chosen.scheduler(steps),
+        optimizer=options.optimizer or recipe.optimizer,
+        scheduler=options.scheduler or recipe.scheduler(steps),
         score=score,
-        align_corners=align_corners,
+        align_corners=options.align_corners,
         name="fit",
         batch=batch,
     )
-    history = train(model, [stage], callback=callback, precision=precision)
-    return make_fit(
-        model, data, history, psnr=final_score(model, stage), align_corners=align_corners, stopped=len(history) < steps
-    )
+    history = train(model, [stage], monitor=monitor, precision=options.precision)
+    stopped = len(history) < steps
+    return _measured(make_fit(model, data, history, align_corners=options.align_corners, stopped=stopped), data)
 
 
-_ONE_NETWORK = (
-    *("omega_0", "hidden_omega_0", "hidden_features", "hidden_layers", "activation", "first_init", "hidden_init"),
-    *("recipe", "objective", "optimizer", "batch", "scheduler", "precision", "align_corners"),
-)
+def _fit_tiled(data: Signal, tiles: TileRecipe, options: FitOptions, monitor: Monitor) -> Fit:
+    if options.steps is not None:
+        tiles = replace(tiles, steps=int(options.steps))
+    tiled = fit_tiles(data.values, tiles, generator=arguments.seeded(options.generator), monitor=monitor)
+    return _measured(make_fit(tiled.model, data, tiled.history, stopped=tiled.stopped), data)
 
 
-def _choose_tiles(tiles: bool | TileRecipe | None, data: signals.Signal, options: dict[str, Any]) -> TileRecipe | None:
+def _measured(fit: Fit, data: Signal) -> Fit:
+    """The fit with its PSNR against the signal."""
+    return replace(fit, psnr=fit.measure(data.values))
+
+
+def _choose_tiles(data: Signal, options: FitOptions) -> TileRecipe | None:
     """The tiles to use, or None for one network."""
-    defaults = inspect.signature(fit_signal).parameters
-    changed = [name for name in _ONE_NETWORK if options[name] != defaults[name].default]
+    tiles, changed = options.tiles, options.for_one_network()
     if tiles is None:
-        limit = ONE_NETWORK_SAMPLES[1 if data.sample_rate else data.kind.dims]
+        limit = ONE_NETWORK_SAMPLES[1 if data.origin.sample_rate else data.origin.dims]
         tiles = not changed and math.prod(data.shape) > limit
     if tiles is False:
         return None
     if changed:
         raise ValueError(f"tiles= excludes {', '.join(changed)}, options of one network: pass tiles=False with them")
-    return TILE_RECIPES[data.kind.dims] if tiles is True else tiles
+    return TILE_RECIPES[data.origin.dims] if tiles is True else tiles
 
 
-def _fit_tiled(
-    data: signals.Signal,
-    recipe: TileRecipe,
-    steps: int | None,
-    generator: torch.Generator,
-    callback: Callback | None,
-) -> Fit:
-    if steps is not None:
-        recipe = replace(recipe, steps=check_steps(steps))
-    tiled = fit_tiles(data.values, recipe, generator=generator, callback=callback)
-    fit = make_fit(tiled.model, data, tiled.history, psnr=math.nan, stopped=tiled.stopped)
-    return replace(fit, psnr=fit.measure(data.values))
+def _hidden_layers(data: Signal, options: FitOptions) -> int:
+    if options.hidden_layers is not None:
+        return int(options.hidden_layers)
+    return audio_hidden_layers(data.shape[0], len(data.values)) if data.origin.sample_rate else 2
 
 
 def audio_hidden_layers(samples: int, channels: int = 1) -> int:
@@ -212,77 +226,28 @@ def audio_hidden_layers(samples: int, channels: int = 1) -> int:
     return min(5, 1 + int(0.6 * samples * channels / 256**2))
 
 
-def choose_omega(
-    data: signals.Signal,
-    omega_0: Any,
-    activation: str | Activation = "sine",
-    *,
-    updates: int,
-    hidden_layers: int,
-    predict: bool = True,
-) -> float:
-    """Resolve ``omega_0`` for a signal and a training; ``predict``: one whose end `siren_sr.omega` can predict."""
-    if isinstance(omega_0, numbers.Real) and not isinstance(omega_0, bool):
-        return float(omega_0)
-    if omega_0 is None and activation != "sine":
+def _first_omega_0(data: Signal, options: FitOptions, *, updates: int, hidden_layers: int, pointwise: bool) -> float:
+    """ω0 as the user wants it, or else by what this training learns best, or by the paper's rules."""
+    asked = options.omega_0
+    if asked is not None and not isinstance(asked, str) and not callable(asked):
+        return float(asked)
+    if asked is None and options.activation != "sine":
         return 30.0
-    if omega_0 is None and not predict and data.sample_rate is not None:
-        return omega.omega_r(data.sample_rate)
-    if omega_0 is None:
-        omega_0 = omega.TANGENT_KERNEL if predict else "laplacian_variance"
-    user = (data.values + 1) / 2 if data.sample_rate is None else data.values
-    if omega_0 == omega.TANGENT_KERNEL:
-        return omega.choose(
-            user,
-            sample_rate=data.sample_rate,
-            dims=data.kind.dims,
-            updates=updates,
-            hidden_layers=hidden_layers,
-        )
-    return omega.choose(user, omega_0, sample_rate=data.sample_rate, dims=data.kind.dims)
+    if asked is None:
+        # The prediction knows the library's own training only.
+        own = (options.optimizer, options.scheduler, options.batch) == (None, None, None)
+        if own and (options.recipe == "fast" or (options.recipe is None and pointwise)):
+            asked = omega.TANGENT_KERNEL
+        elif data.origin.sample_rate is not None:
+            return omega.omega_r(data.origin.sample_rate)
+        else:
+            asked = "laplacian_variance"
+    if asked == omega.TANGENT_KERNEL:
+        return omega.choose(data, updates=updates, hidden_layers=hidden_layers)
+    return omega.choose(data, asked)
 
 
-def make_fit(model: Siren | TiledSiren, data: signals.Signal, history: Any, *, psnr: float, **more: Any) -> Fit:
+def make_fit(model: Network, data: Signal, history: Sequence[Entry], *, psnr: float = math.nan, **more: Any) -> Fit:
     """A `Fit` that gives results back as ``data`` came."""
     model.eval()
-    return Fit(
-        model=model,
-        history=history,
-        psnr=psnr,
-        **{
-            "shape": data.shape,
-            "low": data.low,
-            "high": data.high,
-            "kind": data.kind,
-            "sample_rate": data.sample_rate,
-            "device": data.device,
-            "info": data.info,
-            **more,
-        },
-    )
-
-
-def default_generator(generator: torch.Generator | None) -> torch.Generator:
-    """The given generator, or one with seed 0."""
-    return torch.Generator().manual_seed(0) if generator is None else generator
-
-
-def check_steps(steps: int, *, name: str = "steps") -> int:
-    """Validate a number of steps, or another count."""
-    if isinstance(steps, bool) or not isinstance(steps, int):
-        raise TypeError(f"{name} must be an integer >= 1, got {steps!r}")
-    if steps < 1:
-        raise ValueError(f"{name} must be >= 1, got {steps}")
-    return steps
-
-
-def _resolve_objective(objective: str | ObjectiveFactory) -> ObjectiveFactory:
-    if isinstance(objective, str):
-        if objective not in OBJECTIVES:
-            raise ValueError(
-                f"objective={objective!r} is unknown: use one of {sorted(OBJECTIVES)} or a function of the target"
-            )
-        return OBJECTIVES[objective]
-    if not callable(objective):
-        raise TypeError(f"objective must be a name or a function of the target, got {type(objective).__name__}")
-    return objective
+    return Fit(model=model, history=tuple(history), psnr=psnr, shape=data.shape, origin=data.origin, **more)

@@ -7,12 +7,11 @@ proportional to the size of the signal, working memory independent of it.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from siren_sr.grids import coordinates
 from siren_sr.grids.windows import Windows
@@ -21,7 +20,7 @@ from siren_sr.training.field import SquaredError
 from siren_sr.training.loop import Stage, train
 from siren_sr.training.objectives import value
 from siren_sr.training.optimizers import adam, warmup_cosine
-from siren_sr.training.progress import Callback, Entry, Progress
+from siren_sr.training.progress import Entry, Monitor
 
 GROUP = 16  # tiles trained to the end at once: what stays in the caches of a processor
 
@@ -63,7 +62,7 @@ class TileFit:
     Attributes:
         model: The network.
         history: One entry per step of every group.
-        stopped: Whether the callback ended the training.
+        stopped: Whether the monitor ended the training.
     """
 
     model: TiledSiren
@@ -76,26 +75,20 @@ def fit_tiles(
     recipe: TileRecipe,
     *,
     generator: torch.Generator | None = None,
-    callback: Callback | None = None,
-    done: int = 0,
-    seconds: float = 0.0,
+    monitor: Monitor | None = None,
 ) -> TileFit:
     """Fit a `TiledSiren` to a signal (C, *grid), group of tiles by group of tiles.
-
-    Every tile is brought to unit size; its output layer is solved exactly before and after Adam trains all layers (only
-    once where there are no steps).
 
     Args:
         target: What to represent.
         recipe: How.
         generator: CPU generator of the initial weights and the batches.
-        callback: Called after every step of every group; returning True stops.
-        done: Steps that a progress bar counts as made before.
-        seconds: Time that had passed before.
+        monitor: Told of every step of every group; the work ends where it answers True.
 
     Returns:
         The network, the history, and whether it was stopped; tiles not reached are zero then.
     """
+    monitor = Monitor() if monitor is None else monitor
     model = TiledSiren(
         target.shape[1:],
         len(target),
@@ -108,59 +101,58 @@ def fit_tiles(
         like=target,
     )
     tiles = list(model.tiles())
-    shape = tuple(w.length for w in model.windows)
-    points = coordinates.grid(shape, device=target.device, dtype=target.dtype)
     groups = range(0, len(tiles), GROUP)
-    total, history, stopped = done + max(1, recipe.steps) * len(groups), [], False
-    for first in groups:
-        started = time.perf_counter()
+    monitor.plan("network", max(1, recipe.steps) * len(groups))
+    history: list[Entry] = []
+    for first in [] if monitor.stopped else groups:
         part = slice(first, first + GROUP)
-        batch = _select(model.networks, part)
         windows = torch.stack([_window(target, model.windows, tile) for tile in tiles[part]])
-        unit = windows.flatten(1).square().mean(1).sqrt() + 2e-4
-        wanted = windows.flatten(2) / unit[:, None, None]
-        outputs = wanted.transpose(1, 2)
-        with torch.no_grad():
-            omega = tile_omega(windows) if recipe.first_omega_0 is None else windows.new_tensor([recipe.first_omega_0])
-            batch.weights[0].mul_(omega[:, None, None])
-            batch.biases[0].mul_(omega[:, None, None])
+        batch = model.networks.part(part)
+        made = _fit_group(batch, windows, recipe, generator=generator, monitor=monitor)
+        steps, seconds = (history[-1].step, history[-1].seconds) if history else (0, 0.0)
+        history += [replace(entry, step=steps + entry.step, seconds=seconds + entry.seconds) for entry in made]
+        model.networks.assign(part, batch)
+        if monitor.stopped:
+            break
+    return TileFit(model.eval(), tuple(history), monitor.stopped)
+
+
+def _fit_group(
+    batch: SirenBatch, windows: Tensor, recipe: TileRecipe, *, generator: torch.Generator | None, monitor: Monitor
+) -> Sequence[Entry]:
+    """Fit networks to windows (tiles, C, *lengths) of a signal, in place; returns the history.
+
+    Every tile is brought to unit size; its output layer is solved exactly before and after Adam trains all layers, or
+    only once where there are no steps.
+    """
+    started, channels, shape = monitor.seconds, windows.shape[1], tuple(windows.shape[2:])
+    points = coordinates.grid(shape, device=windows.device, dtype=windows.dtype)
+    unit = windows.flatten(1).square().mean(1).sqrt() + 2e-4
+    wanted = windows.flatten(2) / unit[:, None, None]
+    outputs = wanted.transpose(1, 2)
+    omega = tile_omega(windows) if recipe.first_omega_0 is None else windows.new_tensor([recipe.first_omega_0])
+    batch.scale_frequencies(omega)
+    if recipe.steps:
+        batch.solve_output(points, outputs, ridge=1e-4)
         stacked = wanted.flatten(0, 1).unflatten(1, shape)
-        scale = unit.repeat_interleave(len(target))[:, None]
-        score = SquaredError(lambda field: field.values, stacked, dims=len(shape), weight=scale.square())
+        scale = unit.repeat_interleave(channels)[:, None]
         stage = Stage(
             value(stacked),
             recipe.steps,
             shape,
             adam(recipe.lr, betas=(0.9, 0.99), fused=True),
             warmup_cosine(recipe.steps),
-            score,
+            SquaredError(lambda field: field.values, stacked, dims=len(shape), weight=scale.square()),
             name="network",
             batch=recipe.batch,
         )
-        offset, elapsed = done + len(history), seconds + (history[-1].seconds if history else 0.0)
-
-        def report(progress: Progress, offset=offset, elapsed=elapsed) -> bool:
-            nonlocal stopped
-            if callback is not None:
-                entry = _shifted(progress.entry, offset, elapsed)
-                remaining = entry.seconds / entry.step * (total - entry.step)
-                stopped = bool(callback(Progress(entry, total, remaining, "network")))
-            return stopped
-
-        if recipe.steps:
-            batch.solve_output(points, outputs, ridge=1e-4)
-            made = train(batch, [stage], callback=report, generator=generator)
-        else:
-            made = _solved(started, report)
-        history += [_shifted(e, offset - done, elapsed - seconds) for e in made]
-        batch.solve_output(points, outputs, ridge=1e-6)
-        with torch.no_grad():
-            batch.weights[-1].mul_(unit[:, None, None])
-            batch.biases[-1].mul_(unit[:, None, None])
-        _assign(model.networks, part, batch)
-        if stopped:
-            break
-    return TileFit(model.eval(), tuple(history), stopped)
+        history: Sequence[Entry] = train(batch, [stage], monitor=monitor, generator=generator)
+    else:
+        monitor.step()
+        history = [Entry(1, math.nan, math.nan, monitor.seconds - started, 0.0)]
+    batch.solve_output(points, outputs, ridge=1e-6)
+    batch.scale_output(unit)
+    return history
 
 
 def tile_omega(windows: Tensor) -> Tensor:
@@ -190,28 +182,3 @@ def _window(target: Tensor, windows: Sequence[Windows], tile: tuple[int, ...]) -
     for axis, (w, i) in enumerate(zip(windows, tile, strict=True)):
         target = target.narrow(axis + 1, w.starts[i], w.length)
     return target
-
-
-def _solved(started: float, report: Callback) -> list[Entry]:
-    """The history of tiles that are solved for and not trained: one step."""
-    entry = Entry(1, math.nan, math.nan, time.perf_counter() - started, 0.0)
-    report(Progress(entry, 1, 0.0, "network"))
-    return [entry]
-
-
-def _shifted(entry: Entry, steps: int, seconds: float) -> Entry:
-    return Entry(entry.step + steps, entry.loss, entry.psnr, entry.seconds + seconds, entry.lr, entry.stage)
-
-
-def _select(batch: SirenBatch, part: slice) -> SirenBatch:
-    """A batch of its own with some of the networks of another."""
-    result = SirenBatch(1, 1, hidden_features=1, generator=torch.Generator())
-    result.weights = nn.ParameterList([nn.Parameter(w.detach()[part].clone()) for w in batch.weights])
-    result.biases = nn.ParameterList([nn.Parameter(b.detach()[part].clone()) for b in batch.biases])
-    return result
-
-
-@torch.no_grad()
-def _assign(batch: SirenBatch, part: slice, other: SirenBatch) -> None:
-    for mine, theirs in zip((*batch.weights, *batch.biases), (*other.weights, *other.biases), strict=True):
-        mine[part].copy_(theirs)

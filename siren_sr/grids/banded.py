@@ -1,4 +1,7 @@
-"""Matrices that are zero but near a diagonal, as those of resampling are: cost and memory linear in the side."""
+"""Matrices that are zero except near a diagonal, as those of resampling are.
+
+Their cost and memory are linear in the side of the matrix.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +11,27 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-BLOCK = 128  # rows of a block: a product with it is worth a call, and it touches few columns that it needs not
+# The number of rows of a block. It is large enough to make a product with a block worth a call, and small enough that a
+# block spans few columns that its rows do not use.
+BLOCK = 128
 
 
 class Banded:
-    """A matrix (m, n) as dense blocks of consecutive rows, each over just the columns that it touches.
+    """A matrix (m, n) that is stored as dense blocks of consecutive rows, each over only the columns that it uses.
 
     Attributes:
-        blocks: (first column, (rows, columns)) of every block, from the top.
-        shape: (m, n).
+        blocks: For every block, from the top, its first column and a dense tensor (rows, columns).
+        shape: The numbers of rows and columns, (m, n).
     """
 
     def __init__(self, blocks: Sequence[tuple[int, Tensor]], n: int) -> None:
-        """Take blocks, at least one, for a matrix of n columns."""
+        """Make a matrix of n columns from its blocks, of which there must be at least one."""
         self.blocks = tuple(blocks)
         self.shape = (sum(len(block) for _, block in self.blocks), n)
 
     @staticmethod
     def from_taps(n: int, index: Tensor, weights: Tensor) -> Banded:
-        """The matrix whose row i has weights[i, k] added at column index[i, k]; both (m, taps)."""
+        """Build the matrix whose row i has weights[i, k] added at column index[i, k]; both tensors are (m, taps)."""
         blocks = []
         for start in range(0, len(index), BLOCK):
             at, weight = index[start : start + BLOCK], weights[start : start + BLOCK]
@@ -36,16 +41,21 @@ class Banded:
             blocks.append((low, block.scatter_add_(1, (at - low).clamp(0, high - low - 1), weight)))
         return Banded(blocks, n)
 
+    @staticmethod
+    def from_dense(matrix: Tensor) -> Banded:
+        """Make a matrix of one block from a dense tensor (m, n)."""
+        return Banded([(0, matrix)], matrix.shape[1])
+
     def to(self, like: Tensor) -> Banded:
-        """The same on the device and in the element type of a tensor."""
+        """Return the same matrix on the device and in the dtype of the tensor ``like``."""
         return Banded([(column, block.to(like)) for column, block in self.blocks], self.shape[1])
 
     def dense(self) -> Tensor:
-        """The matrix, (m, n)."""
+        """Return the matrix as one dense tensor (m, n)."""
         return self.window(slice(0, self.shape[0]), slice(0, self.shape[1]))
 
     def rows(self, start: int, stop: int) -> Banded:
-        """Some of its rows, at least one, over all columns."""
+        """Return the matrix of the rows ``start:stop``, at least one, over all columns."""
         blocks, row = [], 0
         for column, block in self.blocks:
             part = block[max(0, start - row) : max(0, stop - row)]
@@ -55,7 +65,7 @@ class Banded:
         return Banded(blocks, self.shape[1])
 
     def window(self, rows: slice, columns: slice) -> Tensor:
-        """A part of it, dense; slices with start and stop."""
+        """Return a part of the matrix as a dense tensor; both slices need a start and a stop."""
         start, stop = columns.start, columns.stop
         result = self.blocks[0][1].new_zeros(max(0, rows.stop - rows.start), stop - start)
         row = 0
@@ -68,7 +78,7 @@ class Banded:
         return result
 
     def extent(self) -> tuple[Tensor, Tensor]:
-        """First and last column of every row that is not zero, (m,) each; (n, -1) of a row of zeros."""
+        """Return the first and the last nonzero column of every row, (m,) each; a row of zeros has n and -1."""
         first, last = [], []
         for column, block in self.blocks:
             used, at = block != 0, torch.arange(column, column + block.shape[1], device=block.device)
@@ -77,8 +87,8 @@ class Banded:
         return torch.cat(first), torch.cat(last)
 
     @functools.cached_property
-    def T(self) -> Banded:  # noqa: N802 (as of tensors)
-        """The transpose."""
+    def T(self) -> Banded:  # noqa: N802 (the name that tensors use)
+        """The transposed matrix, (n, m)."""
         m, n = self.shape
         blocks, stops = [], [0]
         for _, block in self.blocks:
@@ -91,7 +101,7 @@ class Banded:
         return Banded(blocks, m)
 
     def __matmul__(self, other: Banded) -> Banded:
-        """The product with another one."""
+        """Return the product with another banded matrix."""
         blocks = []
         for column, block in self.blocks:
             part = other.rows(column, column + block.shape[1])
@@ -101,15 +111,15 @@ class Banded:
         return Banded(blocks, other.shape[1])
 
     def __call__(self, values: Tensor, axis: int = -1) -> Tensor:
-        """Multiply along an axis of a tensor: (..., n, ...) -> (..., m, ...)."""
+        """Multiply a tensor by the matrix along one axis: (..., n, ...) -> (..., m, ...)."""
         moved = values.movedim(axis, -1)
-        # As plain products over the moved axis: much faster than a general contraction.
+        # Plain products over the moved axis are much faster than a general contraction.
         parts = [nn.functional.linear(moved[..., c : c + b.shape[1]], b) for c, b in self.blocks]
         return (parts[0] if len(parts) == 1 else torch.cat(parts, -1)).movedim(-1, axis)
 
 
 def _trimmed(column: int, block: Tensor) -> tuple[int, Tensor]:
-    """A block without its outer columns of zeros."""
+    """Return a block without its outer columns of zeros, and before it the number of its new first column."""
     used = (block != 0).any(0).nonzero().flatten()
     if len(used) == 0:
         return column, block[:, :1]

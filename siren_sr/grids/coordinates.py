@@ -4,9 +4,10 @@ A grid of shape ``(n_1, ..., n_D)`` (rows, then columns, for an image) has D coo
 coordinate 0 runs along the last axis, as in the paper's code, so that index 0 of a gradient is ∂/∂x.
 Two conventions exist for n samples on an axis:
 
-- pixel centres (the default): sample i at (2i + 1)/n - 1, spacing h = 2/n. Samples are cells; grids of different
-  resolution over the same cells agree on where the picture's edges are.
-- corners (``align_corners=True``, the paper's ``linspace(-1, 1, n)``): sample i at 2i/(n - 1) - 1, h = 2/(n - 1).
+- pixel centres (the default): sample i lies at (2i + 1)/n - 1, and the spacing is h = 2/n. Samples are cells, so that
+  grids of different resolution over the same cells agree on where the picture's edges are.
+- corners (``align_corners=True``, the paper's ``linspace(-1, 1, n)``): sample i lies at 2i/(n - 1) - 1, and the spacing
+  is h = 2/(n - 1).
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-MAX_VALUES = 2**33  # of a result, as a guard against a slip of the keyboard
+# A result may hold at most so many values, as a guard against a slip of the keyboard.
+MAX_VALUES = 2**33
 
 Region = Sequence[tuple[float, float]]
 """One (start, stop) per grid axis, in samples of the original grid; (0, n) is the whole axis."""
@@ -29,13 +31,13 @@ Region = Sequence[tuple[float, float]]
 def axis(
     n: int, *, samples: int | None = None, span: tuple[float, float] | None = None, align_corners: bool = False
 ) -> Tensor:
-    """Coordinates along one axis, in float64, shape (samples,).
+    """Return the coordinates along one axis, a float64 tensor of shape (samples,).
 
     Args:
         n: Number of samples of the original grid on this axis.
-        samples: How many coordinates to lay (default: n).
+        samples: How many coordinates to place on the axis (default: n).
         span: The part [start, stop] of the axis to cover, in samples of the original grid (default: all of it).
-        align_corners: Corner-aligned instead of pixel-centre grid.
+        align_corners: Whether the grid is corner-aligned instead of pixel-centred.
 
     Examples:
         >>> axis(4).tolist()
@@ -66,15 +68,15 @@ def axes(
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> tuple[Tensor, ...]:
-    """The coordinate vectors of every axis of a grid, in grid order (rows, columns, ...).
+    """Return one coordinate vector for every axis of a grid, in grid order (rows, columns, ...).
 
     Args:
         shape: The original grid (n_1, ..., n_D).
-        size: Samples to lay on each axis (default: ``shape``).
-        region: Part of the grid to cover, one (start, stop) per axis in original samples (default: all).
-        align_corners: Corner-aligned instead of pixel-centre grid.
-        device: Where the result lives.
-        dtype: Floating-point type; the arithmetic is done in float64 first.
+        size: How many coordinates to place on each axis (default: ``shape``).
+        region: The part of the grid to cover, one (start, stop) per axis in original samples (default: all of it).
+        align_corners: Whether the grid is corner-aligned instead of pixel-centred.
+        device: Device of the result.
+        dtype: Floating-point type of the result; the arithmetic is done in float64 first.
     """
     size = shape if size is None else size
     spans = [None] * len(shape) if region is None else list(region)
@@ -85,26 +87,26 @@ def axes(
 
 
 def points(axes: Sequence[Tensor], start: int = 0, stop: int | None = None) -> Tensor:
-    """Coordinates of the samples ``start:stop`` of a grid in row-major order.
+    """Return the coordinates of the samples ``start:stop`` of a grid, counted in row-major order.
 
     Args:
         axes: One coordinate vector per axis, in grid order, as `axes` returns them.
-        start: First sample.
-        stop: One past the last sample (default: all).
+        start: Number of the first sample.
+        stop: One past the number of the last sample (default: the end of the grid).
 
     Returns:
-        Tensor (stop - start, D), x first. Only these points are ever in memory.
+        Tensor (stop - start, D), x first. Only these points are ever held in memory.
     """
     total = math.prod(len(a) for a in axes)
     return at(axes, torch.arange(start, total if stop is None else stop, device=axes[0].device))
 
 
 def at(axes: Sequence[Tensor], index: Tensor) -> Tensor:
-    """Coordinates of some samples of a grid.
+    """Return the coordinates of some samples of a grid.
 
     Args:
-        axes: As for `points`.
-        index: (N,), numbers of samples in row-major order.
+        axes: One coordinate vector per axis, in grid order, as `axes` returns them.
+        index: Tensor (N,) with the numbers of the samples, counted in row-major order.
 
     Returns:
         Tensor (N, D), x first.
@@ -123,7 +125,7 @@ def grid(
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """All coordinates of a grid, shape (n_1·…·n_D, D), row-major, x first.
+    """Return all coordinates of a grid as a tensor (n_1·…·n_D, D), row-major, x first.
 
     Examples:
         >>> grid((1, 2)).tolist()
@@ -133,9 +135,9 @@ def grid(
 
 
 def spacing(shape: Sequence[int], *, align_corners: bool = False) -> tuple[float, ...]:
-    """Distance h between neighbouring samples per coordinate, **x first** like the coordinates themselves.
+    """Return the distance h between neighbouring samples per coordinate, **x first** like the coordinates themselves.
 
-    2/n for pixel centres, 2/(n - 1) for corners; an axis of one sample has h = 2.
+    It is 2/n for pixel centres and 2/(n - 1) for corners; an axis of one sample has h = 2.
 
     Examples:
         >>> spacing((4, 8))
@@ -145,18 +147,19 @@ def spacing(shape: Sequence[int], *, align_corners: bool = False) -> tuple[float
 
 
 def grid_size(shape: Sequence[float], *, scale: Any = None, size: Any = None, channels: int = 1) -> tuple[int, ...]:
-    """Samples per axis that ``scale=`` or ``size=`` asks for; the original ``shape`` if neither is given.
+    """Return the samples per axis that ``scale=`` or ``size=`` asks for, or the original ``shape`` if neither is given.
 
     Args:
-        shape: Of the original grid.
-        scale: A real number (Python's, NumPy's, a tensor without axes), or one per axis as a sequence, array or
-            tensor.
-        size: One integer per axis, likewise; for a grid of one axis also an integer.
-        channels: Values of a sample.
+        shape: The original grid (n_1, ..., n_D).
+        scale: One real number for all axes (of Python or NumPy, or a tensor without axes), or a sequence, array or
+            tensor with one number per axis.
+        size: A sequence, array or tensor with one integer per axis; a grid of one axis also takes a plain integer.
+        channels: Number of values per sample.
 
     Raises:
-        ValueError: Both given, not finite, not positive, or a result without a sample or of more than `MAX_VALUES`.
-        TypeError: Not made of numbers, or ``size`` not of integers.
+        ValueError: Both are given, a number is not finite or not positive, there is not one number per axis, or the
+            result has no sample or more than `MAX_VALUES` values.
+        TypeError: ``scale`` is not made of numbers, or ``size`` is not made of integers.
     """
     if scale is not None and size is not None:
         raise ValueError(f"give scale or size, not both (got scale={scale}, size={size})")
@@ -198,7 +201,7 @@ def _float(number: Any) -> float:
 
 
 def _entries(given: Any) -> Any:
-    """A real number, or a list of them, whatever holds it; None for anything else."""
+    """Return a real number as it is and a sequence, array or tensor of them as a list; anything else gives None."""
     if isinstance(given, (Tensor, np.ndarray, np.generic)):
         if given.ndim > 1 or (isinstance(given, Tensor) and given.is_complex()):
             return None

@@ -1,9 +1,10 @@
-"""Resizing, exactly: separable linear maps with a named kernel and border rule, in both directions.
+"""Exact resizing by separable linear maps with a named kernel and border rule, to enlarge and to shrink.
 
-Every resize here is ``A_rows @ image @ A_columns^T`` with explicit matrices, so it is differentiable, its adjoint is
-exact, and it works at any real scale and at any coordinates. The matrices are banded: cost and memory are linear in the
-image. The default, ``"bicubic"`` with mirrored borders, stretched by the scale when it shrinks, is MATLAB's
-``imresize`` (before its rounding to 8 bit), with which the super-resolution literature makes its low-resolution images.
+Every resize here is ``A_rows @ image @ A_columns^T`` with explicit matrices. It is therefore differentiable, its
+adjoint is exact, and it works at any real scale and at any coordinates. The matrices are banded, so that cost and
+memory are linear in the size of the image. The default is the kernel ``"bicubic"`` with mirrored borders, which is
+stretched by the scale when an image shrinks. This is MATLAB's ``imresize`` (before its rounding to 8 bit), with which
+the super-resolution literature makes its low-resolution images.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from torch import Tensor, nn
 from siren_sr.grids.banded import Banded
 
 Kernel = Callable[[Tensor], Tensor]
-"""Weight as a function of the distance in samples of the coarser grid; zero outside its support."""
+"""A function that turns distances, counted in samples of the coarser grid, into weights; it has a bounded support."""
 
 
 def _keys(x: Tensor, a: float) -> Tensor:
-    """Keys' cubic convolution kernel with parameter a (IEEE Trans. ASSP 29, 1981)."""
+    """Evaluate Keys' cubic convolution kernel with parameter a (IEEE Trans. ASSP 29, 1981)."""
     x = x.abs()
     inner = ((a + 2) * x - (a + 3)) * x * x + 1
     outer = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
@@ -29,31 +30,31 @@ def _keys(x: Tensor, a: float) -> Tensor:
 
 
 def bicubic(x: Tensor) -> Tensor:
-    """Keys, a = -0.5: MATLAB, Pillow, and torch with ``antialias=True``."""
+    """Evaluate Keys' kernel with a = -0.5, which MATLAB, Pillow, and torch with ``antialias=True`` use."""
     return _keys(x, -0.5)
 
 
 def bicubic_torch(x: Tensor) -> Tensor:
-    """Keys, a = -0.75: torch with ``antialias=False``, the paper's bicubic."""
+    """Evaluate Keys' kernel with a = -0.75, which torch with ``antialias=False`` uses: the paper's bicubic."""
     return _keys(x, -0.75)
 
 
 def bilinear(x: Tensor) -> Tensor:
-    """Triangle of half-width 1."""
+    """Evaluate a triangle of half-width 1."""
     return (1 - x.abs()).clamp(min=0)
 
 
 def box(x: Tensor) -> Tensor:
-    """Box of width 1: averages the cell of a sample."""
+    """Evaluate a box of width 1, which averages over the cell of a sample."""
     return ((x >= -0.5) & (x < 0.5)).to(x.dtype)
 
 
 def lanczos(x: Tensor) -> Tensor:
-    """Lanczos' windowed sinc, three lobes: Pillow's LANCZOS."""
+    """Evaluate Lanczos' windowed sinc with three lobes, which is Pillow's LANCZOS."""
     return torch.where(x.abs() < 3, torch.sinc(x) * torch.sinc(x / 3), torch.zeros_like(x))
 
 
-# name -> (kernel, half-width of its support)
+# Every name stands for a kernel and the half-width of its support.
 KERNELS: dict[str, tuple[Kernel, float]] = {
     "bicubic": (bicubic, 2.0),
     "bicubic_torch": (bicubic_torch, 2.0),
@@ -71,22 +72,24 @@ def bands(
     kernel: str | tuple[Kernel, float] = "bicubic",
     border: str = "mirror",
 ) -> Banded:
-    """The matrix that reads a signal of n samples at given positions.
+    """Build the matrix that reads a signal of n samples at given positions.
 
     Args:
-        n: Samples of the signal.
-        positions: (m,), in samples: 0 is the centre of the first one, n - 1 of the last; may lie outside.
-        stretch: Widening of the kernel, >= 1; the scale when shrinking, to suppress aliasing.
+        n: Number of samples of the signal.
+        positions: Tensor (m,), counted in samples: 0 is the centre of the first sample, and n - 1 that of the last.
+            Positions may lie outside the signal.
+        stretch: Factor >= 1 by which the kernel is widened. When a signal shrinks, this is the factor by which it
+            shrinks, so that aliasing is suppressed.
         kernel: Name in `KERNELS`, or a function and the half-width of its support.
-        border: What lies outside: "mirror" (about the sample's edge, as MATLAB), "replicate" (the last sample, as
-            torch without antialias), or "renormalize" (nothing; weights are rescaled, as torch with antialias and
-            Pillow).
+        border: What is assumed outside the signal. "mirror" reflects it about the edge of the outermost sample, as
+            MATLAB does; "replicate" repeats the outermost sample, as torch does without antialiasing; "renormalize"
+            assumes nothing and rescales the weights, as Pillow and torch with antialiasing do.
 
     Returns:
-        Float64 matrix (m, n) on the CPU; rows sum to 1.
+        Float64 matrix (m, n) on the CPU, whose rows sum to 1.
 
     Raises:
-        ValueError: Unknown kernel or border.
+        ValueError: The kernel or the border is unknown.
     """
     if isinstance(kernel, str) and kernel not in KERNELS:
         raise ValueError(f"kernel={kernel!r} is unknown: use one of {sorted(KERNELS)}")
@@ -118,9 +121,9 @@ def resize_bands(
     antialias: bool = True,
     like: Tensor | None = None,
 ) -> tuple[Banded, ...]:
-    """One matrix per axis that resizes a grid of ``shape`` to ``size`` (pixel-centre grids).
+    """Build one matrix per axis; together they resize a grid of ``shape`` to ``size`` (both are pixel-centre grids).
 
-    ``like`` gives device and dtype (default float64 on the CPU).
+    The matrices get the device and dtype of the tensor ``like`` (default: float64 on the CPU).
     """
     result = []
     for n, m in zip(shape, size, strict=True):
@@ -139,9 +142,10 @@ def sample_bands(
     border: str = "mirror",
     like: Tensor | None = None,
 ) -> tuple[Banded, ...]:
-    """One matrix per axis that interpolates a pixel-centre grid of ``shape`` at a rectangle of coordinates.
+    """Build one matrix per axis; together they interpolate a pixel-centre grid at a rectangle of coordinates.
 
-    ``axes`` as for `sample`; ``like`` gives device and dtype (default float64 on the CPU).
+    ``shape`` is the grid, and ``axes`` are coordinates in [-1, 1] per grid axis, as `siren_sr.grids.coordinates.axes` gives them. The matrices get the device and dtype of the
+    tensor ``like`` (default: float64 on the CPU).
     """
     result = []
     for n, x in zip(shape, axes, strict=True):
@@ -151,7 +155,7 @@ def sample_bands(
 
 
 def apply(matrices: Sequence[Tensor | Banded], values: Tensor) -> Tensor:
-    """Apply one matrix per grid axis to (..., *grid)."""
+    """Apply one matrix per grid axis to a tensor (..., *grid)."""
     for i, a in enumerate(matrices):
         a = a if isinstance(a, Banded) else Banded([(0, a)], a.shape[1])
         values = a(values, i - len(matrices))
@@ -161,7 +165,7 @@ def apply(matrices: Sequence[Tensor | Banded], values: Tensor) -> Tensor:
 def resize(
     image: Tensor, size: Sequence[int], *, kernel: str = "bicubic", border: str = "mirror", antialias: bool = True
 ) -> Tensor:
-    """Resize (..., *grid) to ``size``, one entry per trailing axis.
+    """Resize a tensor (..., *grid) to ``size``, which has one entry per grid axis.
 
     Examples:
         >>> resize(torch.ones(3, 8, 8), (2, 5)).shape
@@ -171,31 +175,18 @@ def resize(
     return apply(resize_bands(shape, size, kernel=kernel, border=border, antialias=antialias, like=image), image)
 
 
-def sample(values: Tensor, axes: Sequence[Tensor], *, kernel: str = "bicubic", border: str = "mirror") -> Tensor:
-    """Interpolate (C, *grid) continuously at a rectangle of coordinates.
-
-    Args:
-        values: Samples on a pixel-centre grid.
-        axes: Coordinates in [-1, 1] per grid axis, as `siren_sr.grids.coordinates.axes` gives them.
-        kernel: Interpolation kernel.
-        border: As in `bands`.
-
-    Returns:
-        (C, len(axes[0]), ..., len(axes[-1])).
-    """
-    return apply(sample_bands(values.shape[-len(axes) :], axes, kernel=kernel, border=border, like=values), values)
-
-
 def resize_as_published(image: Tensor, *, down: float = 1.0, up: float = 1.0) -> Tensor:
-    """The paper's two resizes (section 3.4): nearest down, then torch's bicubic up, sizes rounded down.
+    """Resize twice as the paper does (section 3.4): shrink by nearest neighbour, then enlarge by torch's bicubic.
+
+    Both resizes round the sizes down.
 
     Args:
-        image: (C, H, W).
+        image: Tensor (C, H, W).
         down: Factor >= 1 by which the sides shrink first.
         up: Factor >= 1 by which they then grow.
 
     Returns:
-        (C, floor(floor(H/down)·up), floor(floor(W/down)·up)).
+        Tensor (C, floor(floor(H/down)·up), floor(floor(W/down)·up)).
 
     Raises:
         ValueError: ``down`` leaves no pixel.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -75,11 +77,51 @@ class Windows:
         return ((x.double() + 1) * (self.n / self.length) - (2 * self.starts[i] / self.length + 1)).to(x)
 
 
-def blending_weights(axis: Windows) -> list[tuple[int, Tensor]]:
-    """Blending weights of every window at its own samples; over all windows they add up to 1."""
+@dataclass(frozen=True)
+class Cover:
+    """Windows along every axis of a grid: it is worked on window by window, and what comes out is blended.
+
+    Attributes:
+        axes: `Windows` per grid axis.
+    """
+
+    axes: tuple[Windows, ...]
+
+    @property
+    def count(self) -> int:
+        """How many windows there are."""
+        return math.prod(len(axis.starts) for axis in self.axes)
+
+    def parts(self) -> Iterator[tuple[tuple[slice, ...], tuple[Tensor, ...]]]:
+        """The samples of every window, row by row, and its blending weights along each axis, float64."""
+        weights = [blending_weights(axis) for axis in self.axes]
+        for place in itertools.product(*(range(len(axis.starts)) for axis in self.axes)):
+            slices = [slice(w.starts[i], w.starts[i] + w.length) for w, i in zip(self.axes, place, strict=True)]
+            yield tuple(slices), tuple(w[i] for w, i in zip(weights, place, strict=True))
+
+    def blend(self, function: Callable[[tuple[slice, ...]], Tensor], *, like: Tensor) -> Tensor:
+        """The mean of what a function makes of every window, weighted so that no border shows.
+
+        Args:
+            function: Window (one slice per grid axis) -> (C, *lengths).
+            like: (C, *grid): shape, device and element type of the result.
+        """
+        if self.count == 1:
+            return function(tuple(slice(0, axis.n) for axis in self.axes))
+        result = torch.zeros_like(like)
+        for part, weights in self.parts():
+            piece = function(part)
+            for axis, weight in enumerate(weights):
+                piece = piece * weight.to(like).view(-1, *[1] * (len(weights) - axis - 1))
+            result[(slice(None), *part)] += piece
+        return result
+
+
+def blending_weights(axis: Windows) -> list[Tensor]:
+    """Weights of every window at its own samples, float64; over all windows they add up to 1 at every sample."""
     (x,) = coordinates.axes((axis.n,), dtype=torch.float64)
     result = []
     for i, index, weights in axis.parts(x):
         whole = x.new_zeros(axis.n).index_copy(0, index, weights)
-        result.append((i, whole[axis.starts[i] : axis.starts[i] + axis.length]))
+        result.append(whole[axis.starts[i] : axis.starts[i] + axis.length])
     return result

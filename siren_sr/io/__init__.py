@@ -1,7 +1,7 @@
-"""Files in and out: images and sounds as NumPy arrays exactly as stored, with what travels beside them.
+"""Files are read and written here: images and sounds as NumPy arrays exactly as stored, with their metadata.
 
-Nothing is lost in silence. What a format cannot hold is refused, before any computing if `check_writable` is
-asked, and a file appears whole or not at all (`atomic_write`).
+Nothing is lost in silence. What a format cannot hold is refused, and `check_writable` refuses it before any
+computing. A file is written whole or not at all (`atomic_write`).
 
 Colour is never converted: 8 bit stays 8 bit and 16 stays 16, gray stays gray, alpha stays unpremultiplied.
 Palettes become RGB (RGBA if they hold transparency) and 1-bit images become gray 0 and 255. CMYK, float and

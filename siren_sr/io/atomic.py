@@ -1,4 +1,4 @@
-"""Whole files: read into memory at once, written in one step or not at all."""
+"""Files are read into memory whole, and written in one step or not at all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PathLike = str | os.PathLike[str]
 
 
 def read_bytes(path: PathLike) -> bytes:
-    """The whole file; an OSError names it and says what is wrong."""
+    """Return the content of a whole file; an OSError names the file and says what is wrong."""
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"cannot read {path}: it is a folder; give the name of a file in it")
@@ -30,9 +30,9 @@ def atomic_write(path: PathLike, write: Callable[[BinaryIO], object]) -> None:
     """Write a file whole or not at all.
 
     `write` fills a temporary file in the folder of `path`, which then replaces `path` in one step. On any
-    exception, KeyboardInterrupt included, the temporary file is removed and an existing file is untouched. Of
-    a symbolic link the file it points to is replaced. A replaced file's permissions are kept; a new file
-    follows the umask.
+    exception, KeyboardInterrupt included, the temporary file is removed and an existing file is untouched. If
+    `path` is a symbolic link, the file that it points to is replaced. A replaced file's permissions are kept;
+    a new file follows the umask.
 
     Args:
         path: the file to write.
@@ -74,13 +74,13 @@ def atomic_write(path: PathLike, write: Callable[[BinaryIO], object]) -> None:
 
 
 def _target(path: PathLike) -> Path:
-    """The real file behind `path`, after the checks that need no writing."""
+    """Return the real file behind `path`, after all checks that need no writing."""
     target = Path(os.path.realpath(path))
     if target.is_dir():
         raise IsADirectoryError(f"cannot write {target}: it is a folder; give the name of a file in it")
     if not target.parent.is_dir():
         raise FileNotFoundError(f"cannot write {target}: there is no folder {target.parent}; create it first")
-    if target.exists() and not target.is_file():  # a device or a pipe: replacing it would destroy it
+    if target.exists() and not target.is_file():  # replacing a device or a pipe would destroy it
         raise OSError(f"cannot write {target}: it is not a regular file; choose another name")
     if target.exists() and not os.access(target, os.W_OK):
         raise PermissionError(f"cannot write {target}: the existing file is read-only; choose another name")
@@ -88,7 +88,10 @@ def _target(path: PathLike) -> Path:
 
 
 def check_folder(path: PathLike) -> None:
-    """Raise what `atomic_write` would: a temporary file is made and removed, as access bits can mislead."""
+    """Raise what `atomic_write` would raise where `path` cannot be written.
+
+    Since access bits can mislead, a temporary file is made in the folder and removed again.
+    """
     target = _target(path)
     try:
         with tempfile.TemporaryFile(dir=target.parent):

@@ -1,4 +1,4 @@
-"""Sound files, read and written by libsndfile (through soundfile) with the coding they came in."""
+"""Sound files are read and written by libsndfile (through soundfile) and can keep the coding that they came in."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class AudioFile:
     """A sound as its file stores it.
 
     Attributes:
-        samples: (T,) mono or (T, C); int16 (16 bits or fewer), int32 (24 bits in the upper three bytes, or
-            32), float32 or float64; lossy formats give float32.
+        samples: (T,) for mono, or (T, C). The dtype is int16 for 16 bits or fewer, int32 for more (24 bits lie
+            in the upper three bytes), float32 or float64; lossy formats such as OGG and MP3 give float32.
         sample_rate: samples per second and channel.
         subtype: libsndfile's name of the coding, such as "PCM_16".
         format: libsndfile's name of the container, such as "WAV".
@@ -35,7 +35,7 @@ class AudioFile:
 
 @dataclass(frozen=True)
 class AudioFormat:
-    """libsndfile's name of a format, and its coding for each dtype that it can hold."""
+    """libsndfile's name of a format, its coding for each dtype that it can hold, and the most channels."""
 
     name: str
     subtypes: dict[str, str]
@@ -43,12 +43,12 @@ class AudioFormat:
 
 
 def read_audio(path: PathLike) -> AudioFile:
-    """Read a sound file exactly as stored (WAV, FLAC, OGG, AIFF, MP3 and what else libsndfile reads).
+    """Read a sound file exactly as stored (WAV, FLAC, OGG, AIFF, MP3 and whatever else libsndfile reads).
 
     Raises:
         FileNotFoundError: there is no such file.
-        OSError: the file is broken, cut off or no sound.
-        ValueError: it holds no samples.
+        OSError: the file is broken, cut off or not a sound.
+        ValueError: the file holds no samples.
     """
     data = read_bytes(path)
     import soundfile
@@ -59,9 +59,10 @@ def read_audio(path: PathLike) -> AudioFile:
             samples = file.read(dtype=dtype)
             audio = AudioFile(samples, file.samplerate, file.subtype, file.format)
             expected = file.frames
-        order = {b"RIFF": "<", b"FORM": ">"}.get(data[:4])  # WAV, AIFF
+        order = {b"RIFF": "<", b"FORM": ">"}.get(data[:4])  # WAV is little-endian, AIFF big-endian
         declared = struct.unpack_from(order + "I", data, 4)[0] + 8 if order else 0
-        # libsndfile reads what is there. A last padding byte may be missing, and pipes declare 2 or 4 GB.
+        # libsndfile reads whatever is there, so that a missing part has to be found here. The last byte may be
+        # missing where it is padding, and a program that writes into a pipe declares 2 or 4 GB.
         if len(samples) < expected or len(data) + 1 < declared < 2**31 - 2**16:
             raise OSError("the file is cut off")
     except (RuntimeError, OSError, TypeError) as error:  # LibsndfileError is a RuntimeError
@@ -72,11 +73,11 @@ def read_audio(path: PathLike) -> AudioFile:
 
 
 def check_audio_writable(path: PathLike, *, channels: int, dtype: Any) -> None:
-    """Raise, before the computing, what `write_audio` would raise after it.
+    """Raise, before any computing, what `write_audio` would raise after it.
 
     Args:
         path: the sound file to be written.
-        channels: how many.
+        channels: number of channels.
         dtype: int16, int32, float32 or float64.
 
     Raises:
@@ -98,20 +99,23 @@ def check_audio_writable(path: PathLike, *, channels: int, dtype: Any) -> None:
 
 
 def write_audio(path: PathLike, samples: np.ndarray, sample_rate: int, like: AudioFile | None = None) -> None:
-    """Write a sound file; the extension of `path` says the format.
+    """Write a sound file in the format that the extension of `path` names.
 
-    The coding is `like`'s where format and dtype are `like`'s, and else the one that holds the dtype exactly
-    (FLAC: int32 is rounded to 24 bits). OGG and MP3 are lossy by nature. Titles and other tags are not
-    carried over.
+    The coding of `like` is kept where its dtype is that of `samples` and the format can hold this coding.
+    Otherwise the coding is the one that holds the dtype exactly, except that FLAC keeps only the upper 24 bits
+    of int32. OGG and MP3 are lossy by nature. Titles and other tags are not carried over.
 
     Args:
-        path: where to write; .wav, .flac, .ogg, .aif, .aiff or .mp3. Written atomically.
-        samples: (T,) or (T, C); int16, int32, float32 or float64 (full scale 1).
-        sample_rate: samples per second and channel.
-        like: the sound whose coding to keep, as a rule the input.
+        path: where to write; the extension is .wav, .flac, .ogg, .aif, .aiff or .mp3. The file is written
+            atomically.
+        samples: (T,) or (T, C); int16, int32, float32 or float64, where floats have a full scale of 1.
+        sample_rate: samples per second and channel, a whole number.
+        like: the sound whose coding is to be kept, as a rule the input.
 
     Raises:
-        ValueError, OSError: see `check_audio_writable`, which says so before the computing.
+        ValueError: the shape of `samples` or the sample rate cannot be used, or see `check_audio_writable`,
+            which raises it before the computing.
+        OSError: see `check_audio_writable`.
         TypeError: `samples` is not an array.
     """
     if not isinstance(samples, np.ndarray):
@@ -131,12 +135,12 @@ def write_audio(path: PathLike, samples: np.ndarray, sample_rate: int, like: Aud
         subtype = kept
     if name == "WAV" and samples.nbytes > _MAX_RIFF_BYTES:
         name = "RF64"
-    # Into memory first: libsndfile swallows errors of Python streams, a full disk among them.
+    # The file is made in memory first, since libsndfile swallows errors of Python streams, such as a full disk.
     stream = io.BytesIO()
     samples = np.ascontiguousarray(samples, samples.dtype.newbyteorder("="))
     try:
         with soundfile.SoundFile(stream, "w", int(sample_rate), channels, subtype=subtype, format=name) as file:
-            # In blocks: libsndfile's Vorbis encoder overflows the stack on long arrays.
+            # Samples are written in blocks, since libsndfile's Vorbis encoder overflows the stack on long arrays.
             for start in range(0, len(samples), 2**16):
                 file.write(samples[start : start + 2**16])
     except soundfile.LibsndfileError as error:
@@ -145,7 +149,7 @@ def write_audio(path: PathLike, samples: np.ndarray, sample_rate: int, like: Aud
 
 
 _SUBTYPES = {"int16": "PCM_16", "int32": "PCM_32", "float32": "FLOAT", "float64": "DOUBLE"}
-_AUDIO_DTYPES = {"DOUBLE": "float64"}  # by subtype; any other gives float32
+_AUDIO_DTYPES = {"DOUBLE": "float64"}  # by subtype; a subtype that is not listed is read as float32
 _AUDIO_DTYPES |= dict.fromkeys(("PCM_24", "PCM_32", "ALAC_20", "ALAC_24", "ALAC_32"), "int32")
 _AUDIO_DTYPES |= dict.fromkeys(("PCM_S8", "PCM_U8", "PCM_16", "ULAW", "ALAW", "ALAC_16"), "int16")
 AUDIO_FORMATS = {

@@ -1,4 +1,4 @@
-"""EXIF blocks, which are small TIFF files: directories of tagged values, read, corrected and written."""
+"""EXIF blocks are read, corrected and written here; they are small TIFF files, directories of tagged values."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-Tree = dict[int, Any]  # {tag: Entry, or the Tree of a sub-directory}
+Tree = dict[int, Any]  # every tag has an Entry, or the Tree of a sub-directory
 
 
 _ORIENTATION, _EXIF_IFD, _GPS_IFD, _INTEROP_IFD = 274, 34665, 34853, 40965
 _TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-# Tags of a TIFF's main directory that describe the picture rather than its layout in the file: description,
+# These tags of a TIFF's main directory describe the picture rather than its layout in the file: description,
 # make, model, orientation, software, date, artist, host, white point, primaries, rating, copyright, XP*,
 # EXIF, GPS.
 _DESCRIPTIVE = frozenset({270, 271, 272, 274, 305, 306, 315, 316, 318, 319, 18246, 18249, 33432})
@@ -20,7 +20,7 @@ _DESCRIPTIVE |= {40091, 40092, 40093, 40094, 40095, _EXIF_IFD, _GPS_IFD}
 
 
 class Entry(NamedTuple):
-    """A tag's type (a key of `_TYPE_SIZES`), number of values, their raw bytes, and where it was read."""
+    """One tag's type (a key of `_TYPE_SIZES`), number of values, raw bytes, and the place where it was read."""
 
     kind: int
     count: int
@@ -29,22 +29,22 @@ class Entry(NamedTuple):
 
 
 def bare_exif(block: bytes | None) -> bytes | None:
-    """The block from its "II" or "MM" on, without the marker that JPEG and some others put before it."""
+    """Return the block from its "II" or "MM" on, without the marker that JPEG and some others put before it."""
     return (block or b"").removeprefix(b"Exif\0\0") or None
 
 
 def integer(entry: Entry, order: str) -> int:
-    """The one integer that an entry holds; `order` is "<" or ">"."""
+    """Return the one integer that an entry holds; `order` is "<" or ">"."""
     return int.from_bytes(entry.raw, "little" if order == "<" else "big")
 
 
 def header(order: str, offset: int) -> bytes:
-    """The eight bytes that begin a classic TIFF file or EXIF block; `offset` is its directory's place."""
+    """Return the eight bytes that begin a classic TIFF file or EXIF block whose directory lies at `offset`."""
     return struct.pack(order + "2sHI", b"MM" if order == ">" else b"II", 42, offset)
 
 
 def orientation(exif: bytes | None) -> int:
-    """EXIF orientation 1 to 8; 1 (as stored) if there is none."""
+    """Return the EXIF orientation, 1 to 8, or 1 (as stored) if there is none."""
     with contextlib.suppress(struct.error, KeyError):
         order, entries, _ = read_ifd(exif or b"")
         value = integer(entries[_ORIENTATION], order)
@@ -53,10 +53,10 @@ def orientation(exif: bytes | None) -> int:
 
 
 def read_ifd(block: bytes, offset: int | None = None) -> tuple[str, dict[int, Entry], int]:
-    """Byte order ("<" or ">"), {tag: entry} and the place of the link to the next directory.
+    """Return the byte order ("<" or ">"), {tag: entry} and the place of the link to the next directory.
 
-    `block` is an EXIF block or a (Big)TIFF file; `offset` is the directory's place, the first one's by
-    default. Raises struct.error or KeyError where the block is broken.
+    `block` is an EXIF block or a (Big)TIFF file. `offset` is the place of the directory, by default that of
+    the first one. A broken block raises struct.error or KeyError.
     """
     order = {b"II": "<", b"MM": ">"}[bytes(block[:2])]
     big = struct.unpack_from(order + "H", block, 2)[0] == 43
@@ -85,7 +85,7 @@ def read_ifd(block: bytes, offset: int | None = None) -> tuple[str, dict[int, En
 
 
 def write_ifd(entries: Tree, order: str, offset: int) -> bytes:
-    """A (classic) directory for the place `offset`, its values and sub-directories behind it."""
+    """Return the bytes of a (classic) directory that will lie at `offset`, then its values and sub-directories."""
     table, behind = struct.pack(order + "H", len(entries)), b""
     start = offset + 2 + 12 * len(entries) + 4
     for tag, entry in sorted(entries.items()):
@@ -105,7 +105,7 @@ def write_ifd(entries: Tree, order: str, offset: int) -> bytes:
 
 
 def exif_tree(block: bytes, offset: int | None = None) -> Tree:
-    """The descriptive part of an EXIF block or a TIFF file, as a tree that can be written elsewhere."""
+    """Return the descriptive part of an EXIF block or a TIFF file, as a tree that can be written elsewhere."""
 
     def branch(at: int | None, keep: Callable[[int], bool], links: tuple[int, ...]) -> Tree:
         order, entries, _ = read_ifd(block, at)
@@ -120,19 +120,19 @@ def exif_tree(block: bytes, offset: int | None = None) -> Tree:
     if not block:
         return {}
     tree = branch(offset, lambda tag: tag in _DESCRIPTIVE, (_EXIF_IFD, _GPS_IFD))
-    # Descriptions in which programs keep the array's layout, which no longer holds.
+    # In such descriptions programs keep the array's layout, which no longer holds.
     if 270 in tree and tree[270].raw.startswith((b'{"', b"ImageJ=", b"<?xml", b"<OME")):
         del tree[270]
     return tree
 
 
 def exif_block(tree: Tree, order: str) -> bytes:
-    """An EXIF block that holds `tree`."""
+    """Return an EXIF block that holds `tree`."""
     return header(order, 8) + write_ifd(tree, order, 8)
 
 
 def resized_exif(exif: bytes | None, height: int, width: int) -> bytes | None:
-    """`exif` with the new size in pixels and without its thumbnail; what cannot be read stays as it is.
+    """Return `exif` with the new size in pixels and without its thumbnail; what cannot be read stays as it is.
 
     Nothing is moved, since makers' notes hold offsets from the start of the block.
     """

@@ -1,4 +1,4 @@
-"""What every image reader and writer shares: the image, its limits, and the refusal of odd kinds."""
+"""What all image readers and writers share: the image, the limit of its size, and the error for kinds not handled."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class ImageFile:
     """An image as its file stores it.
 
     Attributes:
-        pixels: (H, W) gray or (H, W, C), uint8 or uint16; C = 2 gray and alpha, 3 RGB, 4 RGBA. Not rotated:
-            the stored layout and the EXIF orientation both survive a round trip.
+        pixels: (H, W) for gray, or (H, W, C) with C = 2 for gray and alpha, 3 for RGB, 4 for RGBA; uint8 or
+            uint16. They are not rotated: the stored layout and the EXIF orientation survive a round trip.
         format: Pillow's name of the format, such as "PNG" or "JPEG".
-        exif: the EXIF block, from its "II" or "MM" on, or None. Of a TIFF: its descriptive, EXIF and GPS
-            tags.
+        exif: the EXIF block, from its "II" or "MM" on, or None. For a TIFF it holds the descriptive, EXIF and
+            GPS tags of the file.
         icc_profile: the ICC colour profile, or None.
         dpi: (horizontal, vertical) pixels per inch, or None.
         xmp: the XMP packet (XML), or None.
@@ -39,21 +39,21 @@ class ImageFile:
 
     @property
     def orientation(self) -> int:
-        """EXIF orientation 1 to 8, read from `exif`; 1 (as stored) if there is none."""
+        """The EXIF orientation, 1 to 8, read from `exif`; it is 1 (as stored) if there is none."""
         return orientation(self.exif)
 
 
 class RefusedError(ValueError):
-    """An intact file of a kind that is not handled (as opposed to a broken file)."""
+    """The file is intact but of a kind that is not handled (as opposed to a broken file)."""
 
 
 def check_size(height: int, width: int) -> None:
-    """Refuse more than `MAX_PIXELS`, before they are decoded."""
+    """Refuse an image of more than `MAX_PIXELS` pixels, before they are decoded."""
     if height * width > MAX_PIXELS:
         raise RefusedError(f"{height} x {width} pixels are more than the {MAX_PIXELS} allowed; cut it into parts")
 
 
 def plausible_dpi(dpi: tuple[Any, Any]) -> tuple[float, float] | None:
-    """The resolution as two floats, or None where it is nonsense."""
+    """Return the resolution as two floats, or None where it is nonsense."""
     x, y = float(dpi[0]), float(dpi[1])
     return (x, y) if 0 < x < 1e6 and 0 < y < 1e6 else None

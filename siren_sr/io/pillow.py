@@ -1,4 +1,4 @@
-"""The 8-bit formats that Pillow reads and writes: JPEG, WebP, BMP, GIF and AVIF."""
+"""Pillow reads and writes JPEG, WebP and BMP files of 8 bits; it reads GIF, AVIF and some kinds of TIFF as well."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PLUGINS = {
     "AVIF": ("AvifImagePlugin", "AvifImageFile"),
     "TIFF": ("TiffImagePlugin", "TiffImageFile"),
 }
-# Pillow's mode: what it is read as without and with transparency
+# A picture of each of Pillow's modes is read in the first mode without transparency and in the second with it.
 _MODES = {
     "1": ("L", "LA"),
     "L": ("L", "LA"),
@@ -39,7 +39,7 @@ def read_with_pillow(data: bytes, name: str) -> ImageFile:
     if name == "AVIF" and (at := data.find(b"av1C")) >= 0 and data[at + 6] & 0x40:
         raise RefusedError("AVIF of more than 8 bits is not supported: convert it to 16-bit PNG or TIFF")
     module, plugin = _PLUGINS[name]
-    # The class itself rather than Image.open, whose size limit is a global setting and a warning.
+    # The plugin's class is called rather than Image.open, whose size limit is a global setting and gives a warning.
     with getattr(importlib.import_module(f"PIL.{module}"), plugin)(io.BytesIO(data)) as image:
         check_size(image.height, image.width)
         if name != "TIFF" and getattr(image, "n_frames", 1) > 1:
@@ -72,7 +72,7 @@ def _encode(pixels: np.ndarray, name: str, **options: Any) -> bytes:
 
 
 def encode_jpeg(image: ImageFile, quality: int) -> bytes:
-    """The bytes of a JPEG file, with colour at full resolution."""
+    """Return the bytes of a JPEG file, with colour at full resolution."""
     dpi = image.dpi and tuple(min(round(value), 65535) for value in image.dpi)
     exif = image.exif and b"Exif\0\0" + image.exif
     beside = {"exif": exif, "icc_profile": image.icc_profile, "xmp": image.xmp, "dpi": dpi}
@@ -80,7 +80,7 @@ def encode_jpeg(image: ImageFile, quality: int) -> bytes:
 
 
 def encode_webp(image: ImageFile, quality: int) -> bytes:
-    """The bytes of a WebP file, lossless at quality 100; WebP knows no gray, which becomes RGB."""
+    """Return the bytes of a WebP file, lossless at quality 100; WebP knows no gray, so that gray becomes RGB."""
     pixels = image.pixels
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
@@ -92,5 +92,5 @@ def encode_webp(image: ImageFile, quality: int) -> bytes:
 
 
 def encode_bmp(image: ImageFile, quality: int) -> bytes:
-    """The bytes of a BMP file, always lossless: `quality` is not used."""
+    """Return the bytes of a BMP file; it is always lossless, so that `quality` is not used."""
     return _encode(image.pixels, "BMP", dpi=image.dpi)

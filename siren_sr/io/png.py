@@ -1,4 +1,4 @@
-"""PNG: pixels by libpng (through imagecodecs), chunks by hand, as no library carries all of them."""
+"""PNG files: libpng (through imagecodecs) codes the pixels; chunks are coded by hand, as no library keeps them all."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read_png(data: bytes, name: str) -> ImageFile:
     check_size(height, width)
     if any(kind == b"acTL" for kind, _, _ in found):
         raise RefusedError("it is an animated PNG; only single images are supported")
-    # Colour and text chunks are left out of what is decoded: libpng prints warnings about odd ones.
+    # Colour and text chunks are left out of what is decoded, since libpng prints warnings about odd ones.
     needed = b"".join(raw for kind, _, raw in found if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
     pixels = imagecodecs.png_decode(data[:8] + needed)
     beside: dict[str, Any] = {}
@@ -41,7 +41,7 @@ def read_png(data: bytes, name: str) -> ImageFile:
             beside["dpi"] = plausible_dpi((x * 0.0254, y * 0.0254))
         elif kind == b"iTXt" and body.startswith(_XMP_KEYWORD + b"\0"):
             packed, rest = body[len(_XMP_KEYWORD) + 1], body[len(_XMP_KEYWORD) + 3 :]
-            text = rest.split(b"\0", 2)[-1]  # after the language and the translated keyword
+            text = rest.split(b"\0", 2)[-1]  # it follows the language and the translated keyword
             beside["xmp"] = _inflated(text) if packed else text
         elif kind in _CARRIED:
             carried.append((kind, body))
@@ -49,7 +49,7 @@ def read_png(data: bytes, name: str) -> ImageFile:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """(type, body, whole chunk) of each complete chunk."""
+    """Yield (type, body, whole chunk) for each complete chunk."""
     position = 8
     while position + 12 <= len(data):
         end = position + 12 + struct.unpack_from(">I", data, position)[0]
@@ -62,7 +62,10 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
 
 
 def _inflated(packed: bytes) -> bytes | None:
-    """The bytes, unless cut off or a bomb: metadata that cannot be read is no reason to refuse a picture."""
+    """Return the decompressed bytes, or None if they are broken, cut off or a decompression bomb.
+
+    Metadata that cannot be read is no reason to refuse a picture.
+    """
     inflater = zlib.decompressobj()
     with contextlib.suppress(zlib.error):
         data = inflater.decompress(packed, 2**26)
@@ -71,7 +74,7 @@ def _inflated(packed: bytes) -> bytes | None:
 
 
 def encode_png(image: ImageFile, quality: int) -> bytes:
-    """The bytes of a PNG file, always lossless: `quality` is not used."""
+    """Return the bytes of a PNG file; it is always lossless, so that `quality` is not used."""
     import imagecodecs
 
     chunks = [(b"iCCP", b"icc\0\0" + zlib.compress(image.icc_profile))] if image.icc_profile else []
@@ -87,4 +90,4 @@ def encode_png(image: ImageFile, quality: int) -> bytes:
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
     )
     data = bytes(imagecodecs.png_encode(image.pixels))
-    return data[:33] + extra + data[33:]  # 33: the signature and the header chunk, which comes first
+    return data[:33] + extra + data[33:]  # the signature and the header chunk, which comes first, have 33 bytes

@@ -1,4 +1,4 @@
-"""Reading an image: which format a file is, its reader, and one kind of error for what is broken."""
+"""Read an image: find the format of the file, call its reader, and raise one kind of error for what is broken."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from .tiff import read_tiff
 def read_image(path: PathLike) -> ImageFile:
     """Read a still image exactly as stored: PNG, TIFF, JPEG, WebP, BMP, one-frame GIF, 8-bit AVIF.
 
-    Of a JPEG with previews or depth maps beside the picture (MPO), the picture is read. A TIFF may hold
-    reduced copies beside its one page.
+    If a JPEG holds previews or depth maps beside the picture (MPO), only the picture is read. A TIFF may hold
+    reduced copies beside its one page, which are not read.
 
     Args:
-        path: the file; what it holds says the format, not its name.
+        path: the file; its content decides about the format, not its name.
 
     Returns:
-        The pixels and what travels beside them.
+        The pixels and their metadata.
 
     Raises:
         FileNotFoundError: there is no such file.
-        OSError: the file is broken, cut off or no image.
-        ValueError: an image of a kind that is not handled (CMYK, float, animated, ...) or of over
-            `MAX_PIXELS`.
+        OSError: the file is broken, cut off or not an image.
+        ValueError: the image is of a kind that is not handled (CMYK, float, animated, ...) or has more than
+            `MAX_PIXELS` pixels.
+        MemoryError: there is not enough memory to read the image.
     """
     data = read_bytes(path)
     name = _sniff(data)
@@ -53,7 +54,7 @@ def read_image(path: PathLike) -> ImageFile:
 
 
 def _sniff(data: bytes) -> str | None:
-    """The format that a file's first bytes tell, or None."""
+    """Return the format that the first bytes of a file tell, or None."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
     if data[4:8] == b"ftyp":
@@ -74,7 +75,7 @@ _SIGNATURES = (
     (b"\0\0\0\x0cjP", "JPEG 2000"),
     (b"\0\0\0\x0cJXL", "JPEG XL"),
 )
-_BRANDS = ((b"avif", "AVIF"), (b"hei", "HEIC"), (b"hev", "HEIC"), (b"mif1", "HEIC"))  # of ISO media files
+_BRANDS = ((b"avif", "AVIF"), (b"hei", "HEIC"), (b"hev", "HEIC"), (b"mif1", "HEIC"))  # the brands of ISO media files
 _READERS: dict[str, Callable[[bytes, str], ImageFile]] = {
     "PNG": read_png,
     "TIFF": read_tiff,

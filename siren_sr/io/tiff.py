@@ -1,4 +1,4 @@
-"""TIFF: read through tifffile and Pillow, written by hand with metadata beside 16-bit colour."""
+"""TIFF files are read through tifffile and Pillow, and written by hand, so that 16-bit colour keeps its metadata."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_tiff(data: bytes, name: str) -> ImageFile:
         if max(page.tilelength - page.imagelength, page.tilewidth - page.imagewidth) > 2**14:
             raise OSError("its tiles are far larger than the picture")
         places = list(zip(page.dataoffsets, page.databytecounts, strict=True))
-        # tifffile leaves what is missing black.
+        # tifffile would read a picture with missing parts and leave these black.
         if len(places) < np.prod(page.chunked) or any(not s or at + s > len(data) for at, s in places):
             raise OSError("the file is cut off")
         photometric = getattr(page.photometric, "name", str(page.photometric))
@@ -50,7 +50,7 @@ def read_tiff(data: bytes, name: str) -> ImageFile:
 
 
 def _only_page(file: Any) -> Any:
-    """The one page of a tifffile.TiffFile that is neither a reduced copy nor a mask."""
+    """Return the one page of a tifffile.TiffFile that is neither a reduced copy nor a mask."""
     pages: list[Any] = []
     for page in itertools.islice(file.pages, 64):  # a damaged chain of pages can be endless
         if len(pages) < 2 and not page.subfiletype & 5:
@@ -63,7 +63,7 @@ def _only_page(file: Any) -> Any:
 
 
 def _metadata(data: bytes, position: int) -> dict[str, Any]:
-    """Fields of ImageFile that the directory at `position` holds."""
+    """Return those fields of ImageFile that the directory at `position` holds."""
     order, entries, _ = read_ifd(data, position)
     found: dict[str, Any] = {}
     with contextlib.suppress(struct.error, KeyError):
@@ -71,7 +71,7 @@ def _metadata(data: bytes, position: int) -> dict[str, Any]:
         found["exif"] = exif_block(tree, order) if tree else None
     with contextlib.suppress(struct.error, KeyError, ZeroDivisionError):
         (x, x_unit), (y, y_unit) = (struct.unpack(order + "2I", entries[tag].raw) for tag in (282, 283))
-        factor = {2: 1.0, 3: 2.54}[integer(entries[296], order)]  # per inch, per centimetre
+        factor = {2: 1.0, 3: 2.54}[integer(entries[296], order)]  # 2 counts per inch, 3 per centimetre
         found["dpi"] = plausible_dpi((x / x_unit * factor, y / y_unit * factor))
     for tag, key in ((_ICC, "icc_profile"), (_XMP, "xmp")):
         if tag in entries:
@@ -80,7 +80,7 @@ def _metadata(data: bytes, position: int) -> dict[str, Any]:
 
 
 def _pixels(page: Any, photometric: str) -> np.ndarray:
-    """Gray, gray and alpha, RGB or RGBA of a page of 8 or 16 bits."""
+    """Return the pixels of a page of 8 or 16 bits: gray, gray and alpha, RGB or RGBA, not premultiplied."""
     colours = 3 if photometric == "RGB" else 1
     extra = tuple(page.extrasamples) + (0,) * (page.samplesperpixel - colours - len(page.extrasamples))
     if len(extra) > 1 or 0 in extra:
@@ -95,16 +95,17 @@ def _pixels(page: Any, photometric: str) -> np.ndarray:
     if photometric == "MINISWHITE":
         gray = pixels[..., 0] if extra else pixels
         np.subtract(full, gray, out=gray)
-    if extra == (1,):  # premultiplied
+    if extra == (1,):  # the colours are premultiplied by alpha
         alpha = np.maximum(pixels[..., -1:], 1).astype(np.float64)
         pixels[..., :-1] = np.minimum(np.rint(pixels[..., :-1] * (full / alpha)), full)
     return pixels
 
 
 def encode_tiff(image: ImageFile, quality: int) -> bytes:
-    """The bytes of a TIFF file, always lossless: `quality` is not used.
+    """Return the bytes of a TIFF file; it is always lossless, so that `quality` is not used.
 
-    The file is: header, strips of pixels, the directory. Libraries write 16-bit colour or EXIF, not both.
+    The file consists of the header, strips of pixels, and the directory. It is written by hand, since libraries
+    write 16-bit colour or EXIF, but not both.
     """
     pixels = image.pixels if image.pixels.ndim == 3 else image.pixels[..., None]
     height, width, channels = pixels.shape
@@ -113,7 +114,7 @@ def encode_tiff(image: ImageFile, quality: int) -> bytes:
     stored = pixels.dtype.newbyteorder(order)
     strips = [_packed(pixels[top : top + rows], stored) for top in range(0, height, rows)]
     *offsets, end = itertools.accumulate((len(strip) + len(strip) % 2 for strip in strips), initial=8)
-    if end > MAX_TIFF_BYTES:  # noise that grew in packing
+    if end > MAX_TIFF_BYTES:  # noise grows when it is packed
         raise ValueError("TIFF holds at most 4 GB: write .png")
 
     entries: Tree = {}
@@ -145,12 +146,13 @@ def encode_tiff(image: ImageFile, quality: int) -> bytes:
         entries[_XMP] = Entry(1, len(image.xmp), image.xmp)
     if image.icc_profile:
         entries[_ICC] = Entry(7, len(image.icc_profile), image.icc_profile)
-    padded = (part for strip in strips for part in (strip, b"\0" * (len(strip) % 2)))  # to even places
+    # Every strip begins at an even place.
+    padded = (part for strip in strips for part in (strip, b"\0" * (len(strip) % 2)))
     return b"".join([header(order, end), *padded, write_ifd(entries, order, end)])
 
 
 def _packed(rows: np.ndarray, stored: np.dtype[Any]) -> bytes:
-    """Rows (H, W, C) as horizontal differences in the byte order of `stored`, deflated."""
+    """Return rows (H, W, C) as horizontal differences in the byte order of `stored`, deflated."""
     differences = rows.copy()
-    differences[:, 1:] -= rows[:, :-1]  # wraps around, as the predictor is defined
+    differences[:, 1:] -= rows[:, :-1]  # the predictor is defined to wrap around
     return zlib.compress(differences.astype(stored).tobytes())

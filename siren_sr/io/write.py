@@ -1,4 +1,4 @@
-"""Writing an image: what each format can hold, the checks, and metadata that fits the new pixels."""
+"""Write an image: check what its format can hold, and make the metadata fit the new pixels."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class ImageFormat:
     """What a format can hold, and the function `encode(image, quality) -> bytes`.
 
     Attributes:
-        extensions: what its files' names end in, lower case, with the dot.
-        encode: the bytes of a file; lossless formats do not use the quality.
-        alpha: whether it holds an alpha channel.
-        deep: whether it holds 16 bits.
-        gray: whether it holds gray as gray.
-        exif: whether it holds EXIF.
+        extensions: the endings of its file names, lower case, with the dot.
+        encode: returns the bytes of a file; lossless formats do not use the quality.
+        alpha: whether the format can hold an alpha channel.
+        deep: whether the format can hold 16 bits.
+        gray: whether the format holds gray as gray.
+        exif: whether the format can hold EXIF.
         max_side: the largest height and width in pixels.
-        max_bytes: the most bytes of pixels, or None for any.
-        max_metadata: the most bytes of EXIF or of XMP, or None for any.
+        max_bytes: the largest number of bytes of pixels, or None for no limit.
+        max_metadata: the largest number of bytes of EXIF or of XMP, or None for no limit.
     """
 
     extensions: tuple[str, ...]
@@ -54,11 +54,11 @@ def check_writable(
     like: ImageFile | None = None,
     format: str | None = None,
 ) -> None:
-    """Raise, before the computing, what `write_image` would raise after it.
+    """Raise, before any computing, what `write_image` would raise after it.
 
     Args:
         path: the image file to be written.
-        channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
+        channels: 1 for gray, 2 for gray and alpha, 3 for RGB, 4 for RGBA.
         dtype: uint8 or uint16.
         shape: (H, W) of the image to be written, if known; some formats have a largest size.
         like: the image whose metadata will be carried over, if any.
@@ -115,23 +115,26 @@ def write_image(
     quality: int = 95,
     format: str | None = None,
 ) -> None:
-    """Write an image; the extension of `path` says the format.
+    """Write an image in the format that the extension of `path` names.
 
-    EXIF, ICC profile, dpi and XMP of `like` are carried over as far as the format holds them (BMP: dpi only).
-    Stale entries are corrected: EXIF and XMP get the new size in pixels and the EXIF thumbnail is removed; a
-    profile of another colour space (a gray profile for what is now RGB) is left out. The pixels are written
-    as given: `like`'s orientation tag still applies to them.
+    EXIF, ICC profile, dpi and XMP of `like` are carried over as far as the format can hold them (BMP holds only
+    dpi). Stale entries are corrected: EXIF and XMP get the new size in pixels, and the EXIF thumbnail is
+    removed; a profile of another colour space (a gray profile for what is now RGB) is left out. The pixels are
+    written as given: the orientation tag of `like` still applies to them.
 
     Args:
-        path: where to write; .png, .tif, .tiff, .jpg, .jpeg, .webp or .bmp. Written atomically.
+        path: where to write; the extension is .png, .tif, .tiff, .jpg, .jpeg, .webp or .bmp. The file is
+            written atomically.
         pixels: (H, W) or (H, W, C), uint8 or uint16; C in 1, 2, 3, 4. WebP stores gray as RGB.
-        like: the image whose metadata to carry over, as a rule the input's.
-        quality: 1 to 100, for JPEG (colour at full resolution) and WebP (100: lossless). PNG, TIFF and BMP
-            are always lossless.
-        format: "PNG", "TIFF", "JPEG", "WEBP" or "BMP", instead of the extension's.
+        like: the image whose metadata is carried over, as a rule the input.
+        quality: 1 to 100, for JPEG (with colour at full resolution) and WebP (lossless at 100). PNG, TIFF and
+            BMP are always lossless.
+        format: "PNG", "TIFF", "JPEG", "WEBP" or "BMP"; it takes the place of the format that the extension names.
 
     Raises:
-        ValueError, OSError: see `check_writable`, which says so before the computing.
+        ValueError: the shape of `pixels` or the quality cannot be used, or see `check_writable`, which raises it
+            before the computing.
+        OSError: see `check_writable`.
         TypeError: `pixels` is not an array.
 
     Examples:
@@ -167,7 +170,7 @@ def write_image(
 
 
 def _format_name(path: PathLike, name: str | None) -> str:
-    """The key of `IMAGE_FORMATS` that `name` or else the extension of `path` says."""
+    """Return the key of `IMAGE_FORMATS` that is `name` or, if that is None, belongs to the extension of `path`."""
     if name is not None:
         if name not in IMAGE_FORMATS:
             raise ValueError(f"unknown image format {name!r}: choose one of {', '.join(IMAGE_FORMATS)}")
@@ -182,7 +185,7 @@ def _format_name(path: PathLike, name: str | None) -> str:
 
 
 def _resized_xmp(xmp: bytes | None, height: int, width: int) -> bytes | None:
-    """`xmp` with the new size in pixels."""
+    """Return `xmp` with the new size in pixels."""
     for names, value in (
         (b"exif:PixelXDimension|tiff:ImageWidth", width),
         (b"exif:PixelYDimension|tiff:ImageLength", height),
@@ -192,7 +195,7 @@ def _resized_xmp(xmp: bytes | None, height: int, width: int) -> bytes | None:
 
 
 def _matching_profile(profile: bytes | None, *, gray: bool) -> bytes | None:
-    """The profile if its colour space (bytes 16 to 19 of its header) fits the pixels."""
+    """Return the profile if its colour space (bytes 16 to 19 of its header) fits the pixels, else None."""
     return profile if profile and profile[16:20] == (b"GRAY" if gray else b"RGB ") else None
 
 

@@ -1,12 +1,12 @@
 """Forward and backward passes of sine networks written out by hand, in buffers that are reused.
 
-What autograd would do for `Siren.taylor` and a loss, with the same arithmetic but nothing allocated on the way: ω0 is
-folded into the weights once per step, sine and cosine of a phase are computed once, and products write where the next
-one reads. `siren_sr.training.evaluation` uses it for networks of sines; the plain modules are its reference in the
-tests.
+They do what autograd would do for `Siren.taylor` and a loss, with the same arithmetic, but allocate nothing on the way:
+ω0 is folded into the weights once per step, the sine and cosine of a phase are computed once, and every product writes
+its result where the next one reads it. `siren_sr.training.evaluation` uses this module for networks of sines. In the
+tests, the plain modules are its reference.
 
-Rows travel together through a layer as one matrix product: the value, one row of derivatives per coordinate (order
->= 1), the Laplacian (order 2). With z the phase of a sine layer, a = sin z, z_d = ∂_d z and z_Δ = Δz,
+Several rows travel through a layer together, as one matrix product: the value, one row of derivatives per coordinate
+(order >= 1), and the Laplacian (order 2). With z the phase of a sine layer, a = sin z, z_d = ∂_d z and z_Δ = Δz,
 
     a_d = cos z · z_d                       a_Δ = cos z · z_Δ - sin z · Σ z_d²
 
@@ -16,7 +16,7 @@ and backwards, with g the derivative of the loss with respect to a,
     ∂z_d = cos z · g_d - 2 sin z · z_d · g_Δ
     ∂z_Δ = cos z · g_Δ
 
-In the first layer z_d is the same for all points and z_Δ = 0, which makes it as cheap as a value.
+In the first layer z_d is the same for all points and z_Δ = 0, which makes all its rows as cheap as its value.
 """
 
 from __future__ import annotations
@@ -29,18 +29,21 @@ from torch import Tensor, nn
 
 
 class SineNetwork(Protocol):
-    """What `Fused` can evaluate: sine layers, then an affine map; one network, or B networks of one size."""
+    """A network that `Fused` can evaluate: sine layers, then an affine map. It may be B networks of one size."""
 
     def affine_maps(self) -> Sequence[tuple[Tensor, Tensor, float]]:
-        """(weight, bias, ω0) of every layer, output last, ω0 multiplying both.
+        """Return (weight, bias, ω0) of every layer, the output layer last; ω0 multiplies both weight and bias.
 
-        Weights (out, in) and biases (out,) for one network, (B, in, out) and (B, 1, out) for several.
+        One network has weights (out, in) and biases (out,); several have (B, in, out) and (B, 1, out).
         """
         ...
 
 
 def supports(model: nn.Module) -> bool:
-    """Whether `Fused` computes just what ``model`` does: sines, and nobody's own layers, hooks or parametrizations."""
+    """Return whether `Fused` computes exactly what ``model`` does.
+
+    The model must consist of sine layers, without hooks, parametrizations or layers of a user's own.
+    """
     if not getattr(model, "is_sine", False):
         return False
     maps = model.affine_maps()  # pyright: ignore[reportCallIssue]
@@ -49,23 +52,23 @@ def supports(model: nn.Module) -> bool:
 
 
 PRECISIONS: dict[str | None, torch.dtype | None] = {None: None, "bf16": torch.bfloat16}
-"""Type of the products of hidden layers by name; None keeps the network's own."""
+"""The type in which the products of hidden layers are computed, by its name; None keeps the network's own type."""
 
 
 class Tape:
-    """What one chunk of points needs between its forward and its backward pass."""
+    """The buffers that one chunk of points needs between its forward and its backward pass."""
 
     def __init__(self, networks: int, rows: int, points: int, widths: Sequence[int], like: Tensor) -> None:
-        """``widths`` are the sine layers'."""
+        """Allocate the buffers; ``widths`` are those of the sine layers."""
         self.activations = [like.new_empty(networks, rows, points, w) for w in widths]
-        # For values alone the cosines take the place of the phases, which nobody reads again.
+        # For values alone the cosines take the place of the phases, which are not read again.
         self.cosines = [like.new_empty(networks, points, w) for w in widths]
         self.phases = [a.new_empty(a.shape) if rows > 1 and i else None for i, a in enumerate(self.activations)]
         self.coords = like.new_empty(0)
 
 
 class Fused:
-    """The folded weights of a step and its gradients; evaluates chunks onto tapes and back."""
+    """Evaluates chunks of points onto tapes and back, with the folded weights of one step, and sums their gradients."""
 
     def __init__(
         self,
@@ -76,11 +79,11 @@ class Fused:
         spacing: Sequence[float] | None = None,
         precision: str | None = None,
     ) -> None:
-        """Derivatives up to ``order`` over ``dims`` coordinates are computed per step ``spacing`` of the grid.
+        """Prepare derivatives up to ``order`` over ``dims`` coordinates, counted per step ``spacing`` of the grid.
 
-        ``precision="bf16"`` takes the products of hidden layers in bfloat16; the first layer's phases, the output, the
-        weights and the sums of gradients stay as they are. PyTorch hands the sums of such products back in bfloat16 on
-        a CPU, so hidden phases are rounded to it as well.
+        ``precision="bf16"`` computes the products of hidden layers in bfloat16; the first layer's phases, the output,
+        the weights and the sums of gradients stay as they are. On a CPU, PyTorch returns the sums of such products in
+        bfloat16, so that hidden phases are rounded to it as well.
         """
         self._dtype = PRECISIONS[precision]
         self.network, self.order, self.dims = network, order, dims
@@ -99,7 +102,8 @@ class Fused:
             self.weights.append(w if omega_0 == 1 else omega_0 * w)
             self.biases.append(b if omega_0 == 1 else omega_0 * b)
         self._products = [w if self._dtype is None else w.to(self._dtype) for w in self.weights]
-        # Weights and bias of the first layer side by side: their gradient is one product with a row of ones.
+        # The gradients of the first layer's weights and bias lie side by side: both come from one product, in which a
+        # row of ones joins the coordinates.
         first = self.weights[0]
         self._first_grad = first.new_zeros(len(first), self.dims + 1, first.shape[2])
         self._weight_grads = [torch.zeros_like(w) for w in self.weights[1:]]
@@ -110,21 +114,22 @@ class Fused:
         self._curvature = self._slopes.square().sum(1, keepdim=True)
 
     def tape(self, points: int) -> Tape:
-        """Buffers for chunks of ``points`` points."""
+        """Return buffers for chunks of ``points`` points."""
         widths = [w.shape[2] for w in self.weights[:-1]]
         return Tape(len(self.weights[0]), self.rows, points, widths, self._products[0])
 
     @torch.no_grad()
     def forward(self, coords: Tensor, tape: Tape, *, backward: bool = True) -> Tensor:
-        """Evaluate a chunk.
+        """Evaluate a chunk of points.
 
         Args:
-            coords: (n, D), as many points as the tape is for.
-            tape: Written over.
+            coords: Tensor (n, D), as many points as the tape is for.
+            tape: Buffers, which are overwritten.
             backward: Whether `backward` will follow.
 
         Returns:
-            (rows, n, B·C): value, h_d·∂f/∂x_d for every d, Σ h_d²·∂²f/∂x_d².
+            Tensor (rows, n, B·C). Its rows are the value, h_d·∂f/∂x_d for every d, and Σ h_d²·∂²f/∂x_d², as far as
+            the order asks for them.
         """
         tape.coords = coords
         previous = coords.expand(len(self.weights[0]), *coords.shape)
@@ -133,7 +138,7 @@ class Fused:
             a, cosine, z = tape.activations[i], tape.cosines[i], tape.phases[i]
             phase = cosine if z is None else z[:, 0]
             if i == 0 and self._dtype is not None:
-                # Too far from 0 for few digits.
+                # The first phases may lie far from 0, where bfloat16 has too few digits.
                 phase = torch.baddbmm(bias, previous, weight, out=self._buffer(cosine.shape, -1, like=self.weights[0]))
             elif z is None:
                 torch.baddbmm(bias.to(weight), previous, weight, out=phase)
@@ -158,11 +163,11 @@ class Fused:
 
     @torch.no_grad()
     def backward(self, grad: Tensor, tape: Tape) -> None:
-        """Add the gradients of the chunk on the tape.
+        """Add the gradients of one chunk to the sums.
 
         Args:
-            grad: (rows, n, B·C), the derivative of the loss with respect to what `forward` returned.
-            tape: Of that call.
+            grad: Tensor (rows, n, B·C), the derivative of the loss with respect to what `forward` returned.
+            tape: The tape of that call of `forward`.
         """
         networks, n = len(self.weights[0]), grad.shape[1]
         rows = grad.unflatten(2, (networks, -1)).permute(2, 0, 1, 3).flatten(1, 2)
@@ -184,14 +189,14 @@ class Fused:
             rows = g.flatten(1, 2)
 
     def _add_product(self, total: Tensor, a: Tensor, rows: Tensor) -> None:
-        """Total += aᵀ rows, chunks summed in the precision of the total."""
+        """Add aᵀ·rows to ``total``; chunks are summed in the precision of ``total``."""
         if self._dtype is None:
             total.baddbmm_(a.transpose(1, 2), rows)
         else:
             total += torch.bmm(a.transpose(1, 2), rows)
 
     def _layer_backward(self, g: Tensor, a: Tensor, cosine: Tensor, z: Tensor) -> None:
-        """Derivatives with respect to activations -> with respect to phases, in place."""
+        """Turn the derivatives ``g`` with respect to activations into those with respect to phases, in place."""
         t = torch.mul(g[:, 1], z[:, 1], out=self._buffer(cosine.shape, 2))
         for row in range(2, self.rows):
             t.addcmul_(g[:, row], z[:, row])
@@ -204,7 +209,7 @@ class Fused:
                 g[:, d].addcmul_(z[:, d], u, value=-2)
 
     def _first_backward(self, g: Tensor, a: Tensor, cosine: Tensor, coords: Tensor) -> None:
-        """As `_layer_backward`, where z_d is the same for all points; ends at the first layer's gradients."""
+        """Do what `_layer_backward` does where z_d is the same for all points, and add the first layer's gradients."""
         if self.order:
             slopes = self._slopes[:, :, None].to(g)
             t = torch.mul(g[:, 1], slopes[:, 0], out=self._buffer(cosine.shape, 2))
@@ -225,7 +230,7 @@ class Fused:
 
     @torch.no_grad()
     def write_gradients(self) -> None:
-        """Hand the sums of `backward` to the network's parameters, as ``loss.backward()`` would."""
+        """Add the sums of `backward` to the gradients of the network's parameters, as ``loss.backward()`` would."""
         first, h = self._first_grad, self._first_grad.new_tensor(self._spacing)[:, None]
         weights = [first[:, :-1] + h * self._slope_grads, *self._weight_grads]
         biases = [first[:, -1:], *self._bias_grads]
@@ -237,14 +242,14 @@ class Fused:
                     parameter.grad = grad if parameter.grad is None else parameter.grad + grad
 
     def _squares(self, z: Tensor) -> Tensor:
-        """Σ_d z_d², in a buffer."""
+        """Return Σ_d z_d² in a buffer."""
         q = torch.mul(z[:, 1], z[:, 1], out=self._buffer(z[:, 0].shape, 2))
         for d in range(2, 1 + self.dims):
             q.addcmul_(z[:, d], z[:, d])
         return q
 
     def _buffer(self, shape: Sequence[int], index: int, *, like: Tensor | None = None) -> Tensor:
-        """Scratch space ``index`` of this shape, in the precision of ``like`` (default: of the products)."""
+        """Return buffer ``index`` of this shape, in the precision of ``like`` (default: that of the products)."""
         key = (index, *shape)
         if key not in self._scratch:
             self._scratch[key] = (self._products[0] if like is None else like).new_empty(tuple(shape))

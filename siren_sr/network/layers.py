@@ -1,7 +1,7 @@
 """The layer of a sine network, φ(ω0·(W x + b)), and how derivatives travel through it.
 
-Equation (3) of the paper. The activation φ is a sine, the paper's ReLU baseline, or any callable; ω0 multiplies the
-pre-activation whatever φ is, as in the published code.
+This is equation (3) of the paper. The activation φ is a sine, the paper's ReLU baseline, or any callable; ω0 multiplies
+the pre-activation whatever φ is, as in the published code.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def resolve_activation(activation: str | Activation) -> Activation:
     """Turn a name of `ACTIVATIONS` or a callable into an activation.
 
     Raises:
-        ValueError: An unknown name.
-        TypeError: Neither a name nor a callable.
+        ValueError: The name is unknown.
+        TypeError: ``activation`` is neither a name nor a callable.
     """
     if isinstance(activation, str):
         if activation not in ACTIVATIONS:
@@ -40,8 +40,8 @@ class SineLayer(nn.Module):
     """One layer φ(ω0·(W x + b)).
 
     Attributes:
-        weight: (out_features, in_features).
-        bias: (out_features,).
+        weight: The matrix W, (out_features, in_features).
+        bias: The vector b, (out_features,).
         omega_0: The layer's ω0; it scales both the initial spectrum and, through the chain rule, the step of training.
     """
 
@@ -56,7 +56,7 @@ class SineLayer(nn.Module):
         init: str | initializers.Initializer = "sitzmann",
         dtype: torch.dtype | None = None,
     ) -> None:
-        """Make the layer with uninitialized parameters; call `reset_parameters`."""
+        """Make the layer with uninitialized parameters, which `reset_parameters` fills."""
         super().__init__()
         self.in_features = in_features
         self.out_features = out_features
@@ -69,7 +69,9 @@ class SineLayer(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Initialize anew, in place, on the CPU first so that every device gets the same numbers.
+        """Initialize weight and bias anew, in place.
+
+        The numbers are drawn on the CPU first, so that every device gets the same ones.
 
         Raises:
             ValueError: The initializer left NaN or infinite values, or did not work in place.
@@ -89,21 +91,21 @@ class SineLayer(nn.Module):
         self.bias.copy_(bias)
 
     def pre_activation(self, x: Tensor) -> Tensor:
-        """ω0·(W x + b), shape (..., out_features)."""
+        """Return ω0·(W x + b), of shape (..., out_features)."""
         # ω0 is folded into the small weight instead of scaling the large product.
         return nn.functional.linear(x, self.omega_0 * self.weight, self.omega_0 * self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., in_features) -> (..., out_features)."""
+        """Evaluate the layer: (..., in_features) -> (..., out_features)."""
         return self.activation(self.pre_activation(x))
 
     def taylor(self, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Carry (value, gradient, Laplacian) through a sine layer.
 
-        With z = ω0·(W a + b): ∂ sin z = cos z · ∂z and Δ sin z = cos z · Δz - sin z · |∂z|².
+        With z = ω0·(W a + b), the derivatives are ∂ sin z = cos z · ∂z and Δ sin z = cos z · Δz - sin z · |∂z|².
 
         Args:
-            state: (value (N, in),), or with gradient (D, N, in), or with gradient and Laplacian (N, in).
+            state: The value (N, in); then, if wanted, the gradient (D, N, in); then, if wanted, the Laplacian (N, in).
 
         Returns:
             The same quantities after the layer.
@@ -119,12 +121,12 @@ class SineLayer(nn.Module):
         return sine, cosine * dz, cosine * ddz - sine * dz.square().sum(0)
 
     def extra_repr(self) -> str:
-        """What ``print(layer)`` shows."""
+        """Return what ``print(layer)`` shows of the layer's settings."""
         return f"{self.in_features}, {self.out_features}, omega_0={self.omega_0:g}"
 
 
 def propagate_linear(state: tuple[Tensor, ...], weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
-    """W a + b for the value, W ∂a and W Δa for the derivatives: one product for all of them."""
+    """Return W a + b for the value, and W ∂a and W Δa for the derivatives, by one product for all of them."""
     value, *rest = state
     if not rest:
         return (nn.functional.linear(value, weight, bias),)

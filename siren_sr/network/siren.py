@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from siren_sr import init as initializers
 from siren_sr.network.layers import ACTIVATIONS, Activation, SineLayer, propagate_linear
+from siren_sr.network.protocol import chunk_size, in_chunks
 
 
 class Siren(nn.Module):
@@ -142,6 +143,27 @@ class Siren(nn.Module):
             x = layer(x)
         return self.output(x)
 
+    def on_points(self, coords: Tensor) -> Tensor:
+        """Values at points: (N, D), x first -> (N, C)."""
+        return self(coords)
+
+    def on_grid(self, axes: Sequence[Tensor]) -> Tensor:
+        """Values on a box of coordinates, one vector per grid axis (rows, columns): (C, *lengths).
+
+        No more points are evaluated at once than fit the caches of a processor.
+        """
+        return in_chunks(self, axes, chunk=chunk_size(self))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Element type of the parameters."""
+        return self.output.weight.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return self.output.weight.device
+
     def affine_maps(self) -> tuple[tuple[Tensor, Tensor, float], ...]:
         """(weight, bias, ω0) of every layer, output last: what `siren_sr.network.fused` reads."""
         sines = [(layer.weight, layer.bias, layer.omega_0) for layer in self.layers]
@@ -181,9 +203,9 @@ class Siren(nn.Module):
         return (state[0], state[1].permute(1, 2, 0), *state[2:])
 
     def config(self) -> dict[str, Any]:
-        """The constructor's arguments as plain values, enough to build the network again.
+        """The constructor's arguments as plain values, from which `from_config` builds the network again.
 
-        User-given callables appear by their name; see `siren_sr.Fit.load` for how an activation is given back.
+        Callables of the user's own appear by their name; `from_config` tells how they are given back.
         """
         return {
             "in_features": self.in_features,
@@ -194,6 +216,38 @@ class Siren(nn.Module):
             "hidden_omega_0": self.hidden_omega_0,
             **self._names,
         }
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], *, like: Tensor, activation: str | Activation | None = None
+    ) -> Siren:
+        """The network that a `config` describes, with weights that are still to be loaded.
+
+        Args:
+            config: What `config` gave.
+            like: Gives the element type.
+            activation: The activation, if it was a callable of the user's own. Initializers of the user's own are not
+                needed again: their names are kept.
+
+        Raises:
+            ValueError: The activation was the user's own and is not given.
+        """
+        options = dict(config)
+        if activation is not None:
+            options["activation"] = activation
+        elif options["activation"] not in ACTIVATIONS:
+            raise ValueError(
+                f"the network was fitted with an activation of your own, {options['activation']!r}: "
+                "pass it as Fit.load(path, activation=...)"
+            )
+        for key in ("first_init", "hidden_init"):
+            if options[key] not in initializers.INITIALIZERS:
+                options[key] = initializers.known_by_name(options[key])
+        return cls(**options, dtype=like.dtype)
+
+    def summary(self) -> str:
+        """A few words on the network."""
+        return f"first_omega_0 {self.first_omega_0:.2f}"
 
     def extra_repr(self) -> str:
         """What ``print(model)`` shows above the layers."""

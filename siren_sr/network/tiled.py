@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -25,8 +25,14 @@ class SirenBatch(nn.Module):
     ω0 is folded into the weights, which makes the hidden layers' ω0 a matter of the learning rate only.
     """
 
-    def __init__(
-        self,
+    def __init__(self, weights: Sequence[Tensor], biases: Sequence[Tensor]) -> None:
+        """Take weights (networks, in, out) and biases (networks, 1, out) of every layer, output last."""
+        super().__init__()
+        self.weights = nn.ParameterList([nn.Parameter(w) for w in weights])
+        self.biases = nn.ParameterList([nn.Parameter(b) for b in biases])
+
+    @staticmethod
+    def initialized(
         networks: int,
         out_features: int,
         *,
@@ -36,8 +42,8 @@ class SirenBatch(nn.Module):
         first_omega_0: float = 24.0,
         generator: torch.Generator | None = None,
         like: Tensor | None = None,
-    ) -> None:
-        super().__init__()
+    ) -> SirenBatch:
+        """Networks with Sitzmann's initialization and an output of zeros; ``like`` gives device and dtype."""
         widths = [in_features] + [hidden_features] * (hidden_layers + 1)
         weights, biases = [], []
         for i, (n, m) in enumerate(itertools.pairwise(widths)):
@@ -49,10 +55,36 @@ class SirenBatch(nn.Module):
         weights.append(torch.zeros(networks, hidden_features, out_features))
         biases.append(torch.zeros(networks, 1, out_features))
         like = torch.empty(0) if like is None else like
-        self.weights = nn.ParameterList([nn.Parameter(w.to(like)) for w in weights])
-        self.biases = nn.ParameterList([nn.Parameter(b.to(like)) for b in biases])
+        return SirenBatch([w.to(like) for w in weights], [b.to(like) for b in biases])
 
-    is_sine = True
+    def part(self, networks: slice) -> SirenBatch:
+        """Some of the networks, as a batch of their own that shares no memory with this one."""
+        return SirenBatch(
+            [w.detach()[networks].clone() for w in self.weights], [b.detach()[networks].clone() for b in self.biases]
+        )
+
+    @torch.no_grad()
+    def assign(self, networks: slice, other: SirenBatch) -> None:
+        """Overwrite some of the networks with another batch."""
+        for mine, theirs in zip((*self.weights, *self.biases), (*other.weights, *other.biases), strict=True):
+            mine[networks].copy_(theirs)
+
+    @torch.no_grad()
+    def scale_output(self, factors: Tensor) -> None:
+        """Multiply what each network returns by its factor, (networks,)."""
+        self.weights[-1].mul_(factors[:, None, None])
+        self.biases[-1].mul_(factors[:, None, None])
+
+    @torch.no_grad()
+    def scale_frequencies(self, omega_0: Tensor) -> None:
+        """Multiply the first layer of each network, (networks,) or (1,), as another ω0 would."""
+        self.weights[0].mul_(omega_0[:, None, None])
+        self.biases[0].mul_(omega_0[:, None, None])
+
+    @property
+    def is_sine(self) -> bool:
+        """Always: see `siren_sr.network.protocol.SineNetwork`."""
+        return True
 
     def affine_maps(self) -> tuple[tuple[Tensor, Tensor, float], ...]:
         """(weight, bias, 1.0) of every layer, output last: what `siren_sr.network.fused` reads."""
@@ -121,7 +153,7 @@ class TiledSiren(nn.Module):
             "first_omega_0": first_omega_0,
         }
         self.windows = tuple(Windows.cover(n, tile, margin) for n in shape)
-        self.networks = SirenBatch(
+        self.networks = SirenBatch.initialized(
             math.prod(len(w.starts) for w in self.windows),
             out_features,
             in_features=len(shape),
@@ -133,8 +165,33 @@ class TiledSiren(nn.Module):
         )
 
     def config(self) -> dict[str, Any]:
-        """The constructor's arguments as plain values."""
+        """The constructor's arguments as plain values, from which `from_config` builds the network again."""
         return dict(self._config)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], *, like: Tensor, activation: object = None) -> TiledSiren:
+        """The network that a `config` describes, with weights that are still to be loaded.
+
+        Args:
+            config: What `config` gave.
+            like: Gives device and dtype.
+            activation: Not used: tiles are sines.
+        """
+        return cls(**config, generator=torch.Generator(), like=like)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Element type of the parameters."""
+        return self.networks.weights[0].dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return self.networks.weights[0].device
+
+    def summary(self) -> str:
+        """A few words on the network."""
+        return f"{len(list(self.tiles()))} tiles"
 
     def tiles(self) -> Iterator[tuple[int, ...]]:
         """Which window a tile is on each axis, tile by tile."""
@@ -162,6 +219,10 @@ class TiledSiren(nn.Module):
         return result
 
     def forward(self, coords: Tensor) -> Tensor:
+        """Evaluate at any points (N, D), x first: (N, C)."""
+        return self.on_points(coords)
+
+    def on_points(self, coords: Tensor) -> Tensor:
         """Evaluate at any points (N, D), x first: (N, C)."""
         columns = coords.flip(-1).unbind(-1)  # in grid order
         result = coords.new_zeros(len(coords), self.out_features)

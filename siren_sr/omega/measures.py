@@ -15,6 +15,8 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
+from siren_sr.derivatives.kernels import differences, grid_gradient, grid_laplacian, second_difference
+
 Measure = Callable[[Tensor], float]
 
 ROLLOFF = 0.95  # share of the power that lies below `spectral_rolloff`
@@ -26,15 +28,15 @@ def laplacian_variance(values: Tensor) -> float:
     """Var[L], unbiased (Pech-Pacheco 2000), in contrast².
 
     L is the sum over the 3×…×3 neighbourhood less 3^D times its centre, scaled to 3·h²·Δ for every D; for
-    images it is ``derivatives.image_laplacian``. Noise weighs as frequency⁴.
+    images it is `siren_sr.derivatives.image_laplacian`. Noise weighs as frequency⁴.
     """
-    response = _laplacian(values)
+    response = grid_laplacian(_checked(values))
     return response.var().item() if response.numel() > 1 else 0.0
 
 
 def laplacian_energy(values: Tensor) -> float:
     """E[L²], L as in `laplacian_variance` (Subbarao 1992), in contrast². Noise weighs as frequency⁴."""
-    return _laplacian(values).square().mean().item()
+    return grid_laplacian(_checked(values)).square().mean().item()
 
 
 def modified_laplacian(values: Tensor) -> float:
@@ -42,7 +44,7 @@ def modified_laplacian(values: Tensor) -> float:
 
     Second derivatives of opposite sign cannot cancel. Noise weighs as frequency⁴; not isotropic.
     """
-    return sum(_second(values, (axis,)).abs().mean().item() for axis in _axes(values))
+    return sum(second_difference(values, (axis,)).abs().mean().item() for axis in _axes(values))
 
 
 def diagonal_laplacian(values: Tensor) -> float:
@@ -52,7 +54,7 @@ def diagonal_laplacian(values: Tensor) -> float:
     """
     values = values[:, None] if values.ndim == 2 else values
     diagonals = [
-        _second(values, pair, sign).abs().mean().item() / math.sqrt(2)
+        second_difference(values, pair, sign=sign).abs().mean().item() / math.sqrt(2)
         for pair in combinations(_axes(values), 2)
         for sign in (1, -1)
     ]
@@ -62,20 +64,20 @@ def diagonal_laplacian(values: Tensor) -> float:
 def tenengrad(values: Tensor) -> float:
     """E[|S|²] of the Sobel gradient S, scaled to 8·h·∂ for every D (Tenenbaum 1970), in contrast².
 
-    For images S is ``derivatives.image_gradient``. Blind to the Nyquist frequency, so calm under noise.
+    For images S is `siren_sr.derivatives.image_gradient`. Blind to the Nyquist frequency, so calm under noise.
     """
-    return _sobel_squared(values).mean().item()
+    return _squared_gradient(values).mean().item()
 
 
 def tenengrad_variance(values: Tensor) -> float:
     """Var[|S|], unbiased, S as in `tenengrad` (Pech-Pacheco 2000), in contrast². Small for a ramp."""
-    magnitude = _sobel_squared(values).sqrt()
+    magnitude = _squared_gradient(values).sqrt()
     return magnitude.var().item() if magnitude.numel() > 1 else 0.0
 
 
 def gradient_energy(values: Tensor) -> float:
     """Σᵢ E[(f(x+eᵢ) - f(x))²] (Subbarao 1992), in contrast². Noise weighs as frequency²."""
-    return sum(_mean(difference.square()) for difference in _differences(values, 1))
+    return sum(_mean(difference.square()) for difference in differences(_checked(values), 1))
 
 
 def brenner(values: Tensor) -> float:
@@ -83,7 +85,7 @@ def brenner(values: Tensor) -> float:
 
     Blind to the Nyquist frequency, most sensitive to half of it.
     """
-    return sum(_mean(difference.square()) for difference in _differences(values, 2))
+    return sum(_mean(difference.square()) for difference in differences(_checked(values), 2))
 
 
 def gray_level_variance(values: Tensor) -> float:
@@ -93,7 +95,7 @@ def gray_level_variance(values: Tensor) -> float:
 
 def total_variation(values: Tensor) -> float:
     """Σᵢ E[|f(x+eᵢ) - f(x)|], in contrast. Noise weighs as frequency²; blind to how sharp an edge is."""
-    return sum(_mean(difference.abs()) for difference in _differences(values, 1))
+    return sum(_mean(difference.abs()) for difference in differences(_checked(values), 1))
 
 
 # Spectral measures: radians per unit of coordinate, root mean square over the axes. Blind to contrast. A
@@ -120,11 +122,23 @@ def spectral_rolloff(values: Tensor) -> float:
     return _over_axes(values, quantile)
 
 
-def _axes(values: Tensor) -> range:
+def _checked(values: Tensor) -> Tensor:
     if values.ndim < 2 or not values.is_floating_point() or values.numel() == 0:
         found = f"{values.dtype} of shape {tuple(values.shape)}"
         raise ValueError(f"a measure needs a non-empty floating-point (C, *grid) tensor, got {found}")
-    return range(1, values.ndim)
+    return values
+
+
+def _axes(values: Tensor) -> range:
+    return range(1, _checked(values).ndim)
+
+
+def _squared_gradient(values: Tensor) -> Tensor:
+    """|S|² of Sobel's gradient S."""
+    total = torch.zeros_like(values)
+    for response in grid_gradient(_checked(values)):
+        total += response.square()
+    return total
 
 
 def _centred(values: Tensor) -> Tensor:
@@ -133,59 +147,6 @@ def _centred(values: Tensor) -> Tensor:
 
 def _mean(values: Tensor) -> float:
     return values.mean().item() if values.numel() else 0.0  # an axis too short to differ along does not change
-
-
-def _differences(values: Tensor, step: int) -> list[Tensor]:
-    pairs = [(axis, max(values.shape[axis] - step, 0)) for axis in _axes(values)]
-    return [values.narrow(axis, values.shape[axis] - n, n) - values.narrow(axis, 0, n) for axis, n in pairs]
-
-
-def _pad(values: Tensor, axis: int, *, reflect: bool) -> Tensor:
-    """One sample more at both ends: the border's neighbour, as kornia's Laplacian, or the border, as its
-    Sobel.
-    """
-    last = values.shape[axis] - 1
-    first = min(1, last) if reflect else 0
-    return torch.cat([values.narrow(axis, first, 1), values, values.narrow(axis, last - first, 1)], dim=axis)
-
-
-def _three(values: Tensor, axis: int, weights: tuple[int, int, int], *, reflect: bool) -> Tensor:
-    """Correlate with three weights along one axis."""
-    padded, n = _pad(values, axis, reflect=reflect), values.shape[axis]
-    return sum((w * padded.narrow(axis, i, n) for i, w in enumerate(weights) if w), torch.zeros_like(values))
-
-
-def _laplacian(values: Tensor) -> Tensor:
-    total, dims = values, len(_axes(values))
-    for axis in _axes(values):
-        total = _three(total, axis, (1, 1, 1), reflect=True)
-    return (total - 3**dims * values) * 3.0 ** (2 - dims)
-
-
-def _second(values: Tensor, axes: tuple[int, ...], sign: int = 1) -> Tensor:
-    """Second difference along one axis, or along one diagonal of two."""
-    padded = values
-    for axis in axes:
-        padded = _pad(padded, axis, reflect=True)
-
-    def neighbour(direction: int) -> Tensor:
-        moved = padded
-        for axis, turn in zip(axes, (1, sign), strict=False):
-            moved = moved.narrow(axis, 1 + direction * turn, values.shape[axis])
-        return moved
-
-    return neighbour(1) - 2 * values + neighbour(-1)
-
-
-def _sobel_squared(values: Tensor) -> Tensor:
-    total = torch.zeros_like(values)
-    for along in _axes(values):
-        response = values * 4.0 ** (2 - len(_axes(values)))
-        for axis in _axes(values):
-            weights = (-1, 0, 1) if axis == along else (1, 2, 1)
-            response = _three(response, axis, weights, reflect=False)
-        total += response.square()
-    return total
 
 
 def mirrored_spectrum(values: Tensor, axis: int) -> Tensor:

@@ -26,10 +26,13 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
+from siren_sr import arguments
 from siren_sr.grids.coordinates import grid_size
 from siren_sr.omega.measures import MEASURES, ROLLOFF, Measure, laplacian_variance
 from siren_sr.omega.tangent_kernel import best_omega_0
 from siren_sr.signals import as_signal
+from siren_sr.training.loop import batches_per_step
+from siren_sr.training.recipes import fast
 
 FACTOR = 250.0  # equation 7
 HR_RATIO = 0.15  # section 3.4, for x4
@@ -62,7 +65,7 @@ def omega_star(image: Any, *, factor: float = FACTOR) -> float:
         >>> omega_star((board % 2).float()) > omega_star(board / 14)
         True
     """
-    return _positive("factor", factor) * math.sqrt(laplacian_variance(_unit_image(image, dims=2)))
+    return _positive("factor", factor) * math.sqrt(laplacian_variance(_unit(image, dims=2)))
 
 
 def omega_hr(image: Any, scale: float = 4, *, ratio: float | None = None, size: Sequence[int] | None = None) -> float:
@@ -90,7 +93,7 @@ def omega_hr(image: Any, scale: float = 4, *, ratio: float | None = None, size: 
         >>> omega_hr(torch.eye(8)) == omega_hr(torch.eye(8), size=(32, 32))
         True
     """
-    values = _unit_image(image, dims=2)
+    values = _unit(image, dims=2)
     height, width = values.shape[1:]
     target = grid_size((height, width), scale=_positive("scale", scale) if size is None else None, size=size)
     if target[0] < height or target[1] < width:
@@ -163,7 +166,7 @@ def choose(
         >>> round(choose(periods, "rms_frequency") / (50 * torch.pi * 3**0.5), 2)
         1.0
     """
-    values = _unit_image(signal, sample_rate=sample_rate, dims=dims)
+    values = _unit(signal, sample_rate=sample_rate, dims=dims)
     sides = values.shape[1:]
     if not isinstance(measure, str) and not callable(measure):
         raise TypeError(f"measure must be a name or a function, got {type(measure).__name__}")
@@ -176,8 +179,8 @@ def choose(
         raise ValueError(f"resolution_aware is for {', '.join(CALIBRATION)}: leave it out, got {measure!r}")
     highest = len(sides) * math.pi * max(sides) / 2
     if measure == TANGENT_KERNEL:
-        updates = usual_updates(math.prod(sides)) if updates is None else _count("updates", updates)
-        layers = 2 if hidden_layers is None else _count("hidden_layers", hidden_layers, least=0)
+        updates = usual_updates(math.prod(sides)) if updates is None else arguments.count("updates", updates)
+        layers = 2 if hidden_layers is None else arguments.count("hidden_layers", hidden_layers, least=0)
         found = best_omega_0(values, updates=updates, hidden_layers=layers, highest=highest)
     elif not isinstance(measure, str):
         found = float(measure(values))
@@ -195,19 +198,14 @@ def choose(
 
 
 def usual_updates(points: int) -> int:
-    """Updates of the weights in `siren_sr.fit_signal` with its default recipe: 100 passes in batches of about 1024."""
-    return 100 * max(1, round(points / 1024))
+    """Updates of the weights that `siren_sr.fit_signal` makes with its default recipe for so many samples."""
+    recipe = fast(dims=2, hidden_layers=2, activation="sine")
+    return recipe.steps * batches_per_step(points, recipe.batch)
 
 
-def _unit_image(data: Any, *, sample_rate: float | None = None, dims: int | None = None) -> Tensor:
+def _unit(data: Any, *, sample_rate: float | None = None, dims: int | None = None) -> Tensor:
     """A signal as a (C, *grid) tensor whose full range has length 1; where it begins does not matter."""
     return as_signal(data, sample_rate=sample_rate, dims=dims).values / 2
-
-
-def _count(name: str, value: Any, *, least: int = 1) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
-    return value
 
 
 def _positive(name: str, value: Any) -> float:

@@ -1,17 +1,19 @@
-"""How much of a signal a training learns, by ω0: the rule "tangent_kernel" of `siren_sr.omega`.
+"""Predict how much of a signal a training learns with each ω0: the rule "tangent_kernel" of `siren_sr.omega`.
 
-Trained for a while, a network has learned each frequency k of its target up to exp(-T·p(k)), where p is the spectrum of
-its tangent kernel (Jacot et al., 2018) and T grows with the number of updates. For a sine network p is known. Along an
-axis the first layer's frequencies are uniform up to a = ω0/D; a further sine layer turns a correlation r of its inputs
-into sinh(v·r)/sinh(v), v being the variance before the sine. So the kernel is a power series Σ c_n·rⁿ of the first
-layer's correlation, and its spectrum a mixture of distributions of sums of n such frequencies U:
+When a network has been trained for a while, the share exp(-T·p(k)) of its target's power at frequency k is still to be
+learned. Here p is the spectrum of the network's neural tangent kernel (Jacot et al., 2018), and T grows with the number
+of updates. For a sine network p is known. Along an axis the frequencies of the first layer are uniform up to a = ω0/D.
+A further sine layer turns a correlation r of its inputs into sinh(v·r)/sinh(v), where v is the variance before its
+sine. The kernel is therefore a power series Σ c_n·rⁿ of the first layer's correlation r, and its spectrum is a mixture
+of the distributions of sums of n such frequencies U, with n odd:
 
-    p(k) = Σ_n c_n · Π_d P(U_1 + … + U_n = k_d), n odd.
+    p(k) = Σ_n c_n · Π_d P(U_1 + … + U_n = k_d).
 
-The larger ω0 is, the more frequencies share the same speed of learning: too small, and the signal's high frequencies
-are out of reach; too large, and all of it is learned slowly. `best_omega_0` minimises what is left, the sum over k of
-power(k)·exp(-T·p(k)). It depends on the signal's spectrum and on the length of the training only: not on contrast, and
-on the number of samples and on noise only by what they do to the spectrum.
+The larger ω0 is, the more frequencies share the same speed of learning. If ω0 is too small, the signal's high
+frequencies are out of reach; if it is too large, the whole signal is learned slowly. `best_omega_0` minimises what is
+left of the signal, the sum over k of power(k)·exp(-T·p(k)). For a given network the best ω0 depends only on the
+signal's spectrum and on the length of the training. Contrast does not matter; the number of samples and noise matter
+only by what they do to the spectrum.
 """
 
 from __future__ import annotations
@@ -25,25 +27,28 @@ from torch import Tensor
 
 from siren_sr.omega.measures import mirrored_spectrum
 
-VARIANCE = 2.0  # before the hidden sines: 1 in a new network, more in training
-EFFORT = {1: 14.0, 2: 220.0, 3: 220.0}  # T of an early update and one output, by number of axes
-LATE = 450.0  # T of U updates is that of U/(1 + U/LATE) early ones: batches leave noise
-ORDER = 31  # highest power of the correlation
-SINGLE, GROWTH = 32, 1.06  # frequencies kept one by one; beyond, they are collected in bins that grow so fast
-TRIED = 70  # values of ω0
-ROUNDING = 1e-11  # of a signal's energy: with no more than that beside its mean, a float32 signal is constant
+VARIANCE = 2.0  # the variance before the hidden sines, which is 1 in a new network and more in training
+EFFORT = {1: 14.0, 2: 220.0, 3: 220.0}  # the T of one early update with one output, by the number of axes
+LATE = 450.0  # U updates have the T of U/(1 + U/LATE) early ones, since batches leave noise
+ORDER = 31  # the highest power of the correlation
+# So many frequencies are kept one by one. Beyond, they are collected in bins, each of which ends at about GROWTH times
+# its beginning.
+SINGLE, GROWTH = 32, 1.06
+TRIED = 70  # the number of values of ω0 that are tried
+ROUNDING = 1e-11  # a float32 signal is constant if no more than this share of its energy is left beside its mean
 # VARIANCE, EFFORT and LATE were chosen on the sweeps of `benchmarks.omega --design` and `--whole`, with networks of 256
 # units and the default recipe.
 
 
 def best_omega_0(values: Tensor, *, updates: int, hidden_layers: int = 2, highest: float | None = None) -> float:
-    """The ω0 with which a training is expected to leave the least of a signal.
+    """Return the ω0 with which a training is expected to leave the least of a signal to be learned.
 
     Args:
-        values: (C, *grid), floating point.
-        updates: Of the weights, in the training to come: steps times batches per step.
-        hidden_layers: Of the network.
-        highest: Largest value to try. Default: where the first layer reaches Nyquist's frequency of the longest axis.
+        values: The signal (C, *grid), in floating point.
+        updates: Number of updates of the weights in the training to come: steps times batches per step.
+        hidden_layers: Number of hidden layers of the network.
+        highest: Largest ω0 to try. By default, with it the first layer just reaches the Nyquist frequency of the
+            longest axis.
 
     Returns:
         ω0 in radians per unit of coordinate; 0 for a constant signal, which has nothing to learn.
@@ -61,11 +66,11 @@ def best_omega_0(values: Tensor, *, updates: int, hidden_layers: int = 2, highes
 
 
 def kernel_series(hidden_layers: int, variance: float = VARIANCE) -> list[float]:
-    """c_0 … c_ORDER of the tangent kernel as a power series of the first layer's correlation; they sum to 1.
+    """Return c_0 … c_ORDER, which sum to 1: the tangent kernel as a power series of the first layer's correlation.
 
-    Every layer's weights count alike, as Adam moves them alike. Those after layer l contribute K_l·Π D_m over the
-    layers m > l, where K_m = sinh(v·K_{m-1})/sinh(v) is the correlation after layer m and D_m = cosh(v·K_{m-1})/cosh(v)
-    that of its derivatives.
+    The weights of every layer count alike, since Adam moves them alike. The weights after layer l contribute K_l·Π D_m,
+    a product over the layers m > l. Here K_m = sinh(v·K_{m-1})/sinh(v) is the correlation after layer m, and
+    D_m = cosh(v·K_{m-1})/cosh(v) is the correlation of its derivatives.
     """
     exponential = [variance**n / math.factorial(n) for n in range(ORDER + 1)]
     odd, even = (
@@ -86,12 +91,13 @@ def kernel_series(hidden_layers: int, variance: float = VARIANCE) -> list[float]
 
 
 def mode_shares(edges: Sequence[Sequence[int]], omega_0: float, coefficients: Sequence[float]) -> Tensor:
-    """The share p of the kernel's spectrum that each cosine mode in a bin has, one axis per axis of the grid.
+    """Return the share p of the kernel's spectrum that each cosine mode of a bin has, with one axis per grid axis.
 
     Args:
-        edges: For each axis, the first mode of every bin, and the number of modes: as `binned_spectrum` gives them.
+        edges: For each axis, the first mode of every bin and then the number of modes, as `binned_spectrum` returns
+            them.
         omega_0: ω0 of the first layer.
-        coefficients: `kernel_series`.
+        coefficients: The series that `kernel_series` returns.
     """
     reach, total = omega_0 / len(edges), torch.zeros(())
     for n, coefficient in enumerate(coefficients):
@@ -99,7 +105,7 @@ def mode_shares(edges: Sequence[Sequence[int]], omega_0: float, coefficients: Se
             continue
         along = []
         for modes in edges:
-            if modes[-1] == 1:  # one sample: every frequency is constant there
+            if modes[-1] == 1:  # on an axis of one sample every frequency is constant
                 along.append(torch.ones(1, dtype=torch.float64))
                 continue
             ends = torch.tensor(modes, dtype=torch.float64)
@@ -114,14 +120,15 @@ def mode_shares(edges: Sequence[Sequence[int]], omega_0: float, coefficients: Se
 
 
 def binned_spectrum(values: Tensor) -> tuple[Tensor, list[list[int]]]:
-    """Power of a signal's cosine transform (type II), the constant left out, summed over channels and in bins.
+    """Return the power of a signal's discrete cosine transform (type II), summed over channels and within bins.
 
-    Mode j of an axis has the frequency π·j/2 in radians per unit of coordinate.
+    The constant is left out. Mode j of an axis has the frequency π·j/2 in radians per unit of coordinate.
 
     Returns:
-        The power, one axis per axis of the grid; and for each axis the first mode of every bin, and their number.
+        The power, with one axis per axis of the grid; and for each axis the first mode of every bin, and then the
+        number of modes.
     """
-    values = values.detach().cpu()  # so that devices agree
+    values = values.detach().cpu()  # the CPU computes it, so that all devices agree
     means = values.mean(list(range(1, values.ndim)), keepdim=True)
     power = torch.zeros(values.shape[1:], dtype=torch.float64)
     for channel in values - means:
@@ -140,7 +147,7 @@ def binned_spectrum(values: Tensor) -> tuple[Tensor, list[list[int]]]:
 
 
 def _cosine_transform(values: Tensor) -> Tensor:
-    """The orthonormal one of type II along all axes."""
+    """Return the orthonormal discrete cosine transform of type II along all axes."""
     for axis, count in enumerate(values.shape):
         mirrored = mirrored_spectrum(values, axis).narrow(axis, 0, count)
         angles = -0.5 * math.pi / count * torch.arange(count, dtype=values.dtype)
@@ -151,7 +158,10 @@ def _cosine_transform(values: Tensor) -> Tensor:
 
 
 def _sum_of_uniforms(x: Tensor, count: int) -> Tensor:
-    """Probability that the sum of ``count`` numbers, uniform in (-1, 1), is at most x; from 4 on, by a Gaussian's."""
+    """Return the probability that the sum of ``count`` numbers, uniform in (-1, 1), is at most x.
+
+    From four numbers on, the sum is taken as a Gaussian of the same variance.
+    """
     if count > 3:
         return (1 + torch.erf(x / math.sqrt(2 * count / 3))) / 2
     u = (x + count) / 2
@@ -164,7 +174,7 @@ def _product(a: Sequence[float], b: Sequence[float]) -> list[float]:
 
 
 def _composed(outer: Sequence[float], inner: Sequence[float]) -> list[float]:
-    """The series of outer(inner(r)), by Horner's scheme."""
+    """Return the series of outer(inner(r)), by Horner's scheme."""
     total = [0.0] * (ORDER + 1)
     for coefficient in reversed(outer):
         total = _product(total, inner)

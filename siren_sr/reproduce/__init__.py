@@ -1,5 +1,6 @@
-"""The paper's figures and tables, again: each an experiment `Setup` -> `Report` with published and measured numbers.
+"""The paper's figures and tables are reproduced here.
 
+Each is an experiment, a function `Setup` -> `Report`, which puts measured numbers beside the published ones.
 ``siren-sr reproduce NAME --data DIR`` runs one. Everything here uses the library as its users do.
 """
 
@@ -27,4 +28,4 @@ EXPERIMENTS: dict[str, Callable[[Setup], Report]] = {
     "table7": superres.table7,
     "ratio": superres.ratio,
 }
-"""By the name of the table or figure; "ratio" is section 3.4's."""
+"""The experiments by the name of their table or figure; "ratio" is the one of section 3.4."""

@@ -1,4 +1,4 @@
-"""Figures 3 and 5 to 7: what an untrained network does to a line of points, by initializer and ω0."""
+"""Figures 3 and 5 to 7 show what an untrained network does to a line of points, for several initializers and ω0."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from siren_sr import Siren
 from siren_sr.network.activity import LayerActivity, capture
 from siren_sr.reproduce.report import Report, Setup, Table, versions
 
-BINS = 100  # of the spectra, as in the paper's figures
-FLAT, ARCSINE = 1.0, 0.5  # variances that Sitzmann et al. give for what enters and leaves a sine
+BINS = 100  # so many bins of a spectrum are drawn, as in the paper's figures
+FLAT, ARCSINE = 1.0, 0.5  # the variances that Sitzmann et al. give for what enters a sine and for what leaves it
 
 
 def figure3(setup: Setup) -> Report:
-    """Spectrum of the output for ω0 of 1, 30 and 1000."""
+    """Study the spectrum of the output for ω0 of 1, 30 and 1000."""
     variants = {f"ω0 = {omega:g}": {"first_omega_0": omega} for omega in (1.0, 30.0, 1000.0)}
     return _study(setup, "Figure 3: spectrum of the output by ω0 of the first layer", variants, panels=("output",))
 
 
 def figure5(setup: Setup) -> Report:
-    """What enters the first sine, with Xavier's initializer in the first layer."""
+    """Study what enters the first sine, with Xavier's initializer in the first layer."""
     variants = {"Sitzmann": {}, "Xavier": {"first_init": "xavier"}}
     return _study(
         setup, "Figure 5: Xavier initialization of the first layer, before its sine", variants, panels=("first",)
@@ -31,13 +31,13 @@ def figure5(setup: Setup) -> Report:
 
 
 def figure6(setup: Setup) -> Report:
-    """What enters the first sine and leaves the network, with He's initializer in the first layer."""
+    """Study what enters the first sine and what leaves the network, with He's initializer in the first layer."""
     variants = {"Sitzmann": {}, "He": {"first_init": "he"}}
     return _study(setup, "Figure 6: He initialization of the first layer", variants, panels=("first", "output"))
 
 
 def figure7(setup: Setup) -> Report:
-    """Hidden layers with the initializers of Xavier and He."""
+    """Study hidden layers with the initializers of Xavier and He."""
     variants = {"Sitzmann": {}, "Xavier": {"hidden_init": "xavier"}, "He": {"hidden_init": "he"}}
     return _study(
         setup,
@@ -89,14 +89,17 @@ def _numbers(layers: tuple[LayerActivity, ...]) -> tuple[float, ...]:
 
 
 def bandwidth(values: Tensor, *, share: float = 0.95) -> float:
-    """Cycles per point below which a share of the energy lies, of (N, features) without their means."""
+    """Return the frequency, in cycles per point, below which a share of the energy of (N, features) lies.
+
+    The means of the features are subtracted first.
+    """
     power = spectrum(values - values.mean(0)).square()
     below = torch.cumsum(power, 0) / power.sum()
     return float(torch.searchsorted(below, torch.tensor(share, dtype=below.dtype))) / len(values)
 
 
 def spectrum(values: Tensor) -> Tensor:
-    """Moduli of the Fourier transform along the points of the sum over units, as the paper's figures have it."""
+    """Return the moduli of the Fourier transform along the points of the sum over units, as in the paper's figures."""
     return torch.fft.rfft(values.cpu().double().sum(1)).abs()
 
 
@@ -105,7 +108,7 @@ def _rms(values: Tensor | None) -> float:
 
 
 def _panel(layers: tuple[LayerActivity, ...], panel: str) -> tuple[str, np.ndarray]:
-    """What a panel shows: ("histogram" or "spectrum", numbers)."""
+    """Return what a panel shows: "histogram" or "spectrum", and its numbers."""
     if panel == "first":
         return "histogram", layers[0].pre_activation.cpu().numpy().ravel()
     if panel == "second hidden":

@@ -1,4 +1,4 @@
-"""Audio fitting: Table 3."""
+"""Reproduce the audio fitting of Table 3."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from siren_sr.reproduce.report import Report, Setup, Table, mean_and_std, versio
 from siren_sr.training import objectives
 
 SOUNDS = {"Bach": "gt_bach.wav", "Counting": "gt_counting.wav", "Movie": "gt_movie.wav"}
-OMEGA = 3000.0  # of Sitzmann et al.
+OMEGA = 3000.0  # the ω0 of Sitzmann et al. for sounds
 PUBLISHED = {
     "ReLU": (2.42e-2, 7.40e-3, 6.84e-2),
     "SIREN ω0 = 3000": (5.40e-4, 1.06e-3, 1.41e-2),
@@ -23,7 +23,7 @@ PUBLISHED = {
 
 
 def table3(setup: Setup) -> Report:
-    """ReLU, SIREN with ω0 = 3000, with ω_r, and with ω_r and the loss of equation (6); mean of 5 runs."""
+    """Compare ReLU with SIREN at ω0 = 3000, at ω_r, and at ω_r with the loss of equation (6), by the mean of 5 runs."""
     steps, runs = setup.steps(500, 60), setup.choose(5, 1)
     longest = setup.choose(None, 1 << 13)
     spectrum = functools.partial(objectives.spectrum, as_published=setup.as_published)
@@ -42,7 +42,7 @@ def table3(setup: Setup) -> Report:
         samples = samples[:longest]
         for method, options in methods.items():
             if options.get("activation") != "relu":
-                # ω0 is per unit of coordinate: a part of the sound has as many hertz with a part of it.
+                # ω0 counts per unit of coordinate: a part of the sound reaches as many hertz with that part of ω0.
                 options = {**options, "omega_0": share * (options["omega_0"] or omega.omega_r(rate))}
             errors = []
             for run in range(runs):
@@ -81,7 +81,7 @@ def table3(setup: Setup) -> Report:
 
 
 def _read(setup: Setup, sound: str) -> tuple[np.ndarray, int]:
-    """Samples (T, C) of a sound, and its rate."""
+    """Return the samples (T, C) of a sound, and its sampling rate in Hz."""
     if setup.data is None:
         raise ValueError(f"this experiment needs sounds: give the folder with {', '.join(SOUNDS.values())} as --data")
     path = setup.data / SOUNDS[sound]

@@ -1,4 +1,4 @@
-"""The paper's images: 11 pairs made from the public validation folders of DIV2K, found again or built."""
+"""Find or build the paper's images, 11 pairs that are made from the public validation folders of DIV2K."""
 
 from __future__ import annotations
 
@@ -12,34 +12,35 @@ from siren_sr import io, signals
 from siren_sr.reproduce.report import Setup
 
 NAMES = ("0803", "0804", "0805", "0807", "0810", "0812", "0813", "0817", "0818", "0826", "0827")
-"""The images of the paper's repository. Both sides of their low-resolution versions are even; so are those of others,
-so that the names decide, not the rule."""
+"""The images of the paper's repository. Both sides of their low-resolution versions are even; since the same holds for
+other images as well, these names decide and not the rule."""
 
 WHERE = "https://data.vision.ee.ethz.ch/cvl/DIV2K/"
 FOLDERS = ("DIV2K_valid_HR", "DIV2K_valid_LR_bicubic/X4")
 
 
 def low(setup: Setup, name: str) -> Path:
-    """The file of a low-resolution image.
+    """Return the file of a low-resolution image.
 
     Raises:
-        OSError: There is none; the message says where it belongs.
+        ValueError: ``setup`` names no folder of images.
+        OSError: There is no such file; the message says where it belongs.
     """
     return _file(setup, f"{name}x4.png")
 
 
 def high(setup: Setup, name: str) -> Path:
-    """The file of a high-resolution image; raises as `low`."""
+    """Return the file of a high-resolution image; the errors are those of `low`."""
     return _file(setup, f"{name}.png")
 
 
 def read(setup: Setup, path: Path) -> Tensor:
-    """An image file, (C, H, W) in [0, 1]."""
+    """Read an image file as a tensor (C, H, W) in [0, 1]."""
     return (signals.as_signal(path, device=setup.device).values + 1) / 2
 
 
 def chosen(setup: Setup, quick: int) -> tuple[str, ...]:
-    """The names of the images to use: the user's, or the paper's, or the first of them."""
+    """Return the names of the images to use: the user's, or else the paper's, of which a quick run takes the first."""
     return setup.images or NAMES[: setup.choose(len(NAMES), quick)]
 
 
@@ -56,25 +57,25 @@ def _file(setup: Setup, name: str) -> Path:
 
 
 def build(div2k: Path, out: Path, names: Sequence[str] = NAMES) -> list[Path]:
-    """Make the paper's pairs: both images of a pair at half their size, by Pillow's Lanczos.
+    """Make the paper's pairs: both images of a pair are halved in size by Pillow's Lanczos.
 
     Args:
         div2k: Folder that holds DIV2K_valid_HR and DIV2K_valid_LR_bicubic/X4, as DIV2K's archives unpack.
-        out: Folder for NAME.png and NAMEx4.png; made if it is missing.
-        names: Of the images.
+        out: Folder for NAME.png and NAMEx4.png; it is made if it is missing.
+        names: Names of the images.
 
     Returns:
-        The files written.
+        The files that were written.
 
     Raises:
         OSError: A file is missing or cannot be read or written.
-        ValueError: A low-resolution image with an odd side, which the paper's rule leaves out, or one that is not a
-            quarter of its partner.
+        ValueError: A low-resolution image has an odd side, which the paper's rule leaves out, or is not a quarter of
+            its partner.
     """
     from PIL import Image
 
     pairs = []
-    for name in names:  # all are looked at before any is written
+    for name in names:  # all images are checked before any is written
         high_file = div2k / FOLDERS[0] / f"{name}.png"
         low_file = div2k / FOLDERS[1] / f"{name}x4.png"
         for file in (high_file, low_file):

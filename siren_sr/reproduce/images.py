@@ -1,4 +1,4 @@
-"""Image fitting: Tables 1, 2 and 4, Figures 4 and 8."""
+"""Reproduce the image fitting of Tables 1, 2 and 4 and of Figures 4 and 8."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from siren_sr.training import recipes
 from siren_sr.training.optimizers import adam
 
 STUDIED = "0803"  # the image of the paper's ablations
-STEPS = (500, 60)  # of the ablations: the paper's, and quick
+STEPS = (500, 60)  # epochs of the ablations: those of the paper, and those of a quick run
 
 
 def table1(setup: Setup) -> Report:
-    """First-layer initializers, with ω0 = 30 and ω0*."""
+    """Compare initializers of the first layer, with ω0 = 30 and ω0*."""
     published = {
         30.0: {"sitzmann": 34.41, "xavier": 23.76, "he": 41.30},
         None: {"sitzmann": 41.75, "xavier": 33.70, "he": 36.70},
@@ -34,7 +34,7 @@ def table1(setup: Setup) -> Report:
 
 
 def table2(setup: Setup) -> Report:
-    """Hidden-layer initializers, with two learning rates."""
+    """Compare initializers of the hidden layers, with two learning rates."""
     published = {
         5e-4: {"sitzmann": 34.34, "xavier": 9.84, "he": 8.62},
         1e-4: {"sitzmann": 26.38, "xavier": 20.86, "he": 18.96},
@@ -48,7 +48,7 @@ def table2(setup: Setup) -> Report:
 
 
 def figure4(setup: Setup) -> Report:
-    """PSNR by ω0 of the first layer; the figure prints no numbers."""
+    """Measure the PSNR for several ω0 of the first layer; the paper's figure prints no numbers."""
     star = omega.omega_star(data.low(setup, _studied(setup)))
     values = sorted((1.0, 30.0, star, 1000.0, 2000.0))
     runs = {f"ω0 = {value:.4g}{' (ω0*)' if value == star else ''}": ({"omega_0": value}, None) for value in values}
@@ -56,7 +56,7 @@ def figure4(setup: Setup) -> Report:
 
 
 def table4(setup: Setup) -> Report:
-    """SIREN, ReLU and SIREN with ω0* on all images; their curves are Figure 8."""
+    """Compare SIREN, ReLU and SIREN with ω0* on all images; their curves are Figure 8."""
     names, steps = data.chosen(setup, 3), setup.steps(5000, 60)
     methods: dict[str, dict[str, Any]] = {
         "SIREN": {"omega_0": 30.0},
@@ -115,7 +115,7 @@ def _fit(setup: Setup, name: str, steps: int, label: str, **options: Any) -> Fit
 
 
 def _recipe(setup: Setup, lr: float) -> Callable[..., recipes.Recipe]:
-    """The paper's recipe with another learning rate."""
+    """Return the paper's recipe with another learning rate."""
 
     def recipe(**options: Any) -> recipes.Recipe:
         made = (recipes.published if setup.as_published else recipes.paper)(**options)
@@ -125,7 +125,7 @@ def _recipe(setup: Setup, lr: float) -> Callable[..., recipes.Recipe]:
 
 
 def _summed(fit: Fit) -> float:
-    """The paper's PSNR, of errors summed over channels."""
+    """Return the PSNR as the paper has it, with errors summed over channels."""
     return fit.psnr - 10 * math.log10(fit.model.out_features)
 
 

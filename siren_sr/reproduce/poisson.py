@@ -1,4 +1,4 @@
-"""Images from their derivatives: Figure 1, Tables 5 and 6, and what section 3.3 says of the conditions."""
+"""Reproduce images from their derivatives: Figure 1, Tables 5 and 6, and section 3.3 on the conditions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ RELU: dict[str, Any] = {"activation": "relu"}
 
 
 def figure1(setup: Setup) -> Report:
-    """With and without the condition on the mean, and on the mean gradient: 500 epochs, from gradient and Laplacian."""
+    """Reconstruct an image from its gradient and from its Laplacian, each with and without conditions, in 500 epochs.
+
+    The conditions are on the mean and, for the Laplacian, also on the mean gradient.
+    """
     name, steps = (setup.images or data.NAMES)[0], setup.steps(500, 60)
     image = data.read(setup, data.low(setup, name))
     mean = image.mean((1, 2))
@@ -57,7 +60,7 @@ def figure1(setup: Setup) -> Report:
 
 
 def table5(setup: Setup) -> Report:
-    """Trained on the gradient: analytical, numerical, ReLU."""
+    """Compare networks trained on the gradient: SIREN with analytical and numerical derivatives, and ReLU."""
     published = {
         "SIREN, analytical": ((18.88, 4.46), (27.18, 3.57), (2.33, 2.19)),
         "SIREN, numerical": ((33.88, 5.21), (45.33, 3.61), (18.00, 3.15)),
@@ -78,7 +81,7 @@ def table5(setup: Setup) -> Report:
 
 
 def table6(setup: Setup) -> Report:
-    """Trained on the Laplacian: SIREN, ReLU."""
+    """Compare SIREN and ReLU, trained on the Laplacian."""
     published = {
         "SIREN": ((10.34, 3.51), (14.39, 3.88), (36.31, 4.55)),
         "ReLU": ((-13.19, 4.77), (-2.39, 2.18), (2.13, 2.17)),
@@ -158,7 +161,7 @@ def _score(result: Tensor, image: Tensor) -> dict[str, float]:
 
 
 def _psnr(a: Tensor, b: Tensor) -> float:
-    """With a peak of 1, as the paper takes it for derivatives too."""
+    """Return the PSNR with a peak of 1, which the paper takes for derivatives too."""
     error = float((a - b).double().square().mean())
     return -10 * math.log10(error) if error > 0 else math.inf
 

@@ -1,4 +1,4 @@
-"""Super resolution: Table 7, and the ratio of section 3.4."""
+"""Reproduce the super resolution of Table 7, and the ratio of section 3.4."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from siren_sr.superres.consistent import STRATEGIES
 from siren_sr.superres.plan import Plan, Problem, Strategy
 
 SCALE = 4
-# As printed: all but EDSR's summed over channels (errata, 2).
+# These are the numbers as printed. Their errors are summed over channels, except for EDSR's (errata, 2).
 PUBLISHED = {
     "bicubic": (20.36, 2.68),
     "basic": (19.42, 2.67),
@@ -24,11 +24,11 @@ PUBLISHED = {
     "trick2": (20.32, 2.55),
 }
 EDSR = (26.58, 3.50)
-PIECE = 48  # pixels of the longer side of what the quick form takes from the middle of an image
+PIECE = 48  # the quick form takes the middle of an image, whose longer side has so many pixels
 
 
 def table7(setup: Setup) -> Report:
-    """Bicubic, the paper's three strategies, the library's default, and a user's network if one is given."""
+    """Compare bicubic, the paper's three strategies, the library's default, and a user's network if one is given."""
     names, steps = data.chosen(setup, 1), setup.steps(5000, 5000)
     methods = ["bicubic", "basic", "trick1", "trick2", "default"] + (["prior"] if setup.prior is not None else [])
     found: dict[str, list[tuple[float, float]]] = {m: [] for m in methods}
@@ -79,7 +79,7 @@ def table7(setup: Setup) -> Report:
 
 
 def ratio(setup: Setup) -> Report:
-    """Section 3.4: ω0* of enlarged low-resolution images over that of the high-resolution ones."""
+    """Measure the ratio of section 3.4: ω0* of enlarged low-resolution images over ω0* of the high-resolution ones."""
     names = data.chosen(setup, len(data.NAMES))
     rows, ratios = [], []
     for name in names:
@@ -98,7 +98,7 @@ def ratio(setup: Setup) -> Report:
 
 
 def _enlarge(setup: Setup, image: Tensor, size: tuple[int, ...], method: str, steps: int, share: float) -> Tensor:
-    if method == "bicubic":  # torch's, a = -0.75, as in the paper
+    if method == "bicubic":  # this is torch's bicubic with a = -0.75, as in the paper
         return functional.interpolate(image[None], size=size, mode="bicubic", align_corners=False)[0]
     options: dict[str, Any] = {"size": size, "generator": setup.generator(), "device": setup.device}
     if method == "default":
@@ -112,7 +112,7 @@ def _enlarge(setup: Setup, image: Tensor, size: tuple[int, ...], method: str, st
 
 
 def _with_omega(strategy: Strategy, omega_0: float | None, share: float) -> Strategy:
-    """The strategy with an ω0 of its own, or another, for the share of an image's length that is shown to it."""
+    """Return the strategy with ``omega_0``, or else its own ω0, times the share of an image's length that it sees."""
 
     def changed(problem: Problem) -> Any:
         plan = strategy(problem)

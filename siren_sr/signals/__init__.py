@@ -3,7 +3,20 @@
 `as_signal` reads; the `Origin` that it notes down knows the way back.
 """
 
-from siren_sr.signals.origin import Kind
-from siren_sr.signals.signal import Signal, as_signal, check_device, is_batch, is_path, native
+from siren_sr.signals.hidden_colours import fill_hidden
+from siren_sr.signals.origin import Assembly, Origin, from_unit, to_unit
+from siren_sr.signals.signal import Signal, as_signal, is_batch, is_path, native, stacked
 
-__all__ = ["Kind", "Signal", "as_signal", "check_device", "is_batch", "is_path", "native"]
+__all__ = [
+    "Assembly",
+    "Origin",
+    "Signal",
+    "as_signal",
+    "fill_hidden",
+    "from_unit",
+    "is_batch",
+    "is_path",
+    "native",
+    "stacked",
+    "to_unit",
+]

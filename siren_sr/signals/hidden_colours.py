@@ -1,4 +1,4 @@
-"""Colours that nobody sees: what files hold under wholly transparent pixels must not bleed into what is seen."""
+"""Colours that nobody sees: those of wholly transparent pixels must not bleed into what is seen."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from torch.nn import functional
 
 
 def fill_hidden(values: Tensor) -> Tensor:
-    """Give pixels whose alpha is 0 the colours of those around them; alpha and all other pixels stay.
+    """Give pixels whose alpha is 0 the colours of the pixels around them; alpha and all other pixels stay as they are.
 
-    Colours are averaged to ever coarser grids, by their alpha, until every pixel has one, and taken back from the
-    finest grid that knows: time is linear in the number of pixels.
+    Colours are averaged onto ever coarser grids, weighted by alpha, until every pixel has one. A hidden pixel then
+    takes its colour from the finest grid that has one there. The time is linear in the number of pixels.
 
     Args:
-        values: (C, H, W) in [-1, 1], alpha last.
+        values: Tensor (C, H, W) in [-1, 1], whose last channel is alpha.
 
     Returns:
-        Likewise. An image of which nothing is seen stays as it is.
+        Tensor of the same shape and range. An image that is wholly transparent stays as it is.
     """
     alpha = (values[-1:] + 1) / 2
     hidden = alpha <= 0
@@ -27,7 +27,7 @@ def fill_hidden(values: Tensor) -> Tensor:
 
 
 def _filled(colours: Tensor, weight: Tensor) -> Tensor:
-    """Colours (C, H, W), those of weight (1, H, W) zero replaced; some weight is positive."""
+    """Return colours (C, H, W), replaced where their weight (1, H, W) is zero; some weight must be positive."""
     missing = weight <= 0
     if not missing.any():
         return colours

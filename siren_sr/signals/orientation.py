@@ -1,4 +1,4 @@
-"""EXIF's eight orientations: a picture turned as it is to be seen, and back as its file holds it."""
+"""Turn pictures of EXIF's eight orientations as they are to be seen, and back as their files hold them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations of pictures that lie on their sid
 
 
 def turn_upright(values: Tensor, orientation: int, *, rows: int = -2, columns: int = -1) -> Tensor:
-    """Turn a picture of some EXIF orientation, 1 to 8, as it is to be seen; ``rows`` and ``columns`` are its axes."""
+    """Turn a picture of an EXIF orientation, 1 to 8, as it is to be seen; ``rows`` and ``columns`` are its axes."""
     values = values.transpose(rows, columns) if orientation in TRANSPOSED else values
     return values.flip(_flipped(orientation, rows, columns))
 
 
 def turn_back(values: Tensor, orientation: int, *, rows: int = -2, columns: int = -1) -> Tensor:
-    """The inverse of `turn_upright`."""
+    """Undo `turn_upright`."""
     values = values.flip(_flipped(orientation, rows, columns))
     return values.transpose(rows, columns) if orientation in TRANSPOSED else values
 
 
 def _flipped(orientation: int, rows: int, columns: int) -> list[int]:
-    """The axes to reverse, after a transposition if there is one."""
+    """Return the axes to reverse in the upright picture, that is after the transposition if there is one."""
     return [axis for axis, flip in ((rows, (3, 4, 7, 8)), (columns, (2, 3, 6, 7))) if orientation in flip]

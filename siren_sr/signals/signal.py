@@ -1,8 +1,7 @@
 """Whatever the user holds -> a (C, *grid) tensor in [-1, 1].
 
-A `Signal` is what every task works on: ``values`` in [-1, 1], the user's range that -1 and 1 stand for, and what is
-needed to give a result back as it came (`Signal.restore`). Ranges are mapped here and, on the way back, in
-`siren_sr.signals.origin`; nothing else converts.
+A `Signal` is what every task works on: ``values`` in [-1, 1], and the `siren_sr.signals.origin.Origin` of the user's
+data, which holds the range that -1 and 1 stand for and gives a result back as the data came.
 
 | the user gives    | shape                                  | range that becomes [-1, 1]            |
 |-------------------|----------------------------------------|---------------------------------------|
@@ -16,16 +15,18 @@ needed to give a result back as it came (`Signal.restore`). Ranges are mapped he
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from siren_sr import io
+from siren_sr import arguments, io
 from siren_sr.signals.orientation import turn_upright
-from siren_sr.signals.origin import Kind, denormalize, restore
+from siren_sr.signals.origin import Container, Origin
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".au", ".opus")
 
@@ -36,47 +37,36 @@ class Signal:
 
     Attributes:
         values: (C, *grid), floating point, in [-1, 1].
-        low: User value that -1 stands for.
-        high: User value that 1 stands for.
-        kind: How to give a result back.
-        device: Device of the user's tensor, None if it was none.
-        sample_rate: In Hz, for audio.
-        info: What else the container carried (Pillow's ``info``, or the ``ImageFile``/``AudioFile`` read).
+        origin: What the user's data was, which knows how to give a result back.
     """
 
     values: Tensor
-    low: float
-    high: float
-    kind: Kind
-    device: torch.device | None = None
-    sample_rate: float | None = None
-    info: Any = field(default=None, repr=False, compare=False)
+    origin: Origin
+
+    @staticmethod
+    def of(values: Tensor) -> Signal:
+        """A (C, *grid) tensor that is in the network's range already."""
+        dtype = str(values.dtype).removeprefix("torch.")
+        origin = Origin("tensor", dtype, True, values.ndim - 1, clip=False, low=-1.0, high=1.0, device=values.device)
+        return Signal(values, origin)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The grid, without channels."""
         return tuple(self.values.shape[1:])
 
-    def denormalize(self, values: Tensor) -> Tensor:
-        """[-1, 1] -> the user's range, still (C, *grid) and floating point; clipped where the kind says so."""
-        return denormalize(values, self.low, self.high, clip=self.kind.clip)
-
-    def restore(self, values: Tensor) -> Any:
-        """Give a (C, *grid) tensor in [-1, 1], of any grid size, back as the kind of thing the user gave."""
-        return restore(values, low=self.low, high=self.high, kind=self.kind, device=self.device, info=self.info)
-
     @property
     def has_alpha(self) -> bool:
         """Whether the last channel is known to be alpha: in PIL images and files; arrays and tensors do not say."""
-        return self.kind.container in ("pil", "image file") and len(self.values) in (2, 4)
+        return self.origin.container in ("pil", "image file") and len(self.values) in (2, 4)
 
     def upright(self) -> Signal:
         """An image file's picture as it is seen, where its EXIF orientation turns it; results are turned back."""
-        orientation = getattr(self.info, "orientation", 1)
+        orientation = getattr(self.origin.info, "orientation", 1)
         if orientation == 1:
             return self
         values = turn_upright(self.values, orientation).contiguous()
-        return replace(self, values=values, kind=replace(self.kind, turn=orientation))
+        return Signal(values, replace(self.origin, turn=orientation))
 
 
 def is_path(data: object) -> bool:
@@ -96,6 +86,14 @@ def is_batch(data: object, dims: int | None = None) -> bool:
     return batch
 
 
+def stacked(results: Sequence[Any], batch: Tensor | np.ndarray) -> Any:
+    """The results for the members of a batch, as a batch of the same kind."""
+    if not isinstance(batch, Tensor):
+        return np.stack(results)
+    result = torch.stack(list(results))
+    return sys.modules["torchvision.tv_tensors"].Image(result) if _is_tv_image(batch) else result
+
+
 def as_signal(
     data: Any,
     *,
@@ -106,7 +104,8 @@ def as_signal(
     """Read what the user gave.
 
     Args:
-        data: Tensor, NumPy array, PIL image, path of an image or audio file, or such a file read by siren_sr.io.
+        data: Tensor, torchvision ``tv_tensors.Image``, NumPy array, PIL image, path of an image or audio file, such a
+            file read by siren_sr.io, or a `Signal`, which is returned as it is.
         sample_rate: In Hz; says that the data is audio.
         dims: Number of grid axes. Default: 1 for audio and for one axis, 2 otherwise; give 3 for a volume or a video.
         device: Where to compute; default: where the tensor is, or the CPU.
@@ -122,14 +121,16 @@ def as_signal(
 
     Examples:
         >>> signal = as_signal(np.zeros((4, 6, 3), np.uint8))
-        >>> signal.values.shape, signal.low, signal.high
+        >>> signal.values.shape, signal.origin.low, signal.origin.high
         (torch.Size([3, 4, 6]), 0.0, 255.0)
     """
+    if isinstance(data, Signal):
+        return data
     if sample_rate is not None and not (np.isfinite(sample_rate) and sample_rate > 0):
         raise ValueError(f"sample_rate must be a positive number of Hz, got {sample_rate}")
-    device = check_device(device)
-    container, info, origin = _container(data), None, None
-    if container == "path":
+    chosen = arguments.device(device)
+    container, info = _container(data), None
+    if isinstance(data, (io.ImageFile, io.AudioFile)) or is_path(data):
         data, container, info, sample_rate = _read(data, sample_rate)
     if container == "pil":
         info = dict(data.info)
@@ -139,53 +140,41 @@ def as_signal(
     if dims not in (1, 2, 3):
         raise ValueError(f"dims must be 1, 2 or 3, got {dims}")
     has_channels = _check_shape(data, dims, sample_rate is not None)
+    home = None
     if isinstance(data, Tensor):
-        origin, dtype_name = data.device, str(data.dtype).removeprefix("torch.")
-        values = data.detach() if has_channels else data.detach()[None]
-        values = values.cpu() if origin.type == "mps" else values  # which has no float64
+        data, home = data.detach().as_subclass(Tensor), data.device
+        dtype_name = str(data.dtype).removeprefix("torch.")
+        values = data if has_channels else data[None]
+        values = values.cpu() if home.type == "mps" else values  # which has no float64
     else:
         dtype_name = data.dtype.name
         values = torch.from_numpy(native(np.moveaxis(data, -1, 0) if has_channels else data[None]))
-    is_image, audio = dims == 2, sample_rate is not None
-    low, high = _range(values, dtype_name, is_image=is_image, audio=audio)
+    is_image = dims == 2
+    low, high = _range(values, dtype_name, is_image=is_image, audio=sample_rate is not None)
+    origin = Origin(
+        container,
+        dtype_name,
+        has_channels,
+        dims,
+        clip=is_image or not dtype_name.startswith(("float", "bfloat")),
+        low=low,
+        high=high,
+        sample_rate=None if sample_rate is None else float(sample_rate),
+        device=home,
+        info=info,
+    )
     compute = torch.float64 if values.dtype == torch.float64 and isinstance(data, Tensor) else torch.float32
-    # In float64 first: uint16 levels and int32 samples are not exact in float32 after the affine map.
-    values = (values.to(torch.float64) - low) * (2 / (high - low)) - 1
-    clip = is_image or not dtype_name.startswith(("float", "bfloat"))
-    kind = Kind(container, dtype_name, has_channels, dims, clip)
-    values = values.to(compute).to(device if device is not None else origin)
-    rate = None if sample_rate is None else float(sample_rate)
-    return Signal(values.contiguous(), low, high, kind, origin, rate, info)
+    values = origin.normalize(values).to(compute).to(home if chosen is None else chosen)
+    return Signal(values.contiguous(), origin)
 
 
-def check_device(device: torch.device | str | None) -> torch.device | None:
-    """Validate a device; None stays None.
-
-    Raises:
-        ValueError: There is no such device, or it cannot compute.
-        TypeError: No name of a device.
-    """
-    if device is None:
-        return None
-    if not isinstance(device, (str, torch.device)):
-        raise TypeError(f'device must be a name, such as "cpu" or "cuda", or a torch.device, got {device!r}')
-    try:
-        found = torch.device(device)
-        torch.zeros(1, device=found).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        # Unknown names, builds without CUDA, and devices that only pretend, such as "meta", in this order.
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise ValueError(f'device="{device}" cannot be used here ({reason}): use "cpu"') from None
-    return found
-
-
-def _container(data: Any) -> str:
+def _container(data: Any) -> Container:
     if isinstance(data, Tensor):
-        return "tensor"
+        return "tv image" if _is_tv_image(data) else "tensor"
     if isinstance(data, np.ndarray):
         return "array"
     if is_path(data) or isinstance(data, (io.ImageFile, io.AudioFile)):
-        return "path"
+        return "image file"
     if type(data).__module__.startswith("PIL.") or hasattr(data, "getbands"):
         return "pil"
     raise TypeError(
@@ -194,7 +183,13 @@ def _container(data: Any) -> str:
     )
 
 
-def _read(source: Any, sample_rate: float | None) -> tuple[np.ndarray, str, Any, float | None]:
+def _is_tv_image(data: Tensor) -> bool:
+    """Whether a tensor is torchvision's class of images; where that was never loaded, none can be."""
+    module = sys.modules.get("torchvision.tv_tensors")
+    return module is not None and isinstance(data, module.Image)
+
+
+def _read(source: Any, sample_rate: float | None) -> tuple[np.ndarray, Container, Any, float | None]:
     """A path, or a file read before, as (array, container, file, sample rate)."""
     if is_path(source):
         is_audio = os.fspath(source).lower().endswith(AUDIO_SUFFIXES)

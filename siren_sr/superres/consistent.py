@@ -1,9 +1,7 @@
-"""Strategies of super resolution: functions `Problem` -> `Plan` or `TiledPlan`, which say what to train on.
+"""The library's own strategy, "consistent", and the names of all strategies.
 
-A strategy never trains. The paper's three (section 3.4) fit the network to the low-resolution image, and to blurred
-or bicubic versions of it, and evaluate it on a denser grid. ``"consistent"``, the default, asks instead that the
-network, *seen through the downsampling*, be the given image, and lets the picture's own edges and repetitions decide
-what the image does not say. To add one, write such a function and pass it to `super_resolve`.
+It asks that the network, *seen through the downsampling*, be the given image, and lets the picture's own edges and
+repetitions decide what the image does not say.
 """
 
 from __future__ import annotations
@@ -13,11 +11,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from siren_sr.grids import resampling
+from siren_sr.signals import from_unit, to_unit
 from siren_sr.superres.downsample import Downsample
-from siren_sr.superres.picture import quality, search
+from siren_sr.superres.picture.quality import QUALITIES
+from siren_sr.superres.picture.search import Search
 from siren_sr.superres.plan import DETAIL, Problem, Strategy, TiledPlan
 from siren_sr.superres.published import basic, trick1, trick2
 
+PRIOR_SLACK = 1e-3  # a user's picture is moved until D x is the image, but for its rounding to 8 bit
 PRIOR_ERROR = 0.03  # root mean square error expected of a prior's picture in [0, 1]: 30 dB
 ROUNDING = 0.016  # of the strength with which D shows an even picture: differences that small are left alone
 
@@ -29,10 +30,11 @@ BLURRED = 3e-4
 def consistent(problem: Problem) -> TiledPlan:
     """The library's own: a picture that downsamples to the image, then tiles of sine networks that represent it.
 
-    1. Picture: `siren_sr.superres.picture.search` finds one with D x = image, D being the downsampling of
+    1. The picture: `siren_sr.superres.picture.search` finds one with D x = image, D being the downsampling of
        ``problem.kernel``. A user's prior is moved to the nearest such picture instead. With noise, D x is an image
-       without it. 2. Network: tiles fitted to that picture minus the bicubic enlargement. 3. Base: the samples of what
-       the network does not show. So the result is the picture, and explains the image.
+       without it.
+    2. The network: tiles are fitted to that picture minus the bicubic enlargement.
+    3. The base: the samples of what the network does not show. So the result is the picture, and explains the image.
 
     Raises:
         ValueError: ``align_corners``: downsampling is defined on pixel centres.
@@ -40,21 +42,23 @@ def consistent(problem: Problem) -> TiledPlan:
     if problem.align_corners:
         raise ValueError('strategy="consistent" is defined on pixel centres: leave align_corners=False')
     image, shape = problem.image, problem.image.shape[-2:]
-    down = Downsample(problem.size, shape, kernel=problem.kernel, like=image)
+    down = Downsample.between(problem.size, shape, kernel=problem.kernel, like=image)
     if problem.prior is not None:
         given = down.project(problem.prior, image, noise=_slack(problem.noise, shape, problem.size))
         return TiledPlan(given, image, replace(DETAIL, steps=problem.steps or DETAIL.steps))
-    effort = quality.QUALITIES[problem.quality]
-    unit = search.restore(
-        (image + 1) / 2,
+    effort = QUALITIES[problem.quality]
+    search = Search(
+        problem.unit,
         down,
-        (resampling.resize(image, problem.size) + 1) / 2,
+        to_unit(resampling.resize(image, problem.size)),
         effort,
         noise=problem.noise if isinstance(problem.kernel, str) else max(problem.noise, BLURRED),
         generator=problem.generator,
-        report=problem.report,
+        monitor=problem.monitor,
     )
-    return TiledPlan(unit * 2 - 1, image, replace(DETAIL, steps=problem.steps or effort.steps))
+    # What follows is not known yet: assume that it takes as long as the search.
+    problem.monitor.plan("pixels", 2 * search.steps)
+    return TiledPlan(from_unit(search.picture()), image, replace(DETAIL, steps=problem.steps or effort.tile_steps))
 
 
 def _slack(noise: float, shape: Sequence[int], size: Sequence[int]) -> float:
@@ -62,7 +66,7 @@ def _slack(noise: float, shape: Sequence[int], size: Sequence[int]) -> float:
     of the variances of their errors, and never so little that the image's rounding to 8 bits is believed.
     """
     rounding = ROUNDING * math.prod(shape) / math.prod(size)  # the eigenvalues of D Dᵀ go with the number of pixels
-    return max(min(search.PRIOR_SLACK, rounding), (noise / PRIOR_ERROR) ** 2)
+    return max(min(PRIOR_SLACK, rounding), (noise / PRIOR_ERROR) ** 2)
 
 
 STRATEGIES: dict[str, Strategy] = {"consistent": consistent, "basic": basic, "trick1": trick1, "trick2": trick2}

@@ -12,6 +12,7 @@ import functools
 import math
 import numbers
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ Term = tuple[Tensor, Tensor]
 Bands = tuple[Banded, Banded]
 
 
+@dataclass(frozen=True, eq=False)
 class Downsample:
     """A downsampling D, its adjoint, and the exact projection onto the images that it makes into a given one.
 
@@ -42,12 +44,19 @@ class Downsample:
         bands: Pairs A (h, H) and B (w, W).
         scale: (H/h, W/w); a window keeps that of the whole.
         kernel: As `check_kernel` gives it.
+        dense: Whether it applies by dense matrices.
     """
 
-    def __init__(
-        self, size: Sequence[int], shape: Sequence[int], *, kernel: Any = "bicubic", like: Tensor | None = None
-    ) -> None:
-        """The map from images of ``size`` (H, W) to images of ``shape`` (h, w).
+    bands: Sequence[Bands]
+    scale: tuple[float, float]
+    kernel: str | float | Tensor
+    dense: bool
+
+    @staticmethod
+    def between(
+        size: Sequence[int], shape: Sequence[int], *, kernel: Any = "bicubic", like: Tensor | None = None
+    ) -> Downsample:
+        """The map from pictures of ``size`` (H, W) to images of ``shape`` (h, w).
 
         Args:
             size: (H, W).
@@ -58,12 +67,12 @@ class Downsample:
         Raises:
             ValueError: A bad kernel, or a Gaussian wider than the picture.
         """
-        self.kernel = check_kernel(kernel)
-        self.scale = (size[0] / shape[0], size[1] / shape[1])
-        found = _bands(size, shape, self.kernel)
-        self.bands = found if like is None else [(a.to(like), b.to(like)) for a, b in found]
+        kernel = check_kernel(kernel)
+        bands = _bands(size, shape, kernel)
+        bands = bands if like is None else [(a.to(like), b.to(like)) for a, b in bands]
         # A window of a large picture can be as long as 11 times the reach, and is to be solved exactly.
-        self._large = max(size) > max(DENSE, 11 * max(self.reach))
+        dense = max(size) <= max(DENSE, 11 * max(_reach(bands)))
+        return Downsample(bands, (size[0] / shape[0], size[1] / shape[1]), kernel, dense)
 
     @functools.cached_property
     def terms(self) -> list[Term]:
@@ -79,8 +88,7 @@ class Downsample:
     @property
     def reach(self) -> tuple[int, int]:
         """The most pixels that a small pixel depends on, along rows and along columns: (rows, columns)."""
-        rows, columns = (_extent([term[i] for term in self.bands]) for i in (0, 1))
-        return int((rows[1] - rows[0]).max()) + 1, int((columns[1] - columns[0]).max()) + 1
+        return _reach(self.bands)
 
     @functools.cached_property
     def _eigen(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -101,17 +109,17 @@ class Downsample:
     def of_size(self, size: Sequence[int], *, like: Tensor) -> Downsample:
         """The same downsampling, as nearly as whole pixels allow, of pictures of another size."""
         shape = [max(1, round(n / times)) for n, times in zip(size, self.scale, strict=True)]
-        return Downsample(size, shape, kernel=self.kernel, like=like)
+        return Downsample.between(size, shape, kernel=self.kernel, like=like)
 
     def __call__(self, image: Tensor) -> Tensor:
         """(..., H, W) -> (..., h, w)."""
-        if self._large:
+        if not self.dense:
             return _sum([resampling.apply(term, image) for term in self.bands])
         return _sum([a @ image @ b.T for a, b in self.terms])
 
     def transpose(self, image: Tensor) -> Tensor:
         """The adjoint, (..., h, w) -> (..., H, W)."""
-        if self._large:
+        if not self.dense:
             return _sum([resampling.apply((a.T, b.T), image) for a, b in self.bands])
         return _sum([a.T @ image @ b for a, b in self.terms])
 
@@ -133,16 +141,13 @@ class Downsample:
         """
         small_rows = _inside([a for a, _ in self.bands], rows)
         small_columns = _inside([b for _, b in self.bands], columns)
-        part = object.__new__(Downsample)
-        part._large = False
-        part.kernel, part.scale = self.kernel, self.scale
-        part.terms = [(a.window(small_rows, rows), b.window(small_columns, columns)) for a, b in self.bands]
-        part.bands = [tuple(Banded([(0, a)], a.shape[1]) for a in term) for term in part.terms]
-        return part, small_rows, small_columns
+        windows = [(a.window(small_rows, rows), b.window(small_columns, columns)) for a, b in self.bands]
+        bands = [(Banded.from_dense(a), Banded.from_dense(b)) for a, b in windows]
+        return Downsample(bands, self.scale, self.kernel, dense=True), small_rows, small_columns
 
     def _solve(self, residual: Tensor, noise: float) -> Tensor:
         """(D Dᵀ + noise)⁻¹."""
-        if len(self.bands) == 1 and not self._large:
+        if len(self.bands) == 1 and self.dense:
             rows, columns, values = self._eigen
             # What D does not show, nothing can be said about: without noise it would be divided by nothing.
             shown = values + noise > HIDDEN * values.max()
@@ -247,6 +252,12 @@ def _taps(n: int, positions: Tensor, taps: Tensor) -> Banded:
     index = torch.cat([low, low + 1], 1).long() % (2 * n)
     index = torch.where(index < n, index, 2 * n - 1 - index)
     return Banded.from_taps(n, index, torch.cat([taps * (1 - share), taps * share], 1))
+
+
+def _reach(bands: Sequence[Bands]) -> tuple[int, int]:
+    """The most columns that a row of the first factors, and of the second ones, touches."""
+    rows, columns = (_extent([term[i] for term in bands]) for i in (0, 1))
+    return int((rows[1] - rows[0]).max()) + 1, int((columns[1] - columns[0]).max()) + 1
 
 
 def _extent(matrices: Sequence[Banded]) -> tuple[Tensor, Tensor]:

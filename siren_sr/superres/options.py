@@ -1,84 +1,102 @@
-"""What a super resolution may be asked for: options validated before any work, with errors that say what to do."""
+"""What `super_resolve` may be asked for: defaults, help and checks of every option."""
 
 from __future__ import annotations
 
-import numbers
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
-import numpy as np
 import torch
 
-from siren_sr.fitting.task import check_steps
+from siren_sr import arguments
+from siren_sr.arguments import option
 from siren_sr.superres.consistent import STRATEGIES
 from siren_sr.superres.downsample import check_kernel
-from siren_sr.superres.picture.quality import QUALITIES
+from siren_sr.superres.picture.quality import QUALITIES, Quality
 from siren_sr.superres.plan import Strategy
 from siren_sr.superres.published import basic, trick1, trick2
+from siren_sr.superres.upscaler import Prior
+from siren_sr.training.progress import Callback
 
 PUBLISHED = (basic, trick1, trick2)
 
+Scale = float | Sequence[float]
+StrategyName = Literal["consistent", "basic", "trick1", "trick2"]
 
-def check_options(
-    strategy: str | Strategy,
-    *,
-    quality: str,
-    kernel: Any,
-    noise: float,
-    prior: Any,
-    steps: Any,
-    generator: Any,
-    callback: Any,
-) -> Strategy:
-    """Validate the options of `siren_sr.super_resolve` and return the strategy.
+
+@dataclass(frozen=True, kw_only=True)
+class SuperResolveOptions:
+    """The options of `super_resolve`, which says what each one means.
 
     Raises:
         ValueError: An unknown name, a number out of range, or an option that the strategy would ignore.
         TypeError: Another kind of thing than is asked for.
     """
-    if not isinstance(quality, str):
-        raise TypeError(f"quality must be one of {sorted(QUALITIES)}, got {quality!r}")
-    if quality not in QUALITIES:
-        raise ValueError(f"quality={quality!r} is unknown: use one of {sorted(QUALITIES)}")
-    if isinstance(noise, bool) or not isinstance(noise, numbers.Real):
-        raise TypeError(f"noise must be a number, the standard deviation for an image in [0, 1], got {noise!r}")
-    if not 0 <= noise <= 1:
-        raise ValueError(
-            f"noise={noise} is not in [0, 1]: it is a standard deviation for an image in [0, 1]; divide by 255 if it "
-            "is in levels of 8 bit"
-        )
-    if prior is not None and not callable(prior):
-        raise TypeError(f"prior must be a callable, (1, C, h, w) -> (1, C, H, W), got {type(prior).__name__}")
-    if prior is not None and quality != "standard":
-        raise ValueError(f"quality={quality!r} says how long to look for a picture, and prior= gives it: leave one out")
-    if steps is not None:
-        check_steps(int(steps) if isinstance(steps, np.integer) else steps)
-    if generator is not None and not isinstance(generator, torch.Generator):
-        raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
-    if generator is not None and generator.device.type != "cpu":
-        raise ValueError(f"generator must be on the CPU, got one on {generator.device}: use torch.Generator()")
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be a callable, Progress -> bool, got {type(callback).__name__}")
-    check_kernel(kernel)
-    chosen = _resolve(strategy)
-    if any(chosen is published for published in PUBLISHED):
-        changed = {
-            "quality": quality != "standard",
-            "kernel": not (isinstance(kernel, str) and kernel == "bicubic"),
-            "noise": noise != 0,
-            "prior": prior is not None,
-        }
-        if any(changed.values()):
-            names = ", ".join(name for name, is_set in changed.items() if is_set)
-            name = getattr(chosen, "__name__", "")
+
+    scale: Any = option(help="enlargement, any number >= 1")
+    size: Any = option(help="or the size wanted: H W")
+    quality: Quality = option("standard", "fast, standard or best", needs_consistent=True)
+    kernel: Any = option(
+        "bicubic",
+        "what made the image small: bicubic, box, ...; a number, the standard deviation of a Gaussian in pixels of the "
+        "result; or a .npy file with an array of weights",
+        needs_consistent=True,
+    )
+    noise: float = option(0.0, "standard deviation of its noise, in levels of 255", needs_consistent=True)
+    prior: Prior | None = option(
+        help="your own upscaler, (1, C, h, w) -> (1, C, H, W) in [0, 1]", needs_consistent=True
+    )
+    strategy: StrategyName | str | Strategy = option("consistent", "consistent, basic, trick1 or trick2")
+    steps: int | None = option(help="training steps")
+    align_corners: bool = option(False)
+    generator: torch.Generator | None = option()
+    device: torch.device | str | None = option(help="cpu, cuda or mps")
+    callback: Callback | None = option()
+    return_fit: bool = option(False)
+
+    def __post_init__(self) -> None:
+        """Check every option; scale and size are checked against the image."""
+        arguments.choice("quality", self.quality, QUALITIES)
+        noise = arguments.real("noise", self.noise, what="a number, the standard deviation for an image in [0, 1]")
+        if not 0 <= noise <= 1:
+            raise ValueError(
+                f"noise={self.noise} is not in [0, 1]: it is a standard deviation for an image in [0, 1]; divide by "
+                "255 if it is in levels of 8 bit"
+            )
+        arguments.optional_callable("prior", self.prior, what="a callable, (1, C, h, w) -> (1, C, H, W)")
+        if self.prior is not None and self.quality != "standard":
+            raise ValueError(
+                f"quality={self.quality!r} says how long to look for a picture, and prior= gives it: leave one out"
+            )
+        if self.steps is not None:
+            arguments.count("steps", self.steps)
+        arguments.flag("align_corners", self.align_corners)
+        arguments.flag("return_fit", self.return_fit)
+        arguments.generator(self.generator)
+        arguments.device(self.device)
+        arguments.optional_callable("callback", self.callback, what="a callable, Progress -> bool")
+        check_kernel(self.kernel)
+        self._check_strategy()
+
+    def chosen_strategy(self) -> Strategy:
+        """The strategy as a function."""
+        return arguments.resolve("strategy", self.strategy, STRATEGIES, what="a callable Problem -> Plan")
+
+    def _check_strategy(self) -> None:
+        """No option may be ignored: the paper's strategies know only some."""
+        chosen = self.chosen_strategy()
+        if not any(chosen is published for published in PUBLISHED):
+            return
+        changed = [
+            field.name
+            for field in fields(self)
+            if "needs_consistent" in field.metadata and not _same(getattr(self, field.name), field.default)
+        ]
+        if changed:
+            name, names = getattr(chosen, "__name__", ""), ", ".join(changed)
             raise ValueError(f'strategy="{name}" is as published and knows no {names}: use "consistent"')
-    return chosen
 
 
-def _resolve(strategy: str | Strategy) -> Strategy:
-    if isinstance(strategy, str):
-        if strategy not in STRATEGIES:
-            raise ValueError(f"strategy={strategy!r} is unknown: use one of {sorted(STRATEGIES)} or a callable")
-        return STRATEGIES[strategy]
-    if not callable(strategy):
-        raise TypeError(f"strategy must be a name or a callable Problem -> Plan, got {type(strategy).__name__}")
-    return strategy
+def _same(value: Any, default: Any) -> bool:
+    """Whether an option has its default, which is a plain value; an array or a function never is."""
+    return isinstance(value, (str, int, float, type(None))) and value == default

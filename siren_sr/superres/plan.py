@@ -1,16 +1,22 @@
-"""What a strategy is given, and what it answers."""
+"""What a strategy is given, a `Problem`, and what it answers, a `Plan` or a `TiledPlan`.
+
+A strategy never trains. To add one, write a function from the one to the other and pass it to `super_resolve`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from siren_sr.fitting.tiles import TileRecipe
+from siren_sr.signals import to_unit
+from siren_sr.superres.picture.quality import Quality
 from siren_sr.training.loop import Stage
+from siren_sr.training.progress import Monitor
 
 
 @dataclass(frozen=True)
@@ -27,20 +33,25 @@ class Problem:
         noise: Standard deviation of the image's noise, in units of an image in [0, 1].
         prior: The user's own enlarged image (C, H, W) in [-1, 1], or None.
         generator: CPU generator for what a strategy draws itself.
-        report: A strategy that works long itself calls ``report(step, steps)`` after each of its ``steps``, and ends
-            with what it has if that returns True.
+        monitor: A strategy that works long itself says so by ``monitor.plan(stage, steps)``, calls ``monitor.step()``
+            after each step, and ends with what it has where that answers True.
     """
 
     image: Tensor
     size: tuple[int, int]
     steps: int | None
     align_corners: bool
-    quality: str = "standard"
+    quality: Quality = "standard"
     kernel: Any = "bicubic"
     noise: float = 0.0
     prior: Tensor | None = None
     generator: torch.Generator | None = None
-    report: Callable[[int, int], bool] = lambda step, steps: False
+    monitor: Monitor = field(default_factory=Monitor)
+
+    @property
+    def unit(self) -> Tensor:
+        """The image in [0, 1]."""
+        return to_unit(self.image)
 
 
 @dataclass(frozen=True)
@@ -83,3 +94,4 @@ class TiledPlan:
 
 
 Strategy = Callable[[Problem], Plan | TiledPlan]
+"""``f(problem) -> Plan | TiledPlan``."""

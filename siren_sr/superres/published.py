@@ -1,4 +1,8 @@
-"""The paper's three strategies (section 3.4)."""
+"""The paper's three strategies (section 3.4).
+
+They fit the network to the low-resolution image, and to blurred or bicubic versions of it, and evaluate it on a denser
+grid.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import numpy as np
 
 from siren_sr import derivatives, omega
 from siren_sr.grids import resampling
+from siren_sr.signals import Signal
 from siren_sr.superres.plan import Plan, Problem
 from siren_sr.training import objectives
 from siren_sr.training.field import weighted
@@ -64,6 +69,5 @@ def _published(problem: Problem, schedule: Sequence[tuple[float, float, int]]) -
                 name=f"down {down:g}, up {up:g}",
             )
         )
-    user = (problem.image + 1) / 2
-    omega_hr = omega.omega_hr(user, size=problem.size)
+    omega_hr = omega.omega_hr(Signal.of(problem.image), size=problem.size)
     return Plan(tuple(s for s in stages if s.steps > 0), max(omega.MINIMUM, omega_hr))

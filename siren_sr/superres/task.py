@@ -2,53 +2,118 @@
 
 from __future__ import annotations
 
-import math
-import time
+import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from siren_sr import signals
+from siren_sr import arguments
 from siren_sr.fitting.fit import Fit
-from siren_sr.fitting.task import default_generator, make_fit
+from siren_sr.fitting.task import make_fit
 from siren_sr.fitting.tiles import fit_tiles
 from siren_sr.grids import coordinates, resampling
+from siren_sr.io import ImageFile
 from siren_sr.network.siren import Siren
 from siren_sr.network.tiled import TiledSiren
-from siren_sr.signals.hidden_colours import fill_hidden
-from siren_sr.superres.options import check_options
+from siren_sr.signals import Signal, as_signal, fill_hidden, is_batch, stacked
+from siren_sr.superres.options import Scale, StrategyName, SuperResolveOptions
+from siren_sr.superres.picture.quality import Quality
 from siren_sr.superres.plan import Plan, Problem, Strategy, TiledPlan
 from siren_sr.superres.upscaler import Prior, ask
 from siren_sr.training.field import psnr_of, squared_error
 from siren_sr.training.loop import final_score, train
-from siren_sr.training.progress import Callback, Entry, Progress
+from siren_sr.training.progress import Callback, Monitor
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+    Image = TypeVar("Image", bound=Tensor | NDArray[Any] | PIL.Image.Image)
+
+DEFAULT = SuperResolveOptions()
+DEFAULT_SCALE = 4
 
 
+@overload
+def super_resolve(
+    image: Image,
+    scale: Scale | None = ...,
+    *,
+    size: Sequence[int] | None = ...,
+    quality: Quality = ...,
+    kernel: Any = ...,
+    noise: float = ...,
+    prior: Prior | None = ...,
+    strategy: StrategyName | str | Strategy = ...,
+    steps: int | None = ...,
+    align_corners: bool = ...,
+    generator: torch.Generator | None = ...,
+    device: torch.device | str | None = ...,
+    callback: Callback | None = ...,
+    return_fit: Literal[False] = ...,
+) -> Image: ...
+@overload
+def super_resolve(
+    image: str | os.PathLike[str] | ImageFile,
+    scale: Scale | None = ...,
+    *,
+    size: Sequence[int] | None = ...,
+    quality: Quality = ...,
+    kernel: Any = ...,
+    noise: float = ...,
+    prior: Prior | None = ...,
+    strategy: StrategyName | str | Strategy = ...,
+    steps: int | None = ...,
+    align_corners: bool = ...,
+    generator: torch.Generator | None = ...,
+    device: torch.device | str | None = ...,
+    callback: Callback | None = ...,
+    return_fit: Literal[False] = ...,
+) -> PIL.Image.Image | NDArray[np.uint16]: ...
+@overload
 def super_resolve(
     image: Any,
-    scale: float | Sequence[float] | None = None,
+    scale: Scale | None = ...,
     *,
-    size: Sequence[int] | None = None,
-    quality: str = "standard",
-    kernel: Any = "bicubic",
-    noise: float = 0.0,
-    prior: Prior | None = None,
-    strategy: str | Strategy = "consistent",
-    steps: int | None = None,
-    align_corners: bool = False,
-    generator: torch.Generator | None = None,
-    device: torch.device | str | None = None,
-    callback: Callback | None = None,
-    return_fit: bool = False,
+    size: Sequence[int] | None = ...,
+    quality: Quality = ...,
+    kernel: Any = ...,
+    noise: float = ...,
+    prior: Prior | None = ...,
+    strategy: StrategyName | str | Strategy = ...,
+    steps: int | None = ...,
+    align_corners: bool = ...,
+    generator: torch.Generator | None = ...,
+    device: torch.device | str | None = ...,
+    callback: Callback | None = ...,
+    return_fit: Literal[True],
+) -> Fit: ...
+def super_resolve(
+    image: Any,
+    scale: Scale | None = DEFAULT.scale,
+    *,
+    size: Sequence[int] | None = DEFAULT.size,
+    quality: Quality = DEFAULT.quality,
+    kernel: Any = DEFAULT.kernel,
+    noise: float = DEFAULT.noise,
+    prior: Prior | None = DEFAULT.prior,
+    strategy: StrategyName | str | Strategy = DEFAULT.strategy,
+    steps: int | None = DEFAULT.steps,
+    align_corners: bool = DEFAULT.align_corners,
+    generator: torch.Generator | None = DEFAULT.generator,
+    device: torch.device | str | None = DEFAULT.device,
+    callback: Callback | None = DEFAULT.callback,
+    return_fit: bool = DEFAULT.return_fit,
 ) -> Any:
     """Enlarge one image, using nothing but the image.
 
     Args:
-        image: Tensor (C, H, W), (H, W) or a batch (B, C, H, W); array (H, W[, C]) or (B, H, W, C); PIL image; path.
+        image: Tensor (C, H, W), (H, W) or a batch (B, C, H, W), also a ``torchvision.tv_tensors.Image``; array
+            (H, W[, C]) or (B, H, W, C); PIL image; path.
             Floats in [0, 1], uint8 or uint16; gray, RGB, with alpha, which is one more channel. Of PIL images and
             files it is known which channel that is, and colours that are wholly transparent are replaced by those
             around them; of tensors and arrays no channel is taken for alpha.
@@ -93,94 +158,86 @@ def super_resolve(
         >>> super_resolve(np.zeros((5, 8), np.uint8), scale=1.5, steps=1).shape
         (8, 12)
     """
-    options = {k: v for k, v in locals().items() if k != "image"}
-    if torch.is_inference_mode_enabled():
-        with torch.inference_mode(False):
-            return super_resolve(image, **options)
-    names = ("quality", "kernel", "noise", "prior", "steps", "generator", "callback")
-    chosen = check_options(strategy, **{name: options[name] for name in names})
-    watch = _Watch(callback)
-    if not signals.is_batch(image):
-        return _enlarge(image, chosen, watch, options)
-    results = [_enlarge(one, chosen, watch, options) for one in image]
-    if return_fit:
-        return results
-    return torch.stack(results) if isinstance(image, Tensor) else np.stack(results)
+    options = SuperResolveOptions(
+        scale=scale,
+        size=size,
+        quality=quality,
+        kernel=kernel,
+        noise=noise,
+        prior=prior,
+        strategy=strategy,
+        steps=steps,
+        align_corners=align_corners,
+        generator=generator,
+        device=device,
+        callback=callback,
+        return_fit=return_fit,
+    )
+    monitor = Monitor(callback)
+    with torch.inference_mode(False):
+        if not is_batch(image):
+            return _enlarge(image, options, monitor)
+        results = [_enlarge(one, options, monitor) for one in image]
+        return results if return_fit else stacked(results, image)
 
 
-class _Watch:
-    """The user's callback, and whether it has asked to stop: it is asked no more then."""
-
-    def __init__(self, callback: Callback | None) -> None:
-        self.callback, self.stopped = callback, False
-
-    def __call__(self, progress: Progress) -> bool:
-        if self.callback is not None and not self.stopped:
-            self.stopped = bool(self.callback(progress))
-        return self.stopped
-
-
-def _enlarge(image: Any, strategy: Strategy, watch: _Watch, options: dict[str, Any]) -> Any:
-    """One image, or its fit, with the options of `super_resolve`."""
-    data = signals.as_signal(image, dims=2, device=options["device"]).upright()
+def _enlarge(image: Any, options: SuperResolveOptions, monitor: Monitor) -> Any:
+    """One image, or its fit."""
+    monitor.restart()
+    data = as_signal(image, dims=2, device=options.device).upright()
     if data.has_alpha:
         data = replace(data, values=fill_hidden(data.values))
-    scale, size, channels = options["scale"], options["size"], len(data.values)
-    scale = 4 if scale is None and size is None else scale
-    height, width = coordinates.grid_size(data.shape, scale=scale, size=size, channels=channels)
-    if height < data.shape[0] or width < data.shape[1]:
-        raise ValueError(
-            f"the result would be {height}x{width}, smaller than the image, {data.shape[0]}x{data.shape[1]}: "
-            "scale must be >= 1 on each axis (to shrink an image use siren_sr.grids.resampling.resize)"
-        )
-    start, done = time.perf_counter(), 0
-
-    def report(step: int, steps: int) -> bool:
-        nonlocal done
-        done = step
-        seconds = time.perf_counter() - start
-        entry = Entry(step, math.nan, math.nan, seconds, 0.0)
-        # What follows is not known yet: assume that it takes as long as this part.
-        return watch(Progress(entry, 2 * steps, seconds / step * (2 * steps - step), "pixels"))
-
-    prior, steps = options["prior"], options["steps"]
-    problem = Problem(
-        image=data.values,
-        size=(height, width),
-        steps=None if steps is None else int(steps),
-        align_corners=options["align_corners"],
-        quality=options["quality"],
-        kernel=options["kernel"],
-        noise=float(options["noise"]),
-        prior=None if prior is None or watch.stopped else ask(prior, data.values, (height, width)),
-        generator=default_generator(options["generator"]),
-        report=report,
-    )
-    plan = None if watch.stopped else strategy(problem)
-    if isinstance(plan, TiledPlan) and not watch.stopped:
-        seconds = time.perf_counter() - start
-        fit, shown = _run_tiled(plan, problem, data, watch, done=done, seconds=seconds)
-    elif isinstance(plan, Plan) and not watch.stopped:
-        fit, shown = _run(plan, problem, data, watch), None
-    elif watch.stopped:
+    problem = _problem(data, options, monitor)
+    plan = None if monitor.stopped else options.chosen_strategy()(problem)
+    shown = None
+    if isinstance(plan, TiledPlan) and not monitor.stopped:
+        fit, shown = _run_tiled(plan, problem, data), plan.picture
+    elif isinstance(plan, Plan) and not monitor.stopped:
+        fit = _run(plan, problem, data)
+    elif monitor.stopped:
         # No network: the base holds the picture reached, or for want of one the image.
         shown = plan.picture if isinstance(plan, TiledPlan) else None
         fit = _without_network(data, problem, data.values if shown is None else shown)
     else:
         raise TypeError(f"strategy must return a Plan or a TiledPlan, got {type(plan).__name__}")
-    if options["return_fit"]:
+    if options.return_fit:
         return fit
-    return fit.render(size=problem.size) if shown is None else data.restore(shown)
+    return fit.render(size=problem.size) if shown is None else data.origin.restore(shown)
 
 
-def _without_network(data: signals.Signal, problem: Problem, base: Tensor) -> Fit:
+def _problem(data: Signal, options: SuperResolveOptions, monitor: Monitor) -> Problem:
+    """What the strategy is given."""
+    scale = DEFAULT_SCALE if options.scale is None and options.size is None else options.scale
+    height, width = coordinates.grid_size(data.shape, scale=scale, size=options.size, channels=len(data.values))
+    if height < data.shape[0] or width < data.shape[1]:
+        raise ValueError(
+            f"the result would be {height}x{width}, smaller than the image, {data.shape[0]}x{data.shape[1]}: "
+            "scale must be >= 1 on each axis (to shrink an image use siren_sr.grids.resampling.resize)"
+        )
+    ask_prior = options.prior is not None and not monitor.stopped
+    return Problem(
+        image=data.values,
+        size=(height, width),
+        steps=None if options.steps is None else int(options.steps),
+        align_corners=options.align_corners,
+        quality=options.quality,
+        kernel=options.kernel,
+        noise=float(options.noise),
+        prior=ask(options.prior, data.values, (height, width)) if ask_prior and options.prior else None,
+        generator=arguments.seeded(options.generator),
+        monitor=monitor,
+    )
+
+
+def _without_network(data: Signal, problem: Problem, base: Tensor) -> Fit:
     """A fit that shows its base only."""
     size = problem.size
     model = TiledSiren(size, len(base), tile=max(size), hidden_features=1, generator=problem.generator, like=base)
-    return make_fit(model, data, (), psnr=math.nan, base=base, stopped=True)
+    return make_fit(model, data, (), base=base, stopped=True)
 
 
-def _run(plan: Plan, problem: Problem, data: signals.Signal, watch: _Watch) -> Fit:
+def _run(plan: Plan, problem: Problem, data: Signal) -> Fit:
+    """Train the one network of a plan."""
     model = Siren(
         2,
         len(data.values),
@@ -191,21 +248,19 @@ def _run(plan: Plan, problem: Problem, data: signals.Signal, watch: _Watch) -> F
         device=data.values.device,
         dtype=data.values.dtype,
     )
-    history = train(model, plan.stages, callback=watch)
+    history = train(model, plan.stages, monitor=problem.monitor)
     psnr = final_score(model, plan.stages[-1])
     stopped = len(history) < sum(stage.steps for stage in plan.stages)
     return make_fit(model, data, history, psnr=psnr, align_corners=problem.align_corners, stopped=stopped)
 
 
-def _run_tiled(
-    plan: TiledPlan, problem: Problem, data: signals.Signal, watch: _Watch, *, done: int, seconds: float
-) -> tuple[Fit, Tensor]:
-    """The fit, and what it shows at the size asked for, (C, H, W)."""
+def _run_tiled(plan: TiledPlan, problem: Problem, data: Signal) -> Fit:
+    """Fit the tiles of a plan; what they do not show goes into the base."""
     residual = plan.picture - resampling.resize(plan.base, problem.size)
-    tiled = fit_tiles(residual, plan.tiles, generator=problem.generator, callback=watch, done=done, seconds=seconds)
+    tiled = fit_tiles(residual, plan.tiles, generator=problem.generator, monitor=problem.monitor)
     axes = coordinates.axes(problem.size, device=residual.device, dtype=residual.dtype)
     with torch.no_grad():
         detail = tiled.model.on_grid(axes)
     psnr = psnr_of(squared_error(detail, residual).item())
     base = plan.picture - detail
-    return make_fit(tiled.model, data, tiled.history, psnr=psnr, base=base, stopped=tiled.stopped), plan.picture
+    return make_fit(tiled.model, data, tiled.history, psnr=psnr, base=base, stopped=tiled.stopped)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from siren_sr.grids import resampling
+from siren_sr.signals import from_unit, to_unit
 
 OVERSHOOT = 0.2  # by which a result may leave [0, 1]: it is clamped; beyond, its range must be another one
 
@@ -32,7 +33,7 @@ def ask(prior: Prior, image: Tensor, size: Sequence[int]) -> Tensor:
             may leave by `OVERSHOOT`.
     """
     with torch.no_grad():
-        result = prior(((image + 1) / 2).float()[None])
+        result = prior(to_unit(image).float()[None])
     if not isinstance(result, Tensor):
         raise TypeError(f"prior must return a tensor (1, C, H, W), got {type(result).__name__}")
     if not result.is_floating_point():
@@ -49,4 +50,4 @@ def ask(prior: Prior, image: Tensor, size: Sequence[int]) -> Tensor:
     result = result[0].detach().to(image).clamp(0, 1)
     if result.shape[1:] != tuple(size):
         result = resampling.resize(result, size).clamp(0, 1)
-    return result * 2 - 1
+    return from_unit(result)

@@ -16,13 +16,10 @@ from torch import Tensor, nn
 from siren_sr.derivatives import value_and_derivatives
 from siren_sr.grids import coordinates
 from siren_sr.network import fused
+from siren_sr.network.protocol import bytes_per_point, chunk_size
 from siren_sr.training.field import Index
 
 T = TypeVar("T")
-
-# Activations of a layer evaluated at once: 2 MiB stay in the caches of a processor, other devices need more to be busy.
-CHUNK_BYTES = {"cpu": 1 << 21}
-OTHER_CHUNK_BYTES = 1 << 27
 
 
 class NeedsOrder(Exception):  # noqa: N818 (a request, not an error)
@@ -157,23 +154,6 @@ class Evaluation:
         result = value_and_derivatives(self.model, coords, order=self.order, spacing=self.grid.spacing)
         value, gradient, *rest = result
         return torch.cat([value[None], gradient.permute(2, 0, 1), *(r[None] for r in rest)])
-
-
-def bytes_per_point(model: nn.Module) -> list[int]:
-    """Of the activations of every layer, as far as its weights tell."""
-    if hasattr(model, "affine_maps"):
-        weights: list[Tensor] = [weight for weight, _, _ in model.affine_maps()]  # pyright: ignore[reportCallIssue]
-    else:
-        weights = [p for p in model.parameters() if p.ndim == 2]
-    widths = [w.shape[0] * w.shape[2] if w.ndim == 3 else w.shape[0] for w in weights]
-    return [n * w.element_size() for n, w in zip(widths, weights, strict=True)]
-
-
-def chunk_size(model: nn.Module, *, rows: int = 1) -> int:
-    """How many points are best evaluated at once."""
-    device = next(model.parameters()).device.type
-    budget = CHUNK_BYTES.get(device, OTHER_CHUNK_BYTES)
-    return max(256, budget // (rows * max(bytes_per_point(model), default=1024)))
 
 
 @torch.no_grad()

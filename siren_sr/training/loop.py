@@ -10,7 +10,6 @@ budget of memory, chunks are computed twice instead of kept.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
@@ -19,10 +18,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from siren_sr import arguments
 from siren_sr.training.evaluation import Evaluation, Grid, NeedsOrder, RowsField, evaluate
 from siren_sr.training.field import Index, Objective, is_pointwise, psnr_of
 from siren_sr.training.optimizers import OptimizerFactory, SchedulerFactory
-from siren_sr.training.progress import Callback, Entry, Progress
+from siren_sr.training.progress import Entry, Monitor
 
 KEEP_BYTES = 1 << 30  # activations kept between forward and backward; beyond, they are recomputed
 
@@ -72,7 +72,7 @@ def train(
     model: nn.Module,
     stages: Sequence[Stage],
     *,
-    callback: Callback | None = None,
+    monitor: Monitor | None = None,
     chunk: int | None = None,
     generator: torch.Generator | None = None,
     precision: str | None = None,
@@ -82,7 +82,7 @@ def train(
     Args:
         model: Any module (N, D) -> (N, C) on independent points.
         stages: What to do, in order.
-        callback: Called after each step with a `Progress`; returning True ends the training.
+        monitor: Told of each step; the training ends where it answers True.
         chunk: Points evaluated at once (default: by device).
         precision: "bf16" takes the products of hidden layers in bfloat16 (`siren_sr.network.fused`); None all in the
             network's own precision.
@@ -95,15 +95,18 @@ def train(
         ValueError: The loss became NaN or infinite (the network keeps its last finite weights), or a stage with
             ``batch`` whose objective or score is not pointwise, or a precision that the network cannot be evaluated in.
     """
-    generator = torch.Generator().manual_seed(0) if generator is None else generator
+    generator = arguments.seeded(generator)
+    monitor = Monitor() if monitor is None else monitor
     parameter = next(model.parameters())
-    total, history, start = sum(stage.steps for stage in stages), [], time.perf_counter()
+    total, history = sum(stage.steps for stage in stages), []
+    since = monitor.seconds  # 0 where this training is all there is to do
     for index, stage in enumerate(stages):
+        monitor.enter(stage.name, total - len(history))
         grid = Grid(stage.shape, align_corners=stage.align_corners, like=parameter)
         pass_ = _Pass(model, stage, grid, chunk=chunk, precision=precision)
         optimizer = stage.optimizer(model.parameters())
         scheduler = None if stage.scheduler is None else stage.scheduler(optimizer)
-        for _ in range(stage.steps):
+        for _ in range(0 if monitor.stopped else stage.steps):
             lr = float(optimizer.param_groups[0]["lr"])
             updates = [
                 _update(pass_, optimizer, batch, len(history) + 1)
@@ -112,11 +115,9 @@ def train(
             result = _Result(*(sum(values) / len(updates) for values in zip(*map(astuple, updates), strict=True)))
             if scheduler is not None:
                 scheduler.step(*([result.loss] if isinstance(scheduler, ReduceLROnPlateau) else []))
-            seconds = time.perf_counter() - start
-            entry = Entry(len(history) + 1, result.loss, result.psnr, seconds, lr, index)
-            history.append(entry)
-            remaining = seconds / entry.step * (total - entry.step)
-            if callback is not None and callback(Progress(entry, total, remaining, stage.name)):
+            seconds = monitor.seconds - since
+            history.append(Entry(len(history) + 1, result.loss, result.psnr, seconds, lr, index))
+            if monitor.step(history[-1], since=since):
                 return tuple(history)
     return tuple(history)
 

@@ -16,7 +16,7 @@ from siren_sr.training.field import Field, Objective, SquaredError, squared_erro
 from siren_sr.training.spectrogram import WINDOWS, SpectrogramDistance
 
 STFT_WEIGHT = 1e-4
-"""Of the second term of `stft`: the more exact the fit, the less is enough (docs/reproduce.md)."""
+"""Of the second term of `stft`: the more exact the fit, the less is enough (docs/measurements/sounds.md)."""
 
 
 def value(target: Tensor, *, channel_sum: bool = False) -> SquaredError:
@@ -135,15 +135,6 @@ def laplacian(
         if norm == "image":
             misfit = inverse.inverse_laplacian(misfit)
         return squared_error(misfit, torch.zeros_like(misfit), channel_sum=channel_sum)
-
-    return objective
-
-
-def mean_value(mean: Tensor) -> Objective:
-    """Cauchy condition of equation (12): the mean of each channel, shape (C,)."""
-
-    def objective(field: Field) -> Tensor:
-        return (field.values.flatten(1).mean(1) - mean).square().mean()
 
     return objective
 

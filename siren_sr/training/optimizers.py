@@ -1,4 +1,4 @@
-"""Optimizers and schedules as factories: functions of the parameters, and of the optimizer."""
+"""Factories of optimizers, which take the parameters, and factories of schedules, which take the optimizer."""
 
 from __future__ import annotations
 
@@ -15,30 +15,31 @@ SchedulerFactory = Callable[[torch.optim.Optimizer], Any]
 
 
 def adam(lr: float, **options: Any) -> OptimizerFactory:
-    """Factory of ``torch.optim.Adam``, the paper's optimizer."""
+    """Return a factory of ``torch.optim.Adam``, the paper's optimizer."""
     return lambda parameters: torch.optim.Adam(parameters, lr=lr, **options)  # pyright: ignore[reportArgumentType]
 
 
 def reduce_on_plateau(*, patience: int, factor: float = 0.6) -> SchedulerFactory:
-    """Factory of ``ReduceLROnPlateau`` with the paper's factor (section 5)."""
+    """Return a factory of ``ReduceLROnPlateau``, by default with the paper's factor (section 5)."""
     return lambda optimizer: ReduceLROnPlateau(optimizer, mode="min", factor=factor, patience=patience)
 
 
 def cosine(steps: int) -> SchedulerFactory:
-    """Factory of a cosine decay to zero over the stage."""
+    """Return a factory of a cosine decay of the learning rate to zero over the stage."""
     return lambda optimizer: CosineAnnealingLR(optimizer, T_max=max(1, steps))
 
 
 def exponential(steps: int, *, end: float = 0.005) -> SchedulerFactory:
-    """Factory of an exponential decay to the share ``end`` over the stage: as many steps for every order of magnitude.
+    """Return a factory of an exponential decay of the learning rate to its share ``end`` over the stage.
 
-    What batches leave as noise is proportional to the rate, so that every rate is the right one for some error.
+    Every order of magnitude of the rate gets as many steps. The noise that batches leave is proportional to the rate,
+    so that every rate is the right one for some size of the error.
     """
     return lambda optimizer: LambdaLR(optimizer, lambda step: end ** (step / max(1, steps)))
 
 
 def warmup_cosine(steps: int, *, warmup: int = 5) -> SchedulerFactory:
-    """Factory of a linear warm-up times a cosine decay to zero over the stage."""
+    """Return a factory of a linear warm-up times a cosine decay of the learning rate to zero over the stage."""
 
     def rate(step: int) -> float:
         return min(1.0, (step + 1) / warmup) * 0.5 * (1 + math.cos(math.pi * step / max(1, steps)))
@@ -47,7 +48,10 @@ def warmup_cosine(steps: int, *, warmup: int = 5) -> SchedulerFactory:
 
 
 def soap(lr: float, *, precondition_frequency: int = 5) -> OptimizerFactory:
-    """Factory of SOAP, Adam in the eigenbasis of Shampoo's preconditioner (Vyas et al., arXiv 2409.11321)."""
+    """Return a factory of SOAP, which is Adam in the eigenbasis of Shampoo's preconditioner.
+
+    Source: Vyas et al., arXiv 2409.11321.
+    """
 
     def factory(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         from pytorch_optimizer import SOAP

@@ -1,9 +1,15 @@
-"""What is done, of how much, in which stage; and whether to stop."""
+"""What is done, of how much, in which stage; and whether to stop.
+
+A `Monitor` goes along with every long piece of work. Whoever works tells it of each step; it tells the user's callback
+and passes on what the callback answers.
+"""
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -31,11 +37,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a callback is given after every step; returning True from it stops the training.
+    """What a callback is given after every step; returning True from it stops the work.
 
     Attributes:
-        entry: The step just made.
-        steps: Steps planned in total.
+        entry: The step just made; ``entry.step`` and ``entry.seconds`` count from the start of the whole task.
+        steps: Steps planned in total. A later part of the work may change it.
         remaining: Estimated seconds left.
         stage: Name of the stage.
     """
@@ -47,3 +53,65 @@ class Progress:
 
 
 Callback = Callable[[Progress], bool | None]
+
+
+class Monitor:
+    """Counts the steps of a piece of work for the user's callback, and remembers whether it asked to stop.
+
+    Once the callback has returned True it is not called again, and every further `step` answers True.
+
+    Attributes:
+        done: Steps made.
+        steps: Steps planned in total.
+        stage: Name of the present stage.
+        stopped: Whether the callback asked to stop.
+    """
+
+    def __init__(self, callback: Callback | None = None) -> None:
+        """``callback`` is called after every step, if there is one."""
+        self._callback, self.stopped = callback, False
+        self.restart()
+
+    def restart(self) -> None:
+        """Count from 0 again, for the next image of a batch; a wish to stop is not forgotten."""
+        self.done, self.steps, self.stage = 0, 0, ""
+        self._start: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the first stage began."""
+        return 0.0 if self._start is None else time.perf_counter() - self._start
+
+    def plan(self, stage: str, steps: int) -> None:
+        """Say that a stage begins, and that from now on so many steps remain in all."""
+        self._begin(stage)
+        self.steps = self.done + steps
+
+    def enter(self, stage: str, steps: int) -> None:
+        """Say that a stage of so many steps begins, which what was planned before may include."""
+        self._begin(stage)
+        self.steps = max(self.steps, self.done + steps)
+
+    def _begin(self, stage: str) -> None:
+        self.stage = stage
+        if self._start is None:
+            self._start = time.perf_counter()
+
+    def step(self, entry: Entry | None = None, *, since: float = 0.0) -> bool:
+        """Count one step.
+
+        Args:
+            entry: What there is to tell of it. The callback sees it with the step's number in the whole task.
+            since: `seconds` when the clock of the entry began.
+
+        Returns:
+            Whether to stop.
+        """
+        self.done += 1
+        if self._callback is not None and not self.stopped:
+            if entry is None:
+                entry = Entry(0, math.nan, math.nan, self.seconds, 0.0)
+            entry = replace(entry, step=self.done, seconds=since + entry.seconds)
+            remaining = entry.seconds / self.done * (self.steps - self.done)
+            self.stopped = bool(self._callback(Progress(entry, self.steps, remaining, self.stage)))
+        return self.stopped

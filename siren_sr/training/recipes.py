@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
+from siren_sr import arguments
 from siren_sr.network.layers import Activation
 from siren_sr.training.optimizers import (
     OptimizerFactory,
@@ -34,6 +36,11 @@ class Recipe:
     batch: int | None = None
 
 
+RecipeFactory = Callable[..., Recipe]
+"""``f(*, dims, hidden_layers, activation) -> Recipe``."""
+RecipeName = Literal["fast", "whole", "paper", "published"]
+
+
 def paper(*, dims: int, hidden_layers: int, activation: str | Activation) -> Recipe:
     """Section 5: Adam and ReduceLROnPlateau(0.6, patience 10·hidden layers); audio 1e-4 and 500 epochs, images 5e-4
     (ReLU 1e-4) and 5000 epochs.
@@ -60,13 +67,23 @@ def whole(*, dims: int, hidden_layers: int, activation: str | Activation) -> Rec
     return Recipe(500, soap(1e-3), cosine)
 
 
-def resolve_recipe(recipe: str | Callable[..., Recipe]) -> Callable[..., Recipe]:
-    """A name of `RECIPES` or a callable."""
-    if isinstance(recipe, str):
-        if recipe not in RECIPES:
-            raise ValueError(f"recipe={recipe!r} is unknown: use one of {sorted(RECIPES)} or a callable")
-        return RECIPES[recipe]
-    return recipe
+def resolve(recipe: str | RecipeFactory | None, *, pointwise: bool) -> RecipeFactory:
+    """The recipe that a user asked for.
+
+    Args:
+        recipe: A name of `RECIPES`, a function such as those of this file, or None for the library's own choice. That
+            is "fast", the training on batches, for objectives that are sums over points, and "whole" for all others.
+        pointwise: Whether the objective is a sum over points.
+
+    Raises:
+        ValueError: An unknown name.
+        TypeError: Neither a name nor a function.
+    """
+    if recipe is None:
+        recipe = "fast" if pointwise else "whole"
+    return arguments.resolve(
+        "recipe", recipe, RECIPES, what="a callable (*, dims, hidden_layers, activation) -> Recipe"
+    )
 
 
-RECIPES: dict[str, Callable[..., Recipe]] = {"fast": fast, "whole": whole, "paper": paper, "published": published}
+RECIPES: dict[str, RecipeFactory] = {"fast": fast, "whole": whole, "paper": paper, "published": published}

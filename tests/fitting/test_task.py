@@ -58,7 +58,7 @@ def test_sounds(channels):
     samples = wave(channels=channels)
     fit = fit_signal(samples, sample_rate=60, steps=80, **QUICK)
     assert fit.model.first_omega_0 == 60
-    assert fit.sample_rate == 60
+    assert fit.origin.sample_rate == 60
     assert fit.psnr > 25
     assert fit.reconstruction.shape == samples.shape
     array = fit_signal(samples.T.numpy(), sample_rate=60, steps=80, **QUICK)

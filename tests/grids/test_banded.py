@@ -64,7 +64,7 @@ def test_memory_is_linear_in_the_side(monkeypatch):
     for kernel in ("bicubic", 1.6):
         counts = []
         for n in (2000, 20000):
-            down = Downsample((4 * n, 4 * n), (n, n), kernel=kernel)
+            down = Downsample.between((4 * n, 4 * n), (n, n), kernel=kernel)
             counts.append(sum(block.numel() for pair in down.bands for a in pair for _, block in a.blocks))
         assert counts[1] < 10.5 * counts[0]
 
@@ -72,12 +72,12 @@ def test_memory_is_linear_in_the_side(monkeypatch):
 @pytest.mark.parametrize("kernel", ["bicubic", "box", 1.5, TURNED])
 def test_a_large_downsampling_is_the_small_one(kernel, generator, monkeypatch):
     size, shape = (40, 36), (10, 9)
-    small = Downsample(size, shape, kernel=kernel)
+    small = Downsample.between(size, shape, kernel=kernel)
     monkeypatch.setattr(downsample, "DENSE", 8)
-    monkeypatch.setattr(Downsample, "reach", (1, 1))
-    large = Downsample(size, shape, kernel=kernel)
-    assert large._large
-    assert not small._large
+    monkeypatch.setattr(downsample, "_reach", lambda bands: (1, 1))
+    large = Downsample.between(size, shape, kernel=kernel)
+    assert not large.dense
+    assert small.dense
     x = torch.randn(2, *size, generator=generator, dtype=torch.float64)
     y = torch.randn(2, *shape, generator=generator, dtype=torch.float64)
     torch.testing.assert_close(large(x), small(x), rtol=0, atol=1e-12)

@@ -62,7 +62,7 @@ def test_agrees_with_nested_autograd(dims, order, hidden_layers, dtype, toleranc
 @pytest.mark.parametrize("order", [0, 1, 2])
 def test_many_networks_at_once(order):
     generator = torch.Generator().manual_seed(0)
-    network = SirenBatch(
+    network = SirenBatch.initialized(
         4, 2, hidden_features=8, hidden_layers=2, generator=generator, like=torch.empty(0, dtype=torch.float64)
     )
     with torch.no_grad():

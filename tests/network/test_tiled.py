@@ -12,6 +12,7 @@ from siren_sr.fitting.tiles import TileRecipe, tile_omega
 from siren_sr.grids import coordinates
 from siren_sr.grids.windows import Windows
 from siren_sr.network.tiled import TiledSiren
+from siren_sr.training.progress import Monitor
 
 QUICK = TileRecipe(tile=12, margin=2, hidden_features=16, steps=4)
 
@@ -54,14 +55,14 @@ def small(shape, channels=2):
 def test_without_steps_the_output_layers_are_solved_for():
     target, calls = picture(40, 36) * 2 - 1, []
     recipe = TileRecipe(tile=8, margin=2, hidden_features=24, first_omega_0=8.0, steps=0)
-    found = tiles.fit_tiles(target, recipe, generator=torch.Generator().manual_seed(0), callback=calls.append)
+    found = tiles.fit_tiles(target, recipe, generator=torch.Generator().manual_seed(0), monitor=Monitor(calls.append))
     groups = math.ceil(len(list(found.model.tiles())) / tiles.GROUP)
     assert [(p.entry.step, p.steps) for p in calls] == [(i + 1, groups) for i in range(groups)]
     assert len(found.history) == groups
     # No other output layer fits the first tile better, be it only a little larger or smaller.
     sides = tuple(w.length for w in found.model.windows)
     wanted, points = target[:, : sides[0], : sides[1]].flatten(1).T, coordinates.grid(sides)
-    one = tiles._select(found.model.networks, slice(0, 1)).requires_grad_(False)
+    one = found.model.networks.part(slice(0, 1)).requires_grad_(False)
 
     def error(factor):
         one.weights[-1].mul_(factor)

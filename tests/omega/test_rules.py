@@ -256,13 +256,14 @@ def test_choose_counts_the_updates_of_the_default_training() -> None:
     assert omega.choose(image) == omega.choose(image, updates=updates, hidden_layers=2)
     assert omega.choose(image, updates=updates // 100) < omega.choose(image)
     for options, text in (
-        ({"updates": 0}, "updates must be an integer of at least 1"),
-        ({"updates": 2.5}, "updates must be an integer of at least 1"),
-        ({"hidden_layers": -1}, "hidden_layers must be an integer of at least 0"),
+        ({"updates": 0}, "updates must be >= 1, got 0"),
+        ({"hidden_layers": -1}, "hidden_layers must be >= 0, got -1"),
         ({"measure": "brenner", "updates": 5}, "updates and hidden_layers are for tangent_kernel"),
     ):
         with pytest.raises(ValueError, match=text):
             omega.choose(image, **options)
+    with pytest.raises(TypeError, match=r"updates must be an integer >= 1, got 2\.5"):
+        omega.choose(image, updates=2.5)
 
 
 @pytest.mark.parametrize("name", ["tangent_kernel", *omega.MEASURES])

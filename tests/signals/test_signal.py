@@ -14,7 +14,7 @@ from problems import picture
 
 from siren_sr import io, signals
 from siren_sr.grids.coordinates import grid_size
-from siren_sr.signals import as_signal, origin
+from siren_sr.signals import Assembly, as_signal
 
 RNG = np.random.default_rng(0)
 
@@ -40,7 +40,7 @@ def test_float_tensors(shape, dtype, generator):
     signal = as_signal(image)
     assert signal.values.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
     torch.testing.assert_close(signal.values.reshape(shape).double(), 2 * image.double() - 1, rtol=0, atol=1e-7)
-    back = signal.restore(signal.values)
+    back = signal.origin.restore(signal.values)
     assert (back.dtype, back.shape, back.device) == (dtype, image.shape, image.device)
     torch.testing.assert_close(back, image, rtol=0, atol=1e-7)
 
@@ -50,7 +50,7 @@ def test_float_tensors(shape, dtype, generator):
 def test_integer_tensors(shape, dtype):
     image = torch.from_numpy(levels(str(dtype).removeprefix("torch."), shape))
     signal = as_signal(image)
-    back = signal.restore(signal.values)
+    back = signal.origin.restore(signal.values)
     assert back.dtype == dtype
     assert torch.equal(back, image)
 
@@ -65,7 +65,7 @@ def test_a_tensor_that_requires_grad():
     image = picture().requires_grad_(True)
     signal = as_signal(image)
     assert not signal.values.requires_grad
-    assert not signal.restore(signal.values).requires_grad
+    assert not signal.origin.restore(signal.values).requires_grad
 
 
 def test_the_users_tensor_is_neither_changed_nor_shared():
@@ -82,7 +82,7 @@ def test_the_users_tensor_is_neither_changed_nor_shared():
 def test_tensors_that_are_not_contiguous(view):
     image = view(picture())
     signal = as_signal(image)
-    torch.testing.assert_close(signal.restore(signal.values), image)
+    torch.testing.assert_close(signal.origin.restore(signal.values), image)
 
 
 # ---- arrays
@@ -97,7 +97,7 @@ def test_arrays(shape, dtype):
     signal = as_signal(image)
     assert signal.values.dtype == torch.float32
     assert signal.values.shape == ((1, *shape) if len(shape) == 2 else (shape[2], *shape[:2]))
-    back = signal.restore(signal.values)
+    back = signal.origin.restore(signal.values)
     assert (back.dtype, back.shape) == (dtype.newbyteorder("="), image.shape)
     if dtype.kind == "u":
         np.testing.assert_array_equal(back, image)
@@ -111,14 +111,14 @@ def test_arrays(shape, dtype):
 def test_arrays_of_any_layout(view):
     image = view(levels(np.uint8, (6, 8, 3)))
     signal = as_signal(image)
-    np.testing.assert_array_equal(signal.restore(signal.values), image)
+    np.testing.assert_array_equal(signal.origin.restore(signal.values), image)
 
 
 def test_a_read_only_array_is_accepted_in_silence_and_unchanged():
     image = levels(np.uint8, (4, 5))
     image.flags.writeable = False
     signal = as_signal(image)
-    np.testing.assert_array_equal(signal.restore(signal.values), image)
+    np.testing.assert_array_equal(signal.origin.restore(signal.values), image)
 
 
 @given(
@@ -130,19 +130,19 @@ def test_integer_images_come_back_exactly(image):
     for data in (image, torch.from_numpy(image)):
         signal = as_signal(data)
         assert signal.values.abs().max() <= 1
-        np.testing.assert_array_equal(np.asarray(signal.restore(signal.values)), image)
+        np.testing.assert_array_equal(np.asarray(signal.origin.restore(signal.values)), image)
 
 
 @given(hnp.arrays("int16", st.integers(1, 40)))
 def test_integer_sounds_come_back_exactly(samples):
     signal = as_signal(samples, sample_rate=8000)
     assert signal.values.abs().max() <= 1
-    np.testing.assert_array_equal(signal.restore(signal.values), samples)
+    np.testing.assert_array_equal(signal.origin.restore(signal.values), samples)
 
 
 @given(hnp.arrays("float64", (2, 3), elements=st.floats(-3, 3)))
 def test_results_outside_the_range_are_clipped_and_rounded(values):
-    result = as_signal(np.zeros((2, 3), np.uint8)).restore(torch.from_numpy(values)[None])
+    result = as_signal(np.zeros((2, 3), np.uint8)).origin.restore(torch.from_numpy(values)[None])
     np.testing.assert_array_equal(result, np.rint((values + 1) * 127.5).clip(0, 255).astype(np.uint8))
 
 
@@ -155,7 +155,7 @@ def test_pil_images(mode, shape):
     assert image.mode == mode
     image.info["dpi"], image.info["icc_profile"] = (300, 300), b"profile"
     signal = as_signal(image)
-    back = signal.restore(signal.values)
+    back = signal.origin.restore(signal.values)
     assert (back.mode, back.size) == (mode, image.size)
     np.testing.assert_array_equal(np.asarray(back), np.asarray(image))
     assert back.info["dpi"] == (300, 300)
@@ -166,7 +166,7 @@ def test_pil_one_bit_becomes_gray():
     image = Image.fromarray(RNG.random((5, 7)) > 0.5)
     assert image.mode == "1"
     signal = as_signal(image)
-    back = signal.restore(signal.values)
+    back = signal.origin.restore(signal.values)
     assert back.mode == "L"
     np.testing.assert_array_equal(np.asarray(back), 255 * np.asarray(image).astype(np.uint8))
 
@@ -174,7 +174,7 @@ def test_pil_one_bit_becomes_gray():
 def test_pil_sixteen_bit():
     pixels = levels(np.uint16, (5, 7))
     signal = as_signal(Image.fromarray(pixels))
-    back = signal.restore(signal.values)
+    back = signal.origin.restore(signal.values)
     assert back.mode == "I;16"
     np.testing.assert_array_equal(np.asarray(back), pixels)
 
@@ -182,7 +182,7 @@ def test_pil_sixteen_bit():
 def test_pil_float():
     pixels = RNG.random((5, 7), dtype=np.float32)
     signal = as_signal(Image.fromarray(pixels))
-    back = signal.restore(signal.values)
+    back = signal.origin.restore(signal.values)
     assert back.mode == "F"
     np.testing.assert_allclose(np.asarray(back), pixels, atol=1e-7)
 
@@ -193,7 +193,7 @@ def test_pil_palettes(transparency):
     if transparency is not None:
         image.info["transparency"] = transparency
     signal = as_signal(image)
-    back = signal.restore(signal.values)
+    back = signal.origin.restore(signal.values)
     expected = image.convert("RGB" if transparency is None else "RGBA")
     assert back.mode == expected.mode
     assert "transparency" not in back.info
@@ -208,7 +208,7 @@ def test_a_transparent_colour_becomes_alpha(mode, key):
     pixels[1, 2] = key
     image = Image.open(as_bytes(Image.fromarray(pixels), transparency=key))
     signal = as_signal(image)
-    back = np.asarray(signal.restore(signal.values))
+    back = np.asarray(signal.origin.restore(signal.values))
     np.testing.assert_array_equal(back[..., -1] == 0, (pixels.reshape(4, 6, -1) == key).all(-1))
 
 
@@ -220,7 +220,7 @@ def test_paths_give_pil_images(tmp_path, as_path):
     pixels = levels(np.uint8, (5, 7, 4))
     Image.fromarray(pixels).save(tmp_path / "a.png", dpi=(72, 72))
     signal = as_signal(as_path(tmp_path / "a.png"))
-    back = signal.restore(signal.values)
+    back = signal.origin.restore(signal.values)
     assert isinstance(back, Image.Image)
     assert back.info["dpi"] == pytest.approx((72, 72), rel=1e-3)
     np.testing.assert_array_equal(np.asarray(back), pixels)
@@ -231,7 +231,7 @@ def test_sixteen_bit_paths(tmp_path):
         pixels = levels(np.uint16, shape)
         io.write_image(tmp_path / "a.png", pixels)
         signal = as_signal(tmp_path / "a.png")
-        back = signal.restore(signal.values)
+        back = signal.origin.restore(signal.values)
         assert isinstance(back, kind)
         np.testing.assert_array_equal(np.asarray(back), pixels)
 
@@ -251,11 +251,11 @@ def test_a_missing_file(tmp_path):
 def test_sound_arrays(shape, dtype):
     samples = (RNG.uniform(-1, 1, shape) * (1 if dtype.startswith("f") else 20000)).astype(dtype)
     signal = as_signal(samples, sample_rate=8000)
-    assert signal.kind.dims == 1
-    assert signal.sample_rate == 8000
+    assert signal.origin.dims == 1
+    assert signal.origin.sample_rate == 8000
     assert signal.values.abs().max() == pytest.approx(1)
-    assert -signal.low == signal.high == pytest.approx(float(np.abs(samples.astype(float)).max()))
-    back = signal.restore(signal.values)
+    assert -signal.origin.low == signal.origin.high == pytest.approx(float(np.abs(samples.astype(float)).max()))
+    back = signal.origin.restore(signal.values)
     assert (back.dtype, back.shape) == (samples.dtype, samples.shape)
     np.testing.assert_allclose(back, samples, rtol=0, atol=2e-7 if dtype.startswith("f") else 0)
 
@@ -264,28 +264,28 @@ def test_sound_arrays(shape, dtype):
 def test_sound_tensors(shape, generator):
     samples = torch.rand(shape, generator=generator) * 6 - 3
     signal = as_signal(samples, sample_rate=np.int64(44100))
-    assert type(signal.sample_rate) is float
-    torch.testing.assert_close(signal.restore(signal.values), samples)
+    assert type(signal.origin.sample_rate) is float
+    torch.testing.assert_close(signal.origin.restore(signal.values), samples)
 
 
 def test_silence():
     signal = as_signal(torch.zeros(2, 9), sample_rate=1.0)
-    assert (signal.low, signal.high) == (-1.0, 1.0)
-    assert torch.equal(signal.restore(signal.values), torch.zeros(2, 9))
+    assert (signal.origin.low, signal.origin.high) == (-1.0, 1.0)
+    assert torch.equal(signal.origin.restore(signal.values), torch.zeros(2, 9))
 
 
 @pytest.mark.parametrize("dtype", ["int16", "int32"])
 def test_the_lowest_level_does_not_wrap_around(dtype):
     limits = np.iinfo(dtype)
     signal = as_signal(np.array([limits.min, 0, limits.max], dtype), sample_rate=8000)
-    result = signal.restore(torch.tensor([[-1.2, 0.0, 1.2]]))  # the interval is symmetric, the type is not
+    result = signal.origin.restore(torch.tensor([[-1.2, 0.0, 1.2]]))  # the interval is symmetric, the type is not
     np.testing.assert_array_equal(result, [limits.min, 0, limits.max])
 
 
 def test_float_sounds_are_not_clipped():
     for dtype in (torch.float32, torch.bfloat16):
         signal = as_signal(torch.tensor([0.5, -0.25], dtype=dtype), sample_rate=10)
-        assert signal.restore(torch.tensor([[1.5, 0.0]])).tolist() == [0.75, 0.0]
+        assert signal.origin.restore(torch.tensor([[1.5, 0.0]])).tolist() == [0.75, 0.0]
 
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
@@ -293,9 +293,9 @@ def test_sound_files(tmp_path, subtype):
     soundfile.write(tmp_path / "a.wav", RNG.uniform(-0.5, 0.5, (40, 2)), 16000, subtype=subtype)
     stored = io.read_audio(tmp_path / "a.wav").samples
     signal = as_signal(tmp_path / "a.wav")
-    assert signal.sample_rate == 16000
-    assert signal.kind.container == "audio file"
-    back = signal.restore(signal.values)
+    assert signal.origin.sample_rate == 16000
+    assert signal.origin.container == "audio file"
+    back = signal.origin.restore(signal.values)
     assert back.dtype == stored.dtype
     np.testing.assert_allclose(back, stored, rtol=0, atol=2**7 if subtype == "PCM_24" else 1e-7)  # float32 has 24 bits
 
@@ -322,7 +322,7 @@ def test_volumes_and_series(data, options, shape):
     assert signal.shape == shape[1:]
     assert float(signal.values.min()) >= -1
     assert float(signal.values.max()) <= 1
-    back = signal.restore(signal.values)
+    back = signal.origin.restore(signal.values)
     assert (type(back), back.dtype, back.shape) == (type(data), data.dtype, data.shape)
     np.testing.assert_allclose(np.asarray(back), np.asarray(data), rtol=0, atol=1e-6)
 
@@ -330,23 +330,22 @@ def test_volumes_and_series(data, options, shape):
 def test_a_constant_volume_is_the_middle():
     signal = as_signal(torch.full((2, 2, 2), 7.0), dims=3)
     assert torch.equal(signal.values, torch.zeros(1, 2, 2, 2))
-    assert torch.equal(signal.restore(signal.values), torch.full((2, 2, 2), 7.0))
+    assert torch.equal(signal.origin.restore(signal.values), torch.full((2, 2, 2), 7.0))
 
 
 def test_planar_arrays_keep_their_channels_first():
-    kind = replace(as_signal(np.zeros((2, 3), np.float32)).kind, container="planar array", channels=True)
+    planar = replace(as_signal(np.zeros((2, 3), np.float32)).origin, container="planar array", channels=True)
     values = torch.rand(2, 4, 5, generator=torch.Generator().manual_seed(0))
-    result = origin.restore(values, low=-1.0, high=1.0, kind=kind)
-    np.testing.assert_allclose(result, values.numpy(), atol=1e-7)
+    np.testing.assert_allclose(planar.restore(2 * values - 1), values.numpy(), atol=1e-6)
 
 
 def test_slabs_make_the_whole():
     signal = as_signal(np.zeros((6, 7, 3), np.uint8))
     values = torch.rand(3, 9, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    parts = origin.Assembly(3, (9, 4), low=signal.low, high=signal.high, kind=signal.kind)
+    parts = Assembly(signal.origin, 3, (9, 4))
     for start in (0, 4, 8):
         parts.put(start, values[:, start : start + 4])
-    np.testing.assert_array_equal(parts.package(), signal.restore(values))
+    np.testing.assert_array_equal(parts.package(), signal.origin.restore(values))
 
 
 def test_batches():

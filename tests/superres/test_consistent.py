@@ -13,7 +13,7 @@ DIAGONAL = torch.eye(5) + 0.3 * torch.ones(5, 5)  # no outer product
 
 
 def low(hr, size, kernel):
-    return (Downsample(hr.shape[1:], size, kernel=kernel, like=hr)(hr).clamp(0, 1) * 255).round() / 255
+    return (Downsample.between(hr.shape[1:], size, kernel=kernel, like=hr)(hr).clamp(0, 1) * 255).round() / 255
 
 
 @pytest.mark.parametrize("quality", ["fast", "standard"])
@@ -23,7 +23,7 @@ def test_blurring_kernels_at_small_scales(scale, kernel, quality):
     lr = low(hr, (40 // scale,) * 2, kernel)
     result = super_resolve(lr, scale, kernel=kernel, quality=quality)
     assert metrics.psnr(result, hr) > metrics.psnr(resampling.resize(lr, (40, 40)).clamp(0, 1), hr) + 1
-    down = Downsample((40, 40), lr.shape[1:], kernel=kernel, like=lr)
+    down = Downsample.between((40, 40), lr.shape[1:], kernel=kernel, like=lr)
     assert metrics.psnr(down(result), lr) > 58  # but for its rounding to 8 bits
 
 

@@ -13,7 +13,7 @@ TURNED = torch.tensor([[0.0, 0.1, 0.4], [0.1, 0.5, 0.1], [0.4, 0.1, 0.0]], dtype
     ("size", "shape"), [((40, 36), (10, 9)), ((17, 23), (11, 8)), ((9, 4), (3, 1)), ((8, 8), (8, 8))]
 )
 def test_projection_onto_the_images_that_downsample_to_one(size, shape, kernel, generator):
-    down = Downsample(size, shape, kernel=kernel)
+    down = Downsample.between(size, shape, kernel=kernel)
     x = torch.randn(2, *size, generator=generator, dtype=torch.float64)
     y = torch.randn(2, *shape, generator=generator, dtype=torch.float64)
     z = down.project(x, y)
@@ -27,7 +27,7 @@ def test_projection_onto_the_images_that_downsample_to_one(size, shape, kernel, 
 
 
 def test_regularised_projection_is_the_minimum(generator):
-    down = Downsample((12, 12), (4, 4))
+    down = Downsample.between((12, 12), (4, 4))
     x = torch.randn(1, 12, 12, generator=generator, dtype=torch.float64)
     y = torch.randn(1, 4, 4, generator=generator, dtype=torch.float64)
     z = down.project(x, y, noise=0.1).requires_grad_(True)
@@ -38,7 +38,7 @@ def test_regularised_projection_is_the_minimum(generator):
 @pytest.mark.parametrize("kernel", [TURNED, torch.rand(5, 3, dtype=torch.float64, generator=torch.Generator())])
 def test_an_array_is_a_correlation_at_the_centres(kernel, generator):
     x = torch.randn(1, 1, 15, 21, generator=generator, dtype=torch.float64)
-    down = Downsample((15, 21), (5, 7), kernel=kernel)
+    down = Downsample.between((15, 21), (5, 7), kernel=kernel)
     padding = [kernel.shape[1] // 2] * 2 + [kernel.shape[0] // 2] * 2
     # Mirrored about the edge of the pixel, as all our borders are.
     padded = torch.from_numpy(np.pad(x[0, 0].numpy(), [(p, p) for p in padding[::-2]], mode="symmetric"))[None, None]
@@ -48,14 +48,14 @@ def test_an_array_is_a_correlation_at_the_centres(kernel, generator):
 
 def test_an_even_array_lies_between_pixels():
     x = torch.arange(16, dtype=torch.float64).view(1, 16).expand(4, 16)
-    down = Downsample((4, 16), (1, 4), kernel=torch.ones(4, 4))
+    down = Downsample.between((4, 16), (1, 4), kernel=torch.ones(4, 4))
     torch.testing.assert_close(down(x), x.reshape(4, 4, 4).mean(2).mean(0, keepdim=True))
 
 
 def test_a_gaussian_has_its_variance():
     impulse = torch.zeros(1, 81, dtype=torch.float64)
     impulse[0, 40] = 1
-    response = Downsample((1, 81), (1, 81), kernel=2.0)(impulse)[0]
+    response = Downsample.between((1, 81), (1, 81), kernel=2.0)(impulse)[0]
     x = torch.arange(81, dtype=torch.float64) - 40
     assert response.sum() == pytest.approx(1, abs=1e-6)
     assert (response * x.square()).sum() == pytest.approx(4, abs=0.02)
@@ -63,7 +63,7 @@ def test_a_gaussian_has_its_variance():
 
 @pytest.mark.parametrize(("size", "shape"), [((24, 20), (6, 5)), ((17, 23), (11, 8)), ((9, 4), (3, 1))])
 def test_projection_with_a_kernel_of_several_terms(size, shape, generator):
-    down = Downsample(size, shape, kernel=TURNED)
+    down = Downsample.between(size, shape, kernel=TURNED)
     assert len(down.terms) > 1
     x = torch.randn(2, *size, generator=generator, dtype=torch.float64)
     y = torch.randn(2, *shape, generator=generator, dtype=torch.float64)
@@ -77,7 +77,7 @@ def test_projection_with_a_kernel_of_several_terms(size, shape, generator):
 @pytest.mark.parametrize("kernel", ["bicubic", 1.5, TURNED])
 @pytest.mark.parametrize("shape", [(10, 9), (17, 13)])
 def test_a_window_is_a_part_of_the_whole(shape, kernel, generator):
-    down = Downsample((40, 36), shape, kernel=kernel)
+    down = Downsample.between((40, 36), shape, kernel=kernel)
     x = torch.randn(3, 40, 36, generator=generator, dtype=torch.float64)
     for rows, columns in ((slice(0, 24), slice(11, 36)), (slice(8, 33), slice(0, 36))):
         part, small_rows, small_columns = down.window(rows, columns)
@@ -87,8 +87,8 @@ def test_a_window_is_a_part_of_the_whole(shape, kernel, generator):
 
 
 def test_reach():
-    assert Downsample((40, 80), (10, 10), kernel="box").reach == (4, 8)
-    assert Downsample((41, 41), (41, 41), kernel=TURNED).reach == (3, 3)
+    assert Downsample.between((40, 80), (10, 10), kernel="box").reach == (4, 8)
+    assert Downsample.between((41, 41), (41, 41), kernel=TURNED).reach == (3, 3)
 
 
 @pytest.mark.parametrize(
@@ -136,17 +136,17 @@ def test_arrays_of_any_layout():
 
 
 def test_a_gaussian_cannot_be_wider_than_the_picture():
-    assert Downsample((40, 30), (10, 8), kernel=40.0)(torch.ones(40, 30, dtype=torch.float64)).max() < 1.001
+    assert Downsample.between((40, 30), (10, 8), kernel=40.0)(torch.ones(40, 30, dtype=torch.float64)).max() < 1.001
     for sigma in (41, 1e9):
         with pytest.raises(ValueError, match=r"a Gaussian's standard deviation cannot be larger .* 40x30 pixels"):
-            Downsample((40, 30), (10, 8), kernel=sigma)
+            Downsample.between((40, 30), (10, 8), kernel=sigma)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(("kernel", "shape"), [(3.0, (40, 40)), (3.0, (20, 20)), (6.0, (10, 10))])
 def test_exact_projection_leaves_alone_what_a_kernel_hides(kernel, shape, dtype, generator):
     x = torch.rand(2, 40, 40, generator=generator, dtype=dtype)
-    down = Downsample((40, 40), shape, kernel=kernel, like=x)
+    down = Downsample.between((40, 40), shape, kernel=kernel, like=x)
     target = (down(torch.rand(2, 40, 40, generator=generator, dtype=dtype)) * 255).round() / 255
     z = down.project(x, target)
     assert z.abs().max() < 10
@@ -157,4 +157,4 @@ def test_a_single_weight_lies_between_pixels_at_an_even_scale():
     delta = torch.zeros(3, 3)
     delta[1, 1] = 1
     x = torch.arange(64, dtype=torch.float64).view(8, 8)
-    torch.testing.assert_close(Downsample((8, 8), (4, 4), kernel=delta)(x), x.view(4, 2, 4, 2).mean((1, 3)))
+    torch.testing.assert_close(Downsample.between((8, 8), (4, 4), kernel=delta)(x), x.view(4, 2, 4, 2).mean((1, 3)))

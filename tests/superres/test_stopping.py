@@ -62,7 +62,8 @@ def test_a_strategy_of_the_users_that_is_stopped_before_it_trains():
     from siren_sr.superres.published import basic
 
     def slow(problem):
-        problem.report(1, 2)
+        problem.monitor.plan("mine", 2)
+        problem.monitor.step()
         return basic(problem)
 
     image = picture(8, 8)

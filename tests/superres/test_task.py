@@ -188,7 +188,7 @@ def test_runs_repeat_and_seeds_matter():
 
 
 def test_progress_and_stopping():
-    seen, iterations = [], sum(steps for _, steps in total_variation.PLAN)
+    seen, iterations = [], sum(steps for _, steps in total_variation.ROUNDS)
     super_resolve(picture(20, 20), 4, steps=4, callback=seen.append)
     steps = [p.entry.step for p in seen]
     assert steps == list(range(1, len(steps) + 1))

@@ -13,7 +13,7 @@ from siren_sr.superres.downsample import Downsample
 
 def low(hr, factor=4, kernel="bicubic"):
     size = [n // factor for n in hr.shape[1:]]
-    return Downsample(hr.shape[1:], size, kernel=kernel, like=hr)(hr).clamp(0, 1)
+    return Downsample.between(hr.shape[1:], size, kernel=kernel, like=hr)(hr).clamp(0, 1)
 
 
 def textured(channels, generator):

@@ -10,6 +10,7 @@ from siren_sr.grids import coordinates
 from siren_sr.training import loop, objectives, optimizers
 from siren_sr.training.field import is_pointwise, psnr_of, weighted
 from siren_sr.training.loop import Stage, train
+from siren_sr.training.progress import Monitor
 
 SHAPE = (9, 13)
 
@@ -180,7 +181,7 @@ def test_history_stages_schedulers_and_callback():
             score=lambda field: torch.tensor(0.04),
         ),
     ]
-    history = train(model(), stages, callback=seen.append)
+    history = train(model(), stages, monitor=Monitor(seen.append))
     assert [e.step for e in history] == [1, 2, 3, 4, 5, 6, 7]
     assert [e.stage for e in history] == [0, 0, 0, 1, 1, 1, 1]
     assert [e.lr for e in history] == pytest.approx([1e-3, 0.75e-3, 0.25e-3, 1e-2, 1e-2, 1e-2, 1e-2])
@@ -196,7 +197,7 @@ def test_a_callback_stops():
     history = train(
         model(),
         [Stage(objectives.value(target()), 50, SHAPE, optimizers.adam(1e-3))],
-        callback=lambda p: p.entry.step == 5,
+        monitor=Monitor(lambda p: p.entry.step == 5),
     )
     assert len(history) == 5
 

@@ -57,14 +57,11 @@ def test_numerical_objectives_vanish_for_the_image_itself_and_only_then():
         assert objective(field(a + 0.25)) < 1e-10  # derivatives do not see a constant
 
 
-def test_mean_conditions():
-    a = picture()
-    mean = a.mean((1, 2))
-    assert objectives.mean_value(mean)(field(a)) < 1e-12
-    torch.testing.assert_close(objectives.mean_value(mean + 0.5)(field(a)), torch.tensor(0.25))
+def test_the_condition_on_the_mean_gradient():
     ramp = torch.arange(8.0).expand(1, 6, 8)
     g = derivatives.image_gradient(ramp).flatten(2).mean(2)
     assert objectives.mean_gradient(g)(field(ramp)) < 1e-12
+    torch.testing.assert_close(objectives.mean_gradient(g + 0.5)(field(ramp)), torch.tensor(0.25))
 
 
 def test_consistency_sees_through_the_operator():

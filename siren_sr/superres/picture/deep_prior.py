@@ -10,14 +10,15 @@ either.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from siren_sr.superres.downsample import Downsample
+from siren_sr.superres.picture.convolution import CHANNELS_LAST, descend, reduced_precision
+from siren_sr.training.progress import Monitor
 
 # Chosen on crops of DIV2K's 11 pairs and of scikit-image's photographs, reduced to half their size.
 WIDTHS = (16, 32, 64, 64)  # channels at full, half, ... resolution
@@ -27,7 +28,6 @@ JITTER = 0.03  # fresh noise on the input of every update
 RATE = 8e-3
 WARMUP = 50
 MEMORY = 0.98  # of the running mean of the pictures
-CHANNELS_LAST: dict[str, Any] = {"memory_format": torch.channels_last}  # in which convolutions are fastest
 SMALLEST = 24  # pixels of a side: below, there is nothing to learn from
 
 
@@ -93,17 +93,17 @@ def draw(
     *,
     updates: int,
     generator: torch.Generator,
-    tick: Callable[[], bool] = lambda: False,
+    monitor: Monitor | None = None,
 ) -> Tensor:
     """The picture that an `Hourglass` draws when all that is asked of it is to downsample to the image.
 
     Args:
         image: (C, h, w) in [0, 1].
-        down: D, from ``size`` to (h, w).
+        down: The downsampling D, from ``size`` to (h, w).
         size: (H, W), sides of at least SMALLEST.
-        updates: Of the weights, by Adam.
+        updates: How many times Adam updates the weights.
         generator: CPU generator of weights and noise.
-        tick: Called after every update; returning True ends the work with what there is.
+        monitor: Told of every update; the work ends with what there is where it answers True.
 
     Returns:
         (C, H, W), the running mean of its last pictures.
@@ -112,35 +112,20 @@ def draw(
     fixed = (INPUT_SCALE * torch.rand(1, INPUTS, *size, generator=generator)).to(image).contiguous(**CHANNELS_LAST)
     noise, fresh = torch.empty_like(fixed), torch.Generator(image.device)
     fresh.manual_seed(int(torch.randint(2**62, (), generator=generator)))
-    reduced = torch.autocast(image.device.type, torch.bfloat16, enabled=has_fast_bfloat16(image))
-    optimizer = torch.optim.Adam(network.parameters(), lr=RATE, fused=True)
-    mean = image.new_zeros(len(image), *size)
-    for i in range(updates):
-        optimizer.param_groups[0]["lr"] = RATE * min(1.0, (i + 1) / WARMUP)
+    pictures = [image.new_zeros(len(image), *size)]
+
+    def loss() -> Tensor:
         x = fixed.add(noise.normal_(generator=fresh), alpha=JITTER)
-        with torch.enable_grad():
-            with reduced:
-                picture = network(x)[0]
-            picture = picture.to(image)
-            optimizer.zero_grad(set_to_none=True)
-            (down(picture) - image).square().mean().backward()
-        optimizer.step()
-        picture = picture.detach()
-        mean = picture.clone() if i == 0 else mean.lerp_(picture, 1 - MEMORY)
-        if tick():
-            break
+        with reduced_precision(image):
+            picture = network(x)[0]
+        picture = picture.to(image)
+        pictures[0] = picture.detach()
+        return (down(picture) - image).square().mean()
+
+    mean = pictures[0]
+    monitor = Monitor() if monitor is None else monitor
+    for i in descend(
+        network.parameters(), loss, updates=updates, rate=lambda i: RATE * min(1.0, (i + 1) / WARMUP), monitor=monitor
+    ):
+        mean = pictures[0].clone() if i == 0 else mean.lerp_(pictures[0], 1 - MEMORY)
     return mean
-
-
-def has_fast_bfloat16(like: Tensor) -> bool:
-    """Whether convolutions in bfloat16 pay on a tensor's device: half the time there, and the same quality.
-
-    Weights and sums over the picture stay in float32. A float64 image asks for more exactness than that.
-    """
-    if like.dtype != torch.float32:
-        return False
-    if like.device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    # PyTorch has no public name for it; without the instructions bfloat16 is many times slower.
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return like.device.type == "cpu" and supported is not None and bool(supported())

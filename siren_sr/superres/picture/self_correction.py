@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,8 @@ from torch.nn import functional
 
 from siren_sr.grids import resampling
 from siren_sr.superres.downsample import Downsample
-from siren_sr.superres.picture.deep_prior import CHANNELS_LAST, has_fast_bfloat16
+from siren_sr.superres.picture.convolution import CHANNELS_LAST, descend, reduced_precision
+from siren_sr.training.progress import Monitor
 
 # Chosen on crops of DIV2K's 11 pairs and of scikit-image's photographs.
 LARGEST = 0.66  # the largest version is the power LARGEST of the scale larger than the image
@@ -102,37 +103,39 @@ def learn(
     scale: float,
     updates: int,
     generator: torch.Generator,
-    tick: Callable[[], bool] = lambda: False,
+    monitor: Monitor | None = None,
 ) -> Corrector:
     """Train a `Corrector` on random crops of all pairs, turned and mirrored.
 
     Args:
         pairs: At least one.
         scale: How many times the pictures were enlarged.
-        updates: Of the weights, by Adam.
+        updates: How many times Adam updates the weights.
         generator: CPU generator of weights and crops.
-        tick: Called after every update; returning True ends the work with what there is.
+        monitor: Told of every update; the work ends with what there is where it answers True.
+
+    Returns:
+        The network, its weights the running mean over the second half of the updates.
     """
     like = pairs[0][1]
     stacks = [torch.cat(pair) for pair in pairs]  # what is given and what is known are cropped and turned alike
     network = Corrector(len(like), generator=generator, like=like).to(**CHANNELS_LAST)
-    rate = min(RATE, PATH / (scale * updates))
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate, fused=True)
-    weights, mean = list(network.parameters()), []
-    for i in range(updates):
+    highest = min(RATE, PATH / (scale * updates))
+
+    def rate(i: int) -> float:
         decay = END + (1 - END) * 0.5 * (1 + math.cos(math.pi * i / updates))
-        optimizer.param_groups[0]["lr"] = rate * min(1.0, (i + 1) / WARMUP) * decay
+        return highest * min(1.0, (i + 1) / WARMUP) * decay
+
+    def loss() -> Tensor:
         given, known = _crop(stacks, generator).split((2 * len(like), len(like)))
-        with torch.enable_grad():
-            found = _run(network, given[None])[0]
-            optimizer.zero_grad(set_to_none=True)
-            (found - known).square().mean().backward()
-        optimizer.step()
+        return (_run(network, given[None])[0] - known).square().mean()
+
+    weights, mean = list(network.parameters()), []
+    monitor = Monitor() if monitor is None else monitor
+    for i in descend(weights, loss, updates=updates, rate=rate, monitor=monitor):
         if 2 * i >= updates:
             now = [weight.detach() for weight in weights]
             mean = [a.lerp(b, 1 - MEMORY) for a, b in zip(mean, now, strict=True)] if mean else [a.clone() for a in now]
-        if tick():
-            break
     with torch.no_grad():
         for weight, value in zip(weights, mean, strict=False):
             weight.copy_(value)
@@ -147,7 +150,7 @@ def correct(network: Corrector, given: Tensor) -> Tensor:
 
 
 def _run(network: Corrector, given: Tensor) -> Tensor:
-    with torch.autocast(given.device.type, torch.bfloat16, enabled=has_fast_bfloat16(given)):
+    with reduced_precision(given):
         found = network(given.contiguous(**CHANNELS_LAST))
     return found.to(given)
 

@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from siren_sr.superres.downsample import Downsample
 from siren_sr.superres.picture.self_similarity import across_scales, gaussian, nonlocal_means
+from siren_sr.training.progress import Monitor
 
 # Chosen on crops of the 11 DIV2K pairs and of scikit-image's photographs; the result is flat around them.
 ACROSS = 0.2  # weight of the variation across an edge, 1 along it
@@ -28,9 +29,9 @@ CONTRAST = 0.02  # gradients below it count as no edge
 FIDELITY = 40.0  # μ
 SCALES = 0.65  # of the picture's other scales in S, where both are used
 SIGMA = 8.0  # dual step size; the primal one follows from |∇|² <= 8
-Plan = tuple[tuple[str, int], ...]
-"""Rounds of (name in `ROUNDS`, iterations); T and S are made anew at the start of each."""
-PLAN: Plan = (("plain", 100), ("steered", 60), *[("places", 30)] * 2, *[("both", 25)] * 4)
+Rounds = tuple[tuple[str, int], ...]
+"""Rounds of the search, (name in `TARGETS`, iterations); T and S are made anew at the start of each."""
+ROUNDS: Rounds = (("plain", 100), ("steered", 60), *[("places", 30)] * 2, *[("both", 25)] * 4)
 EXACT = 1e-4  # keeps the projection well-posed at scales near 1; indistinguishable from 0 at ×4
 # How far an image with noise is from being believed, at ×1 and as a power of the scale: a pixel of the picture is the
 # less bound the more of them an image's pixel covers. Chosen on three crops at ×1, ×2, ×4, noise of 10 and 25 of 255.
@@ -42,10 +43,10 @@ def restore(
     down: Downsample,
     start: Tensor,
     *,
-    plan: Plan = PLAN,
+    rounds: Rounds = ROUNDS,
     noise: float = 0.0,
     scale: float | None = None,
-    tick: Callable[[], bool] = lambda: False,
+    monitor: Monitor | None = None,
 ) -> Tensor:
     """Solve for x*.
 
@@ -53,10 +54,10 @@ def restore(
         image: The low-resolution image (C, h, w) in [0, 1].
         down: D, from the size wanted to (h, w).
         start: First guess (C, H, W), usually the bicubic enlargement.
-        plan: Its rounds.
+        rounds: The rounds of the search.
         noise: Standard deviation of the image's noise; 0 asks for D x = image.
         scale: How many times the picture is larger than the image (default: by their numbers of pixels).
-        tick: Called after every iteration; returning True ends the work with what there is.
+        monitor: Told of every iteration; the work ends with what there is where it answers True.
 
     Returns:
         (C, H, W), not clipped.
@@ -64,13 +65,12 @@ def restore(
     x, dual = start, start.new_zeros(2, *start.shape)
     scale = math.sqrt(start[0].numel() / image[0].numel()) if scale is None else scale
     slack = EXACT + TRUST * scale**TRUST_POWER * noise * 8 * SIGMA  # the penalty's scale over the primal step size
-    for name, steps in plan:
+    monitor = Monitor() if monitor is None else monitor
+    for name, steps in rounds:
         tensor = None if name == "plain" else edge_tensor(x)
-        target = ROUNDS[name](x, scale)
-        x, dual, stopped = _primal_dual(
-            image, down, x, dual, steps, tensor=tensor, target=target, tick=tick, slack=slack
-        )
-        if stopped:
+        target = TARGETS[name](x, scale)
+        x, dual = _primal_dual(image, down, x, dual, steps, tensor=tensor, target=target, monitor=monitor, slack=slack)
+        if monitor.stopped:
             break
     return x
 
@@ -84,9 +84,9 @@ def _primal_dual(
     *,
     tensor: Tensor | None,
     target: Tensor | None,
-    tick: Callable[[], bool],
+    monitor: Monitor,
     slack: float,
-) -> tuple[Tensor, Tensor, bool]:
+) -> tuple[Tensor, Tensor]:
     tau, ahead = 1 / (8 * SIGMA), x
     for _ in range(steps):
         dual = dual + SIGMA * _steer(tensor, _gradient(ahead))
@@ -96,9 +96,9 @@ def _primal_dual(
             new = (new + tau * FIDELITY * target) / (1 + tau * FIDELITY)
         new = down.project(new, image, noise=slack)
         ahead, x = 2 * new - x, new
-        if tick():
-            return x, dual, True
-    return x, dual, False
+        if monitor.step():
+            break
+    return x, dual
 
 
 def _gradient(x: Tensor) -> Tensor:
@@ -142,12 +142,8 @@ def edge_tensor(x: Tensor, *, blur: float = 0.8, integration: float = 2.5) -> Te
     return torch.stack([w * ux.square() + uy.square(), (w - 1) * ux * uy, w * uy.square() + ux.square()])
 
 
-def _scales(x: Tensor, scale: float) -> Tensor:
-    return across_scales(x, scale=scale)
-
-
 def _few_scales(x: Tensor, scale: float) -> Tensor:
-    """A third of the work."""
+    """Other scales, with a third of the work."""
     return across_scales(x, scale=scale, factors=(1.25, 1.5), search=2)
 
 
@@ -155,11 +151,10 @@ def _both(x: Tensor, scale: float) -> Tensor:
     return nonlocal_means(x).lerp(across_scales(x, scale=scale), SCALES)
 
 
-ROUNDS: dict[str, Callable[[Tensor, float], Tensor | None]] = {
+TARGETS: dict[str, Callable[[Tensor, float], Tensor | None]] = {
     "plain": lambda x, scale: None,
     "steered": lambda x, scale: None,
     "places": lambda x, scale: nonlocal_means(x),
-    "scales": _scales,
     "few scales": _few_scales,
     "both": _both,
 }

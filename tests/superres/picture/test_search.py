@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 from problems import picture
+from searching import solve
 
 from siren_sr import metrics, super_resolve
 from siren_sr.grids import resampling
@@ -10,28 +11,22 @@ from siren_sr.grids.windows import Windows, blending_weights
 from siren_sr.superres.downsample import Downsample
 from siren_sr.superres.picture import deep_prior, search
 from siren_sr.superres.picture.quality import Effort
-from siren_sr.superres.picture.search import restore
 
 TWO = (("plain", 20), ("steered", 20))
-QUICK = Effort(plan=(("plain", 30), ("steered", 30)), updates=0, steps=10)
+QUICK = Effort(rounds=(("plain", 30), ("steered", 30)), prior_updates=0, tile_steps=10)
 
 
 def low(hr, size, **options):
-    return (Downsample(hr.shape[1:], size, like=hr, **options)(hr).clamp(0, 1) * 255).round() / 255
-
-
-def solve(lr, size, effort=QUICK, **options):
-    down = Downsample(size, lr.shape[1:], like=lr)
-    return restore(lr, down, resampling.resize(lr, size), effort, **options)
+    return (Downsample.between(hr.shape[1:], size, like=hr, **options)(hr).clamp(0, 1) * 255).round() / 255
 
 
 def test_windows_agree_with_the_whole_and_show_no_seams(monkeypatch):
     hr = picture(88, 104)
     lr = low(hr, (22, 26))
-    whole = solve(lr, (88, 104))
+    whole = solve(lr, (88, 104), QUICK)
     asked = []
     monkeypatch.setattr(search, "windows", lambda n, reach: asked.append(reach) or Windows.cover(n, 24, 12))
-    windows = solve(lr, (88, 104))
+    windows = solve(lr, (88, 104), QUICK)
     assert asked == [16, 16]
     assert metrics.psnr(windows, whole) > 45
     assert metrics.psnr(windows, hr) > metrics.psnr(whole, hr) - 1  # they see less of it
@@ -62,7 +57,7 @@ def test_windows_are_no_longer_than_need_be(n, count):
 def test_the_weights_of_windows_add_up_to_one():
     for axis in (Windows.cover(104, 24, 10), Windows.cover(7, 24, 10), Windows.cover(61, 20, 3)):
         total = torch.zeros(axis.n, dtype=torch.float64)
-        for i, weights in blending_weights(axis):
+        for i, weights in enumerate(blending_weights(axis)):
             total[axis.starts[i] : axis.starts[i] + axis.length] += weights
         torch.testing.assert_close(total, torch.ones_like(total))
 
@@ -74,10 +69,10 @@ def test_what_is_learned_once_corrects_every_window(monkeypatch):
     monkeypatch.setattr(search, "windows", lambda n, reach: Windows.cover(n, 64, 24))
     monkeypatch.setattr(search.self_correction, "learn", lambda *a, **k: learned.append(a) or learn(*a, **k))
     monkeypatch.setattr(search, "QUICK", TWO)
-    effort = Effort(TWO, 0, 1, corrections=60)
-    windows = solve(lr, (160, 176), effort, report=lambda *steps: calls.append(steps))
+    effort = Effort(TWO, 0, 1, correction_updates=60)
+    windows = solve(lr, (160, 176), effort, calls=calls)
     assert len(learned) == 1
-    assert calls[-1] == (4 * (40 + 20) + 6 * 40 + 60,) * 2
+    assert calls[-1] == 4 * (40 + 20) + 6 * 40 + 60
     monkeypatch.undo()
     monkeypatch.setattr(search, "QUICK", TWO)
     assert metrics.psnr(windows, solve(lr, (160, 176), effort)) > 40
@@ -87,15 +82,15 @@ def test_what_is_learned_once_corrects_every_window(monkeypatch):
 def test_a_corrected_picture_is_drawn_once_where_that_helps(scale, draws, monkeypatch):
     monkeypatch.setattr(search, "QUICK", TWO)
     lr, calls = low(picture(128, 128), (128 // scale, 128 // scale)), []
-    solve(lr, (128, 128), Effort(TWO, 5, 1, corrections=10), report=lambda *steps: calls.append(steps))
+    solve(lr, (128, 128), Effort(TWO, 5, 1, correction_updates=10), calls=calls)
     last = 20 if draws else 0
-    assert calls[-1] == (40 + 6 * 40 + 10 + draws * 5 + last,) * 2
+    assert calls[-1] == 40 + 6 * 40 + 10 + draws * 5 + last
 
 
 def test_the_hourglass_learns_to_explain_the_image():
     hr = picture(48, 40)
     lr = low(hr, (12, 10))
-    down = Downsample((48, 40), (12, 10), like=hr)
+    down = Downsample.between((48, 40), (12, 10), like=hr)
 
     def draw(updates, seed=0):
         return deep_prior.draw(lr, down, (48, 40), updates=updates, generator=torch.Generator().manual_seed(seed))
@@ -109,8 +104,8 @@ def test_the_hourglass_learns_to_explain_the_image():
 
 def test_best_takes_the_mean_of_both_and_still_explains_the_image():
     lr = low(picture(48, 48), (12, 12))
-    effort = Effort(plan=TWO, updates=30, steps=10)
-    down = Downsample((48, 48), (12, 12), like=lr)
+    effort = Effort(rounds=TWO, prior_updates=30, tile_steps=10)
+    down = Downsample.between((48, 48), (12, 12), like=lr)
     pixels_alone = solve(lr, (48, 48), Effort(TWO, 0, 10))
     both = solve(lr, (48, 48), effort)
     assert metrics.psnr(down(both), lr) > 60
@@ -119,15 +114,10 @@ def test_best_takes_the_mean_of_both_and_still_explains_the_image():
 
 @pytest.mark.parametrize("stop", [5, 45])
 def test_stopping_gives_what_there_is(stop):
-    calls = []
-
-    def report(step, steps):
-        calls.append((step, steps))
-        return step >= stop
-
-    result = solve(low(picture(32, 32), (8, 8)), (32, 32), Effort(TWO, 100, 10), report=report)
+    calls: list[int] = []
+    result = solve(low(picture(32, 32), (8, 8)), (32, 32), Effort(TWO, 100, 10), calls=calls, stop=stop)
     assert torch.isfinite(result).all()
-    assert calls[-1] == (stop, 40 + 2 * 100 + 20)
+    assert calls == list(range(1, stop + 1))
 
 
 @pytest.mark.parametrize("kernel", ["bicubic", "box", 1.6, "array"])
@@ -146,20 +136,20 @@ def test_other_kernels_are_better_known_than_not(kernel):
 def test_pictures_too_small_for_an_hourglass_are_solved_on_pixels(size):
     small = (size[0] // 2, size[1] // 2)
     lr, calls = low(picture(*size), small), []
-    effort = Effort(plan=TWO, updates=30, steps=10)
-    result = solve(lr, size, effort, report=lambda *steps: calls.append(steps))
-    torch.testing.assert_close(result, solve(lr, size, Effort(plan=TWO, updates=0, steps=10)))
-    assert calls[-1] == (40, 40)
-    assert [search._draws(s, most=2) for s in (size, (64, 80), (512, 512))] == [0, 2, 1]
+    effort = Effort(rounds=TWO, prior_updates=30, tile_steps=10)
+    result = solve(lr, size, effort, calls=calls)
+    torch.testing.assert_close(result, solve(lr, size, Effort(rounds=TWO, prior_updates=0, tile_steps=10)))
+    assert calls[-1] == 40
+    assert [search.draws(s, most=2) for s in (size, (64, 80), (512, 512))] == [0, 2, 1]
 
 
 def test_two_hourglasses_are_asked_for_a_small_picture(monkeypatch):
     hr = picture(64, 64)
-    lr, effort = low(hr, (16, 16)), Effort(plan=TWO, updates=60, steps=10)
+    lr, effort = low(hr, (16, 16)), Effort(rounds=TWO, prior_updates=60, tile_steps=10)
     calls = []
-    two = solve(lr, (64, 64), effort, report=lambda *steps: calls.append(steps))
-    assert calls[-1] == (40 + 2 * 60 + 20,) * 2
-    monkeypatch.setattr(search, "_draws", lambda size, most: 1)
+    two = solve(lr, (64, 64), effort, calls=calls)
+    assert calls[-1] == 40 + 2 * 60 + 20
+    monkeypatch.setattr(search, "draws", lambda size, most: 1)
     assert not torch.allclose(solve(lr, (64, 64), effort), two)
 
 

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from problems import picture
+from searching import solve
 
 from siren_sr import metrics
 from siren_sr.grids import resampling
@@ -9,7 +10,7 @@ from siren_sr.superres.picture import search, self_correction
 from siren_sr.superres.picture.quality import Effort
 
 PLAN = (("plain", 10), ("steered", 10))
-PLAIN, CORRECTED = Effort(PLAN, 0, 5), Effort(PLAN, 0, 5, corrections=40)
+PLAIN, CORRECTED = Effort(PLAN, 0, 5), Effort(PLAN, 0, 5, correction_updates=40)
 
 
 def test_turning_back_undoes_turning(generator):
@@ -57,7 +58,7 @@ def test_the_same_generator_learns_the_same():
 def test_versions_lie_between_the_image_and_the_picture(scale, generator):
     size, shape = (96, 120), (round(96 / scale[0]), round(120 / scale[1]))
     hr = picture(*size)
-    down = Downsample(size, shape, like=hr)
+    down = Downsample.between(size, shape, like=hr)
     found = self_correction.smaller_versions(hr, down(hr), down, count=6, side=640, generator=generator)
     assert len(found) == 6
     torch.testing.assert_close(found[0][0], down(hr))
@@ -74,7 +75,7 @@ def test_versions_lie_between_the_image_and_the_picture(scale, generator):
 
 def test_of_a_large_picture_parts_are_taken(generator):
     hr = picture(240, 200)
-    down = Downsample((240, 200), (60, 50), like=hr)
+    down = Downsample.between((240, 200), (60, 50), like=hr)
     found = self_correction.smaller_versions(hr, down(hr), down, count=6, side=48, generator=generator)
     for i, (version, reduction) in enumerate(found):
         assert version.shape == (3, 48, 48)
@@ -88,7 +89,7 @@ def test_of_a_large_picture_parts_are_taken(generator):
 
 
 def test_a_window_knows_the_scale_of_the_whole():
-    down = Downsample((96, 96), (24, 24), kernel=1.6)
+    down = Downsample.between((96, 96), (24, 24), kernel=1.6)
     part, rows, columns = down.window(slice(10, 70), slice(0, 60))
     assert (part.scale, part.kernel) == ((4.0, 4.0), 1.6)
     assert part.shape == (rows.stop - rows.start, columns.stop - columns.start)
@@ -113,41 +114,35 @@ def short(monkeypatch):
     monkeypatch.setattr(search, "QUICK", PLAN)
 
 
-def solve(lr, size, effort, **options):
-    down = Downsample(size, lr.shape[1:], like=lr)
-    return search.restore(lr, down, resampling.resize(lr, size), effort, **options)
-
-
 def test_a_corrected_picture_still_explains_the_image_and_every_step_is_reported():
     hr = picture(128, 128)
-    down, calls = Downsample((128, 128), (32, 32), like=hr), []
+    down, calls = Downsample.between((128, 128), (32, 32), like=hr), []
     lr = down(hr)
-    found = solve(lr, (128, 128), CORRECTED, report=lambda *steps: calls.append(steps))
+    found = solve(lr, (128, 128), CORRECTED, calls=calls)
     assert metrics.psnr(down(found), lr) > 60
     total = 20 + 6 * 20 + 40 + 20
-    assert [step for step, _ in calls] == list(range(1, total + 1))
-    assert {steps for _, steps in calls} == {total}
+    assert calls == list(range(1, total + 1))
 
 
 def test_the_search_has_the_last_word_at_large_scales_only():
     hr, calls = picture(96, 96), []
-    lr = Downsample((96, 96), (48, 48), like=hr)(hr)
-    found = solve(lr, (96, 96), CORRECTED, report=lambda *steps: calls.append(steps))
-    assert calls[-1] == (20 + 6 * 20 + 40,) * 2
+    lr = Downsample.between((96, 96), (48, 48), like=hr)(hr)
+    found = solve(lr, (96, 96), CORRECTED, calls=calls)
+    assert calls[-1] == 20 + 6 * 20 + 40
     assert metrics.psnr(found, hr) > metrics.psnr(resampling.resize(lr, (96, 96)), hr)
 
 
 @pytest.mark.parametrize("stop", [10, 50, 20 + 6 * 20 + 10])
 def test_stopping_leaves_a_picture(stop):
-    lr = Downsample((128, 128), (32, 32), like=torch.zeros(1))(picture(128, 128))
-    found = solve(lr, (128, 128), CORRECTED, report=lambda step, steps: step >= stop)
+    lr = Downsample.between((128, 128), (32, 32), like=torch.zeros(1))(picture(128, 128))
+    found = solve(lr, (128, 128), CORRECTED, stop=stop)
     assert torch.isfinite(found).all()
     assert metrics.psnr(found, picture(128, 128)) > 15
 
 
 def test_noise_and_small_pictures_are_not_corrected(monkeypatch):
     monkeypatch.setattr(self_correction, "learn", None)  # would fail if it were asked
-    lr = Downsample((128, 128), (32, 32), like=torch.zeros(1))(picture(128, 128))
+    lr = Downsample.between((128, 128), (32, 32), like=torch.zeros(1))(picture(128, 128))
     solve(lr, (128, 128), CORRECTED, noise=0.05)
     small = lr[:, :12, :12]
     torch.testing.assert_close(solve(small, (48, 48), CORRECTED), solve(small, (48, 48), PLAIN))

@@ -1,0 +1,153 @@
+"""What every task asks of its arguments: one check for each kind, with an error that says what to do.
+
+The options of a task stand in one frozen dataclass (`siren_sr.fitting.task.Options` and its likes). Its fields hold the
+defaults and the help text of the command line; its ``__post_init__`` calls the checks of this file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import numbers
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+T = TypeVar("T")
+
+
+def option(default: Any = None, help: str = "", **metadata: Any) -> Any:
+    """A field of an options dataclass.
+
+    Args:
+        default: Value of the option when the user says nothing.
+        help: What the command line says of it.
+        **metadata: Anything else that readers of the field need to know.
+    """
+    return dataclasses.field(default=default, metadata={"help": help, **metadata})
+
+
+def count(name: str, value: Any, *, least: int = 1) -> int:
+    """A whole number, Python's or NumPy's.
+
+    Raises:
+        TypeError: Not an integer; booleans are refused.
+        ValueError: Less than ``least``.
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be an integer >= {least}, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be >= {least}, got {value}")
+    return int(value)
+
+
+def choice(name: str, value: Any, allowed: Iterable[str]) -> str:
+    """One of some names.
+
+    Raises:
+        TypeError: Not a string.
+        ValueError: An unknown name.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be one of {sorted(allowed)}, got {value!r}")
+    if value not in allowed:
+        raise ValueError(f"{name}={value!r} is unknown: use one of {sorted(allowed)}")
+    return value
+
+
+def resolve(name: str, value: Any, known: Mapping[str, T], *, what: str) -> T:
+    """What a name stands for, or the user's own callable.
+
+    Args:
+        name: Name of the argument.
+        value: What the user gave.
+        known: The built-in ones by name.
+        what: What a callable is, for the error's text.
+
+    Raises:
+        ValueError: An unknown name.
+        TypeError: Neither a name nor callable.
+    """
+    if isinstance(value, str):
+        if value not in known:
+            raise ValueError(f"{name}={value!r} is unknown: use one of {sorted(known)} or {what}")
+        return known[value]
+    if not callable(value):
+        raise TypeError(f"{name} must be a name or {what}, got {type(value).__name__}")
+    return value  # pyright: ignore[reportReturnType]
+
+
+def optional_callable(name: str, value: Any, *, what: str) -> Any:
+    """A callable, or None where nothing is given.
+
+    Raises:
+        TypeError: Neither.
+    """
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be {what}, got {type(value).__name__}")
+    return value
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False.
+
+    Raises:
+        TypeError: Anything else, such as "yes" or 1.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def real(name: str, value: Any, *, what: str) -> float:
+    """A real number of any type.
+
+    Raises:
+        TypeError: Anything else; booleans are refused.
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be {what}, got {value!r}")
+    return float(value)
+
+
+def generator(value: Any) -> torch.Generator | None:
+    """A generator of random numbers on the CPU, or None.
+
+    Raises:
+        TypeError: Not a generator.
+        ValueError: One of another device.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, torch.Generator):
+        raise TypeError(f"generator must be a torch.Generator, got {type(value).__name__}")
+    if value.device.type != "cpu":
+        raise ValueError(f"generator must be on the CPU, got one on {value.device}: use torch.Generator()")
+    return value
+
+
+def seeded(value: torch.Generator | None) -> torch.Generator:
+    """The given generator, or one with seed 0, so that a call repeats itself."""
+    return torch.Generator().manual_seed(0) if value is None else value
+
+
+def device(value: Any) -> torch.device | None:
+    """A device that can compute; None stays None.
+
+    Raises:
+        ValueError: There is no such device, or it cannot compute.
+        TypeError: Not the name of a device.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, (str, torch.device)):
+        raise TypeError(f'device must be a name, such as "cpu" or "cuda", or a torch.device, got {value!r}')
+    try:
+        found = torch.device(value)
+        torch.zeros(1, device=found).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        # Unknown names, builds without CUDA, and devices that only pretend, such as "meta", in this order.
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ValueError(f'device="{value}" cannot be used here ({reason}): use "cpu"') from None
+    return found

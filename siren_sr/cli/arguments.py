@@ -1,0 +1,111 @@
+"""What commands share: arguments whose defaults and help are those of a task's options, and the reading of values."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import functools
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+PROGRAM = "siren-sr"
+
+
+def command(commands: Any, name: str, run: Callable[..., int], text: str, example: str) -> argparse.ArgumentParser:
+    """Add a command; ``run(arguments)`` does it and returns the exit code."""
+    parser = commands.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        epilog=f"example:\n  {PROGRAM} {name} {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_option(
+    parser: Any, options: Any, name: str, *, flag: str | None = None, default: str = "", **more: Any
+) -> None:
+    """Add an argument for an option of a task.
+
+    Args:
+        parser: Where to add it, a parser or a group.
+        options: The dataclass of the task's options, whose default and help the argument has.
+        name: The option.
+        flag: The argument, if it is not the option's name with dashes.
+        default: What the help says of the default where that is None.
+        **more: As for ``argparse``; ``help`` replaces the option's own.
+    """
+    field = next(field for field in dataclasses.fields(options) if field.name == name)
+    said = default if field.default is None else str(field.default)
+    text = more.pop("help", field.metadata["help"])
+    more.setdefault("default", field.default)
+    parser.add_argument(
+        flag or "--" + name.replace("_", "-"), help=f"{text} (default: {said})" if said else text, **more
+    )
+
+
+def add_resolution(parser: argparse.ArgumentParser, text: str) -> None:
+    """Add ``--scale`` or ``--size``."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--scale", type=float, help=text)
+    group.add_argument("--size", type=int, nargs="+", metavar="N", help="or the size wanted: H W")
+
+
+def add_training(parser: argparse.ArgumentParser, options: Any) -> None:
+    """Add what all trainings share."""
+    add_option(parser, options, "steps", type=int)
+    add_device(parser)
+    parser.add_argument("--seed", type=int, default=0, help="seed of the initial weights (default: 0)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add ``--device``."""
+    parser.add_argument("--device", help="cpu (default), cuda, mps")
+
+
+def number_or_name(text: str) -> float | str:
+    """A number where the text is one."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+@contextlib.contextmanager
+def users_upscaler(text: str | None) -> Iterator[Callable[..., Any] | None]:
+    """What MODULE:FUNCTION names; modules of the working directory count, also those that it imports as it runs."""
+    if text is None:
+        yield None
+        return
+    module, _, name = text.partition(":")
+    if not module or not name:
+        raise ValueError(f"--prior {text}: give MODULE:FUNCTION, for example mymodel:upscale")
+    folder = os.getcwd()
+    sys.path.insert(0, folder)
+    try:
+        found = _of_the_users(f"--prior {text}: {module} cannot be imported", importlib.import_module, module)
+        for part in name.split("."):
+            if not hasattr(found, part):
+                raise ValueError(f"--prior {text}: the module {module} has no {name}")
+            found = getattr(found, part)
+        if not callable(found):
+            raise ValueError(f"--prior {text} is no function but {type(found).__name__}")
+        yield functools.partial(_of_the_users, f"--prior {text} failed", found)
+    finally:
+        with contextlib.suppress(ValueError):
+            sys.path.remove(folder)
+
+
+def _of_the_users(text: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call what the user wrote: whatever it raises becomes one line that says where it came from."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        raise ValueError(f"{text}: {type(error).__name__}: {error}") from error

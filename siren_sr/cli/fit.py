@@ -1,0 +1,54 @@
+"""``siren-sr fit``: represent an image or a sound by a network."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from siren_sr import fit_signal
+from siren_sr.cli.arguments import add_option, add_training, command, number_or_name
+from siren_sr.cli.progress import Training, say
+from siren_sr.fitting.fit import check_save_path
+from siren_sr.fitting.options import FitOptions
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    p = command(commands, "fit", run, "represent an image or a sound by a network", "photo.png photo.safetensors")
+    p.add_argument("input", metavar="IN", help="image or audio file")
+    p.add_argument("output", metavar="OUT", help="the network, a .safetensors file")
+    add_option(p, FitOptions, "omega_0", flag="--omega", dest="omega", default="what this training learns best")
+    add_option(p, FitOptions, "hidden_features", type=int)
+    add_option(p, FitOptions, "hidden_layers", type=int, default="2, audio by length")
+    add_option(p, FitOptions, "activation", choices=["sine", "relu"])
+    add_option(p, FitOptions, "objective")
+    add_option(p, FitOptions, "recipe", default="by the objective")
+    add_option(p, FitOptions, "precision")
+    add_option(p, FitOptions, "tiles", action=argparse.BooleanOptionalAction, default="by size")
+    add_training(p, FitOptions)
+
+
+def run(a: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    check_save_path(a.output)
+    with Training(quiet=a.quiet) as training:
+        fit = fit_signal(
+            a.input,
+            omega_0=None if a.omega is None else number_or_name(a.omega),
+            hidden_features=a.hidden_features,
+            hidden_layers=a.hidden_layers,
+            activation=a.activation,
+            objective=a.objective,
+            precision=a.precision,
+            tiles=a.tiles,
+            recipe=a.recipe,
+            steps=a.steps,
+            generator=training.generator(a.seed),
+            device=a.device,
+            callback=training,
+        )
+    fit.save(a.output)
+    if training.stopped:
+        return say(f"interrupted {training.reached}; the network reached so far is in {a.output}", 130)
+    print(f"{a.output}: {fit.psnr:.2f} dB, {fit.model.summary()}")
+    return 0

@@ -1,0 +1,91 @@
+"""``siren-sr poisson``: rebuild an image from its derivatives."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+import torch
+
+from siren_sr import derivatives, io, solve_poisson
+from siren_sr.cli.arguments import add_option, add_training, command
+from siren_sr.cli.progress import Training, say
+from siren_sr.poisson import PoissonOptions
+from siren_sr.signals import Origin, as_signal, from_unit, to_unit
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    p = command(
+        commands,
+        "poisson",
+        run,
+        "rebuild an image from its derivatives",
+        "photo.png rebuilt.png --of laplacian --method numerical",
+    )
+    p.add_argument("input", metavar="IN", help="image file, or .npy array (C,2,H,W) of Sobel gradients / (C,H,W)")
+    p.add_argument("output", metavar="OUT", help="image file")
+    p.add_argument("--of", default="gradient", choices=["gradient", "laplacian"], help="default: gradient")
+    add_option(p, PoissonOptions, "method", choices=["numerical", "analytical"])
+    group = p.add_mutually_exclusive_group()
+    add_option(group, PoissonOptions, "mean", type=float, default="the image's; 0.5 for .npy")
+    group.add_argument("--no-mean", action="store_true", help="no condition on the mean")
+    p.add_argument("--mean-gradient", action="store_true", help="also the image's mean gradient as a condition")
+    add_option(p, PoissonOptions, "recipe", default="by the method")
+    add_training(p, PoissonOptions)
+
+
+def run(a: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    operator = derivatives.image_gradient if a.of == "gradient" else derivatives.image_laplacian
+    image, mean, mean_gradient = None, a.mean, None
+    if a.input.lower().endswith(".npy"):
+        target = torch.from_numpy(_load_array(a.input))
+        mean = 0.5 if mean is None else mean
+        if a.mean_gradient:
+            raise ValueError("--mean-gradient needs an image: a .npy file holds derivatives only")
+    else:
+        image = io.read_image(a.input)
+        unit = to_unit(as_signal(image).values)
+        target = operator(unit)
+        mean = unit.flatten(1).mean(1) if mean is None else mean
+        if a.mean_gradient:
+            mean_gradient = derivatives.image_gradient(unit).flatten(2).mean(2)
+    dtype = "uint8" if image is None else str(image.pixels.dtype)
+    most = 4 if a.of == "gradient" else 3
+    if target.ndim > most:
+        wanted = "(C, 2, H, W) or (2, H, W)" if a.of == "gradient" else "(C, H, W) or (H, W)"
+        raise ValueError(f"{a.of} must have shape {wanted}, for one image, got {tuple(target.shape)}")
+    channels = target.shape[0] if target.ndim == most else 1
+    io.check_writable(a.output, channels=channels, dtype=dtype, like=image)
+    with Training(quiet=a.quiet) as training:
+        fit = solve_poisson(
+            gradient=target if a.of == "gradient" else None,
+            laplacian=target if a.of == "laplacian" else None,
+            mean=None if a.no_mean else mean,
+            mean_gradient=mean_gradient,
+            method=a.method,
+            recipe=a.recipe,
+            steps=a.steps,
+            generator=training.generator(a.seed),
+            device=a.device,
+            callback=training,
+            return_fit=True,
+        )
+    if training.stopped:
+        return say(f"interrupted {training.reached}; nothing was written", 130)
+    high = float(np.iinfo(dtype).max)
+    origin = Origin("array", dtype, channels > 1, 2, clip=True, low=0.0, high=high)
+    values = from_unit(fit.reconstruction.reshape(channels, *fit.shape))
+    io.write_image(a.output, origin.restore(values), like=image)
+    return 0
+
+
+def _load_array(path: str) -> np.ndarray:
+    try:
+        with open(path, "rb") as file:
+            array = np.lib.format.read_array(file, allow_pickle=False)
+        return array.astype(np.float32)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path} is not a readable .npy file of numbers: {error}") from error

@@ -1,0 +1,73 @@
+"""``siren-sr super-resolve``: enlarge an image file."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+
+from siren_sr import io
+from siren_sr import super_resolve as enlarge
+from siren_sr.cli.arguments import (
+    add_option,
+    add_resolution,
+    add_training,
+    command,
+    number_or_name,
+    users_upscaler,
+)
+from siren_sr.cli.progress import Training, say
+from siren_sr.superres.options import SuperResolveOptions
+from siren_sr.superres.task import DEFAULT_SCALE
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    p = command(commands, "super-resolve", run, "enlarge an image", "photo.jpg photo_x4.png --scale 4")
+    p.add_argument("input", metavar="IN", help="image file")
+    p.add_argument("output", metavar="OUT", help="image file; its extension sets the format")
+    add_resolution(p, f"enlargement, any number >= 1 (default: {DEFAULT_SCALE})")
+    add_option(p, SuperResolveOptions, "quality")
+    add_option(
+        p,
+        SuperResolveOptions,
+        "kernel",
+        help="what made the image small: bicubic, box, ...; a number, the standard deviation of a Gaussian in pixels "
+        "of the result; or a .npy file with an array of weights",
+    )
+    add_option(
+        p, SuperResolveOptions, "noise", type=float, help="standard deviation of the image's noise, in levels of 255"
+    )
+    add_option(p, SuperResolveOptions, "prior", metavar="MODULE:FUNCTION")
+    add_option(p, SuperResolveOptions, "strategy")
+    add_training(p, SuperResolveOptions)
+
+
+def run(a: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    image = io.read_image(a.input)
+    channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
+    io.check_writable(a.output, channels=channels, dtype=image.pixels.dtype, like=image)
+    if not 0 <= a.noise <= 255:
+        raise ValueError(f"--noise {a.noise:g}: a standard deviation in levels of 255, from 0 to 255")
+    kernel = np.load(a.kernel, allow_pickle=False) if a.kernel.endswith(".npy") else number_or_name(a.kernel)
+    with users_upscaler(a.prior) as prior, Training(quiet=a.quiet) as training:
+        result = enlarge(
+            image,
+            a.scale,
+            size=a.size,
+            quality=a.quality,
+            kernel=kernel,
+            noise=a.noise / 255,
+            prior=prior,
+            strategy=a.strategy,
+            steps=a.steps,
+            generator=training.generator(a.seed),
+            device=a.device,
+            callback=training,
+        )
+    if training.stopped:
+        return say(f"interrupted {training.reached}; nothing was written", 130)
+    io.write_image(a.output, np.asarray(result), like=image)
+    return 0

@@ -1,0 +1,148 @@
+"""What `fit_signal` and `solve_poisson` may be asked for: defaults, help and checks of every option."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from siren_sr import arguments, omega
+from siren_sr import init as initializers
+from siren_sr.arguments import option
+from siren_sr.fitting.tiles import TileRecipe
+from siren_sr.init import Initializer
+from siren_sr.network.fused import PRECISIONS
+from siren_sr.network.layers import Activation, resolve_activation
+from siren_sr.network.siren import Siren
+from siren_sr.training.field import Objective
+from siren_sr.training.objectives import OBJECTIVES
+from siren_sr.training.optimizers import OptimizerFactory, SchedulerFactory
+from siren_sr.training.progress import Callback
+from siren_sr.training.recipes import RecipeFactory, resolve
+
+ObjectiveFactory = Callable[[Tensor], Objective]
+"""A function of the target (C, *grid) in [-1, 1] that gives an objective."""
+
+Omega = float | str | Callable[[Tensor], float]
+"""ω0 itself, the name of a rule or measure, or a function of the (C, *grid) tensor."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkOptions:
+    """What every task that trains one network may be asked for; `fit_signal` says what each option means.
+
+    Raises:
+        ValueError: A number out of its range, or an unknown name.
+        TypeError: Another kind of thing than is asked for.
+    """
+
+    omega_0: Omega | None = option(help="first-layer ω0: a number, or a rule's name", one_network=True)
+    hidden_omega_0: float = option(30.0, "ω0 of the other layers", one_network=True)
+    hidden_features: int = option(256, "width", one_network=True)
+    hidden_layers: int | None = option(help="sine layers after the first", one_network=True)
+    activation: str | Activation = option("sine", "sine or relu", one_network=True)
+    first_init: str | Initializer = option("sitzmann", "initializer of the first layer", one_network=True)
+    hidden_init: str | Initializer = option("sitzmann", "initializer of the hidden layers", one_network=True)
+    recipe: str | RecipeFactory | None = option(help="fast, whole, paper or published", one_network=True)
+    steps: int | None = option(help="training steps")
+    optimizer: OptimizerFactory | None = option(one_network=True)
+    scheduler: SchedulerFactory | None = option(one_network=True)
+    align_corners: bool = option(False, one_network=True)
+    generator: torch.Generator | None = option()
+    device: torch.device | str | None = option(help="cpu, cuda or mps")
+    callback: Callback | None = option()
+
+    def __post_init__(self) -> None:
+        """Check every option."""
+        _check_omega(self.omega_0)
+        resolve_activation(self.activation)
+        initializers.resolve(self.first_init, name="first_init")
+        initializers.resolve(self.hidden_init, name="hidden_init")
+        arguments.count("hidden_features", self.hidden_features)
+        if self.hidden_layers is not None:
+            arguments.count("hidden_layers", self.hidden_layers, least=0)
+        resolve(self.recipe, pointwise=True)
+        if self.steps is not None:
+            arguments.count("steps", self.steps)
+        arguments.optional_callable("optimizer", self.optimizer, what="a callable parameters -> optimizer")
+        arguments.optional_callable("scheduler", self.scheduler, what="a callable optimizer -> scheduler")
+        arguments.flag("align_corners", self.align_corners)
+        arguments.generator(self.generator)
+        arguments.device(self.device)
+        arguments.optional_callable("callback", self.callback, what="a callable Progress -> bool")
+
+    def network(
+        self, in_features: int, out_features: int, *, hidden_layers: int, first_omega_0: float, like: Tensor
+    ) -> Siren:
+        """A new network of these options; ``like`` gives device and dtype."""
+        return Siren(
+            in_features,
+            out_features,
+            hidden_features=self.hidden_features,
+            hidden_layers=hidden_layers,
+            first_omega_0=first_omega_0,
+            hidden_omega_0=self.hidden_omega_0,
+            activation=self.activation,
+            first_init=self.first_init,
+            hidden_init=self.hidden_init,
+            generator=arguments.seeded(self.generator),
+            device=like.device,
+            dtype=like.dtype,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions(NetworkOptions):
+    """The options of `fit_signal`, which says what each one means; errors as in `NetworkOptions`."""
+
+    sample_rate: float | None = option()
+    dims: int | None = option()
+    objective: str | ObjectiveFactory = option("mse", "mse, mse_fft or, for sounds, mse_stft", one_network=True)
+    batch: int | None = option(one_network=True)
+    precision: Literal["bf16"] | None = option(
+        help="bf16: products in bfloat16, faster and less exact", one_network=True
+    )
+    tiles: bool | TileRecipe | None = option(help="many small networks")
+
+    def __post_init__(self) -> None:
+        """Check every option."""
+        super().__post_init__()
+        self.make_objective()
+        if self.batch is not None:
+            arguments.count("batch", self.batch)
+        if self.precision not in PRECISIONS:
+            raise ValueError(f'precision={self.precision!r} is unknown: use None (the network\'s own) or "bf16"')
+        if not isinstance(self.tiles, (bool, TileRecipe, type(None))):
+            raise TypeError(f"tiles must be True, False or a TileRecipe, got {self.tiles!r}")
+
+    def make_objective(self) -> ObjectiveFactory:
+        """The objective as a function of the target."""
+        return arguments.resolve("objective", self.objective, OBJECTIVES, what="a function of the target")
+
+    def for_one_network(self) -> list[str]:
+        """Names of the options that are set and that tiles would ignore."""
+        return [
+            field.name
+            for field in dataclasses.fields(self)
+            if "one_network" in field.metadata and getattr(self, field.name) != field.default
+        ]
+
+
+def _check_omega(omega_0: Any) -> None:
+    if omega_0 is None or (callable(omega_0) and not isinstance(omega_0, str)):
+        return
+    if isinstance(omega_0, str):
+        if omega_0 not in (omega.TANGENT_KERNEL, *omega.MEASURES):
+            names = ", ".join((omega.TANGENT_KERNEL, *omega.MEASURES))
+            raise ValueError(f"omega_0: unknown measure {omega_0!r}: use a number, one of {names}, or a function")
+        return
+    if isinstance(omega_0, bool) or not isinstance(omega_0, numbers.Real):
+        raise TypeError(f"omega_0 that is no number must be a name or a function, got {omega_0!r}")
+    if not (math.isfinite(omega_0) and float(omega_0) > 0):
+        raise ValueError(f"first_omega_0 must be a finite number > 0, got {omega_0}: 30 is usual, see siren_sr.omega")

@@ -1,0 +1,125 @@
+"""What users give to `solve_poisson`, read and checked: tensors have their channels first, arrays have them last."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from siren_sr import arguments
+from siren_sr.poisson.options import Kind, PoissonOptions
+from siren_sr.signals import Origin, as_signal, native, to_unit
+from siren_sr.training import objectives
+
+_SHAPES: dict[tuple[bool, Kind], tuple[str, str, str]] = {
+    (True, "gradient"): ("(C, 2, H, W)", "(2, H, W)", "(B, C, 2, H, W)"),
+    (True, "laplacian"): ("(C, H, W)", "(H, W)", "(B, C, H, W)"),
+    (False, "gradient"): ("(H, W, C, 2)", "(H, W, 2)", "(B, H, W, C, 2)"),
+    (False, "laplacian"): ("(H, W, C)", "(H, W)", "(B, H, W, C)"),
+}
+
+
+def is_batch(kind: Kind, given: Any) -> bool:
+    batch = isinstance(given, (Tensor, np.ndarray)) and given.ndim == (5 if kind == "gradient" else 4)
+    if batch and len(given) == 0:
+        raise ValueError(f"the batch is empty: its shape is {tuple(given.shape)}")
+    return batch
+
+
+def member(options: PoissonOptions, i: int) -> PoissonOptions:
+    """The options for one target of a batch: conditions that are a batch themselves are taken apart."""
+
+    def member(value: Any, ndim: int) -> Any:
+        return value[i] if getattr(value, "ndim", 0) == ndim else value
+
+    return replace(
+        options,
+        mean=member(options.mean, 2),
+        mean_gradient=member(options.mean_gradient, 3),
+        boundary=member(options.boundary, 4),
+    )
+
+
+def read_target(kind: Kind, given: Any, device: Any) -> tuple[Tensor, Origin]:
+    """The target as (C, 2, H, W) or (C, H, W), and how to give the image back."""
+    tensor = _tensor(kind, given)
+    is_tensor = isinstance(given, Tensor)
+    full, plain, batch = _SHAPES[is_tensor, kind]
+    if not tensor.dtype.is_floating_point:
+        raise TypeError(f"{kind} must be floating point (derivatives have signs), got {tensor.dtype}")
+    most = 4 if kind == "gradient" else 3
+    has_channels = tensor.ndim == most
+    components = 2 if kind != "gradient" or tensor.ndim < 3 else tensor.shape[-3 if is_tensor else -1]
+    if tensor.ndim not in (most - 1, most) or components != 2 or 0 in tensor.shape:
+        hint = "" if is_tensor else f"; for an array laid out as a tensor, {_SHAPES[True, kind][0]}, torch.from_numpy"
+        raise ValueError(
+            f"{kind} must have shape {full} or {plain} with at least one pixel, or be a batch {batch}, "
+            f"got {tuple(tensor.shape)}{hint}"
+        )
+    if not is_tensor and has_channels:
+        channels = tensor.shape[2]
+        if channels > 4 and tensor.shape[0] <= 4 and channels > tensor.shape[0]:
+            raise ValueError(
+                f"shape {tuple(tensor.shape)} has its channels on the wrong side: an array is {full}; "
+                f"use np.moveaxis, or torch.from_numpy for {_SHAPES[True, kind][0]}"
+            )
+    if not bool(torch.isfinite(tensor).all()):
+        raise ValueError(f"{kind} has NaN or infinite values: replace them first")
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    home = tensor.device if is_tensor else None
+    origin = Origin(
+        "tensor" if is_tensor else "array", dtype, has_channels, 2, clip=False, low=0.0, high=1.0, device=home
+    )
+    compute = torch.float64 if tensor.dtype == torch.float64 and is_tensor else torch.float32
+    tensor = tensor.to(device=arguments.device(device) or tensor.device, dtype=compute)
+    tensor = tensor if is_tensor else _channels_first(tensor)
+    return (tensor if has_channels else tensor[None]), origin
+
+
+def _channels_first(tensor: Tensor) -> Tensor:
+    """(H, W), (H, W, C), (H, W, 2) or (H, W, C, 2) with the grid's axes moved behind the others."""
+    return tensor.movedim((0, 1), (-2, -1)).contiguous()
+
+
+def _tensor(name: str, given: Any) -> Tensor:
+    """A user's tensor or array as a tensor without a graph."""
+    if not isinstance(given, (Tensor, np.ndarray)):
+        hint = ": take siren_sr.derivatives.image_gradient or image_laplacian of an image" if name != "boundary" else ""
+        raise TypeError(f"{name} must be a tensor or an array, got {type(given).__name__}{hint}")
+    return given.detach() if isinstance(given, Tensor) else torch.from_numpy(native(given))
+
+
+def read_condition(name: str, given: Any, shape: tuple[int, ...], like: Tensor) -> Tensor:
+    try:
+        value = torch.as_tensor(given, dtype=like.dtype, device=like.device)
+        value = value.detach().expand(shape)
+    except (RuntimeError, TypeError, ValueError):
+        raise ValueError(f"{name} must be a number or have shape {shape}, got {given!r}") from None
+    if not bool(torch.isfinite(value).all()):
+        raise ValueError(f"{name} must be finite, got {given!r}")
+    return value
+
+
+def read_ring(given: Any, like: Tensor, origin: Origin) -> Tensor:
+    """The image (C, H, W) in [0, 1] whose outermost ring is the boundary; its other samples may be anything."""
+    shape = (len(like), *like.shape[-2:])
+    if not isinstance(given, (Tensor, np.ndarray, int, float)):  # a PIL image, a path, or what is refused as such
+        tensor = to_unit(as_signal(given, dims=2).values)
+        if tuple(tensor.shape) != shape:
+            raise ValueError(f"boundary must be an image of shape {shape}, as the target, got {tuple(tensor.shape)}")
+        return tensor.to(device=like.device, dtype=like.dtype)
+    tensor = _tensor("boundary", given)
+    planar = isinstance(given, Tensor)
+    wanted = (shape if planar else (*shape[1:], shape[0])) if origin.channels else shape[1:]
+    if tuple(tensor.shape) != wanted:
+        raise ValueError(f"boundary must have shape {wanted}, as the image, got {tuple(tensor.shape)}")
+    if not tensor.dtype.is_floating_point:
+        raise TypeError(f"boundary must be floating point in [0, 1], got {tensor.dtype}: divide by its maximum")
+    tensor = tensor if planar else _channels_first(tensor)
+    tensor = tensor.to(device=like.device, dtype=like.dtype).reshape(shape)
+    if not bool(torch.isfinite(objectives.outermost(tensor)).all()):
+        raise ValueError("boundary has NaN or infinite values on its outermost ring: replace them first")
+    return tensor

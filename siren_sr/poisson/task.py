@@ -1,0 +1,341 @@
+"""Images from their derivatives: section 3.3 of the paper."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal, TypeVar, overload
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from siren_sr import arguments, omega
+from siren_sr.derivatives import inverse_gradient, inverse_laplacian, laplacian_of_gradient
+from siren_sr.fitting.fit import Fit
+from siren_sr.fitting.options import Omega
+from siren_sr.init import Initializer
+from siren_sr.network.layers import Activation
+from siren_sr.network.siren import Siren
+from siren_sr.poisson.options import Kind, Method, PoissonOptions
+from siren_sr.poisson.targets import is_batch, member, read_condition, read_ring, read_target
+from siren_sr.signals import Origin, Signal, from_unit, stacked
+from siren_sr.training import objectives
+from siren_sr.training.evaluation import Grid, evaluate
+from siren_sr.training.field import Objective, weighted
+from siren_sr.training.loop import Stage, final_score, train
+from siren_sr.training.optimizers import OptimizerFactory, SchedulerFactory, adam
+from siren_sr.training.progress import Callback, Monitor
+from siren_sr.training.recipes import Recipe, RecipeFactory, resolve
+
+Array = TypeVar("Array", Tensor, NDArray[Any])
+
+AS_PUBLISHED = ("paper", "published")  # recipes that follow section 5.4
+LAPLACIAN_STEPS = 150  # a Laplacian is matched in the image's norm, which is learned much faster (docs/poisson.md)
+
+
+DEFAULT = PoissonOptions()
+
+
+@overload
+def solve_poisson(
+    *,
+    gradient: Array,
+    laplacian: None = ...,
+    mean: Any = ...,
+    mean_gradient: Any = ...,
+    boundary: Any = ...,
+    method: Method = ...,
+    omega_0: Omega | None = ...,
+    hidden_omega_0: float = ...,
+    hidden_features: int = ...,
+    hidden_layers: int | None = ...,
+    activation: str | Activation = ...,
+    first_init: str | Initializer = ...,
+    hidden_init: str | Initializer = ...,
+    recipe: str | RecipeFactory | None = ...,
+    steps: int | None = ...,
+    optimizer: OptimizerFactory | None = ...,
+    scheduler: SchedulerFactory | None = ...,
+    align_corners: bool = ...,
+    generator: torch.Generator | None = ...,
+    device: torch.device | str | None = ...,
+    callback: Callback | None = ...,
+    return_fit: Literal[False] = ...,
+) -> Array: ...
+@overload
+def solve_poisson(
+    *,
+    gradient: None = ...,
+    laplacian: Array,
+    mean: Any = ...,
+    mean_gradient: Any = ...,
+    boundary: Any = ...,
+    method: Method = ...,
+    omega_0: Omega | None = ...,
+    hidden_omega_0: float = ...,
+    hidden_features: int = ...,
+    hidden_layers: int | None = ...,
+    activation: str | Activation = ...,
+    first_init: str | Initializer = ...,
+    hidden_init: str | Initializer = ...,
+    recipe: str | RecipeFactory | None = ...,
+    steps: int | None = ...,
+    optimizer: OptimizerFactory | None = ...,
+    scheduler: SchedulerFactory | None = ...,
+    align_corners: bool = ...,
+    generator: torch.Generator | None = ...,
+    device: torch.device | str | None = ...,
+    callback: Callback | None = ...,
+    return_fit: Literal[False] = ...,
+) -> Array: ...
+@overload
+def solve_poisson(
+    *,
+    gradient: Tensor | NDArray[Any] | None = ...,
+    laplacian: Tensor | NDArray[Any] | None = ...,
+    mean: Any = ...,
+    mean_gradient: Any = ...,
+    boundary: Any = ...,
+    method: Method = ...,
+    omega_0: Omega | None = ...,
+    hidden_omega_0: float = ...,
+    hidden_features: int = ...,
+    hidden_layers: int | None = ...,
+    activation: str | Activation = ...,
+    first_init: str | Initializer = ...,
+    hidden_init: str | Initializer = ...,
+    recipe: str | RecipeFactory | None = ...,
+    steps: int | None = ...,
+    optimizer: OptimizerFactory | None = ...,
+    scheduler: SchedulerFactory | None = ...,
+    align_corners: bool = ...,
+    generator: torch.Generator | None = ...,
+    device: torch.device | str | None = ...,
+    callback: Callback | None = ...,
+    return_fit: Literal[True],
+) -> Fit: ...
+def solve_poisson(
+    *,
+    gradient: Any = None,
+    laplacian: Any = None,
+    mean: Any = DEFAULT.mean,
+    mean_gradient: Any = DEFAULT.mean_gradient,
+    boundary: Any = DEFAULT.boundary,
+    method: Method = DEFAULT.method,
+    omega_0: Omega | None = DEFAULT.omega_0,
+    hidden_omega_0: float = DEFAULT.hidden_omega_0,
+    hidden_features: int = DEFAULT.hidden_features,
+    hidden_layers: int | None = DEFAULT.hidden_layers,
+    activation: str | Activation = DEFAULT.activation,
+    first_init: str | Initializer = DEFAULT.first_init,
+    hidden_init: str | Initializer = DEFAULT.hidden_init,
+    recipe: str | RecipeFactory | None = DEFAULT.recipe,
+    steps: int | None = DEFAULT.steps,
+    optimizer: OptimizerFactory | None = DEFAULT.optimizer,
+    scheduler: SchedulerFactory | None = DEFAULT.scheduler,
+    align_corners: bool = DEFAULT.align_corners,
+    generator: torch.Generator | None = DEFAULT.generator,
+    device: torch.device | str | None = DEFAULT.device,
+    callback: Callback | None = DEFAULT.callback,
+    return_fit: bool = DEFAULT.return_fit,
+) -> Any:
+    """The image whose gradient or Laplacian is given.
+
+    Targets are those of the paper, in units of an image in [0, 1]: Sobel's gradient and the 3×3 Laplacian, as
+    `siren_sr.derivatives.image_gradient` and `siren_sr.derivatives.image_laplacian` compute them.
+
+    Args:
+        gradient: Tensor (C, 2, H, W) or (2, H, W), or a batch (B, C, 2, H, W); array (H, W, C, 2) or (H, W, 2), or a
+            batch (B, H, W, C, 2). Index 0 of the axis of length 2 is along x. Give this or ``laplacian``.
+        laplacian: Tensor (C, H, W) or (H, W), or a batch (B, C, H, W); array (H, W, C) or (H, W), or a batch
+            (B, H, W, C). Derivatives have signs, so that image files and PIL images, which hold none, are refused.
+        mean: Cauchy condition of equation (12): the image's mean, a number or one per channel, in [0, 1]. Met
+            exactly. Without it the mean is arbitrary, since derivatives do not see it. For a batch also (B, C).
+        mean_gradient: Cauchy condition of equation (13): the mean Sobel gradient, (C, 2) or (2,), for a batch also
+            (B, C, 2). It is a penalty.
+        boundary: Values on the image's border, in [0, 1]: an image of the target's size and layout, a PIL image or the
+            path of an image file, of which only the outermost ring of samples is read; for a batch also a batch. It is
+            a penalty; it settles the mean too, so that ``mean`` is not needed with it. If both are given the mean is
+            met exactly, and the ring up to that constant.
+        method: "numerical" applies the same kernels to the network's output; "analytical" compares the network's
+            exact derivatives, times the factor derived in `siren_sr.derivatives`. The kernels smooth as they
+            differentiate and the network does not, so that what is found is a smoothed image, about 30 dB from the
+            original for Sobel's gradient (the guide on Poisson problems tells more). Exact derivatives are also
+            compared at the samples only: a network of high ω0 can meet them there and be wrong in between.
+        omega_0: ω0 of the first layer, as for `siren_sr.fit_signal`: a number, "tangent_kernel" or a name in
+            ``omega.MEASURES``, or a callable; measures see the image that the target belongs to, found by Fourier
+            transform. Default: ω0* (equation 7) of that image, and a quarter of it for "analytical".
+        hidden_omega_0: ω0 of the other layers.
+        hidden_features: Width.
+        hidden_layers: Sine layers after the first (default: 2).
+        activation: "sine", "relu" or a callable.
+        first_init: Initializer of the first layer.
+        hidden_init: Initializer of the hidden layers.
+        recipe: As for `siren_sr.fit_signal`. Default, or "fast": SOAP on the whole grid, 500 steps for a gradient and
+            150 for a Laplacian; for "analytical", whose objective is a sum over points, 100 passes of Adam on batches.
+            "paper" and "published" follow section 5.4. All but these two measure the misfit of a Laplacian in the
+            image's norm (`siren_sr.training.objectives.laplacian`).
+        steps: Number of steps (default: the recipe's).
+        optimizer: Factory, parameters -> optimizer.
+        scheduler: Factory, optimizer -> scheduler.
+        align_corners: Corner-aligned grid, as in the paper, instead of pixel centres.
+        generator: CPU generator of the initial weights (default: seed 0; the global random state is never touched).
+        device: Where to compute (default: where the target is, or the CPU).
+        callback: Called after every step; returning True stops. Its PSNR is that of the derivative that is matched.
+        return_fit: Return the `Fit` instead of the image, or a list of them for a batch.
+
+    Returns:
+        The image in the layout of the target, (C, H, W), (H, W), (H, W, C) or a batch of them: a float tensor or array
+        as the target was, in units of [0, 1] but not clipped.
+
+    Raises:
+        ValueError: Both or none of the targets, wrong shapes, NaN, an unknown method, recipe or device, divergence.
+        TypeError: A target that is neither tensor nor array.
+
+    Examples:
+        >>> from siren_sr import derivatives
+        >>> ramp = torch.linspace(0, 1, 8).expand(1, 8, 8)
+        >>> g = derivatives.image_gradient(ramp)
+        >>> solve_poisson(gradient=g, mean=0.5, hidden_features=16, steps=2).shape
+        torch.Size([1, 8, 8])
+    """
+    if (gradient is None) == (laplacian is None):
+        raise ValueError("give either gradient= or laplacian=, exactly one of them")
+    options = PoissonOptions(
+        mean=mean,
+        mean_gradient=mean_gradient,
+        boundary=boundary,
+        method=method,
+        omega_0=omega_0,
+        hidden_omega_0=hidden_omega_0,
+        hidden_features=hidden_features,
+        hidden_layers=hidden_layers,
+        activation=activation,
+        first_init=first_init,
+        hidden_init=hidden_init,
+        recipe=recipe,
+        steps=steps,
+        optimizer=optimizer,
+        scheduler=scheduler,
+        align_corners=align_corners,
+        generator=generator,
+        device=device,
+        callback=callback,
+        return_fit=return_fit,
+    )
+    kind: Kind = "laplacian" if gradient is None else "gradient"
+    given = laplacian if gradient is None else gradient
+    monitor = Monitor(callback)
+    with torch.inference_mode(False):
+        if not is_batch(kind, given):
+            return _shown(_solve(kind, given, options, monitor), options)
+        fits = []
+        for i, one in enumerate(given):
+            monitor.restart()
+            fits.append(_solve(kind, one, member(options, i), monitor))
+        results = [_shown(fit, options) for fit in fits]
+        return results if return_fit else stacked(results, given)
+
+
+def _shown(fit: Fit, options: PoissonOptions) -> Any:
+    return fit if options.return_fit else fit.reconstruction
+
+
+def _solve(kind: Kind, given: Any, options: PoissonOptions, monitor: Monitor) -> Fit:
+    """The fit to one target."""
+    target, origin = read_target(kind, given, options.device)
+    channels, shape = len(target), tuple(target.shape[-2:])
+    hidden_layers = 2 if options.hidden_layers is None else int(options.hidden_layers)
+    recipe = _recipe(kind, options, hidden_layers)
+    steps = arguments.count("steps", recipe.steps if options.steps is None else options.steps)
+    model = options.network(
+        2,
+        channels,
+        hidden_layers=hidden_layers,
+        first_omega_0=_first_omega_0(kind, target, options, steps=steps, hidden_layers=hidden_layers),
+        like=target,
+    )
+    match, terms = _terms(kind, target, origin, options)
+    stage = Stage(
+        objective=weighted(terms),
+        steps=steps,
+        shape=shape,
+        optimizer=options.optimizer or recipe.optimizer,
+        scheduler=options.scheduler or recipe.scheduler(steps),
+        score=match,
+        align_corners=options.align_corners,
+        name=f"poisson ({kind}, {options.method})",
+        # Conditions need the whole grid.
+        batch=recipe.batch if options.optimizer is None and len(terms) == 1 else None,
+    )
+    mean = None if options.mean is None else read_condition("mean", options.mean, (channels,), target)
+    history = train(model, [stage], monitor=monitor)
+    if mean is not None:
+        _set_mean(model, stage, from_unit(mean))
+    return Fit(
+        model=model.eval(),
+        history=history,
+        psnr=final_score(model, stage),
+        shape=shape,
+        origin=origin,
+        align_corners=options.align_corners,
+        stopped=len(history) < steps,
+    )
+
+
+def _recipe(kind: Kind, options: PoissonOptions, hidden_layers: int) -> Recipe:
+    """How to train: the recipe asked for, with what section 5.4 and experience say of derivatives."""
+    pointwise, name = options.method == "analytical", options.recipe
+    factory = resolve(None if name == "fast" else name, pointwise=pointwise)
+    recipe = factory(dims=2, hidden_layers=hidden_layers, activation=options.activation)
+    if name in AS_PUBLISHED and (pointwise or options.activation != "sine"):
+        return replace(recipe, optimizer=adam(1e-4))
+    if name in (None, "fast") and kind == "laplacian" and not pointwise:
+        return replace(recipe, steps=LAPLACIAN_STEPS)
+    return recipe
+
+
+def _terms(
+    kind: Kind, target: Tensor, origin: Origin, options: PoissonOptions
+) -> tuple[Objective, list[tuple[float, Objective]]]:
+    """The objective that measures how well the target is met, and what is minimised, each term with its weight."""
+    # The network's range [-1, 1] is twice as long as the image's [0, 1]: so are its derivatives.
+    if kind == "gradient":
+        found = match = objectives.gradient(2 * target, method=options.method)
+    else:
+        found = match = objectives.laplacian(2 * target, method=options.method)
+        if options.method == "numerical" and options.recipe not in AS_PUBLISHED:
+            # A Laplacian's own misfit weighs frequencies by |k|⁴, and what is slow is hardly learned.
+            found = objectives.laplacian(2 * target, norm="image")
+    terms: list[tuple[float, Objective]] = [(1.0, found)]
+    if options.mean_gradient is not None:
+        mean = read_condition("mean_gradient", options.mean_gradient, (len(target), 2), target)
+        terms.append((1.0, objectives.mean_gradient(2 * mean)))
+    if options.boundary is not None:
+        terms.append((1.0, objectives.boundary(from_unit(read_ring(options.boundary, target, origin)))))
+    return match, terms
+
+
+@torch.no_grad()
+def _set_mean(model: Siren, stage: Stage, mean: Tensor) -> None:
+    """Meet the mean condition exactly: derivatives do not see the output's bias, so it is free to do so."""
+    grid = Grid(stage.shape, align_corners=stage.align_corners, like=mean)
+    found = evaluate(model, grid, lambda field: field.values.flatten(1).mean(1))
+    model.output.bias.add_(mean - found)
+
+
+def _first_omega_0(kind: Kind, target: Tensor, options: PoissonOptions, *, steps: int, hidden_layers: int) -> float:
+    """ω0 as the user wants it, or equation (7) for the image that the target belongs to, without the image."""
+    asked = options.omega_0
+    if asked is not None and not isinstance(asked, str) and not callable(asked):
+        return float(asked)
+    if asked is None and options.activation != "sine":
+        return 30.0
+    if asked is None:
+        laplacian = target if kind == "laplacian" else laplacian_of_gradient(target)
+        star = omega.FACTOR * float(laplacian.std()) if laplacian.numel() > 1 else 0.0
+        return max(omega.MINIMUM, max(omega.MINIMUM, star) / (4 if options.method == "analytical" else 1))
+    image = Signal.of(2 * (inverse_laplacian(target) if kind == "laplacian" else inverse_gradient(target)))
+    if asked == omega.TANGENT_KERNEL:
+        return omega.choose(image, updates=steps, hidden_layers=hidden_layers)
+    return omega.choose(image, asked)
