@@ -34,7 +34,7 @@ def part(name: str) -> Tensor:
     return pixels[top : top + SIDE, left : left + SIDE].permute(2, 0, 1) / 255
 
 
-def main(path: str, qualities: list[Quality]) -> None:
+def main(path: str, qualities: list[str]) -> None:
     """Write the sheet."""
     columns = ["bicubic", *qualities, "original"]
     cell = 2 * SHOWN + 4
@@ -51,7 +51,7 @@ def main(path: str, qualities: list[Quality]) -> None:
                 if method == "bicubic":
                     image = resampling.resize(small, (SIDE, SIDE))
                 else:
-                    image = super_resolve(small, SCALE, quality=method)
+                    image = super_resolve(small, SCALE, quality=cast(Quality, method))
                 label = f"{method} {metrics.psnr_y(image.clamp(0, 1), original, border=SCALE):.2f} dB"
             start = (SIDE - SHOWN) // 2
             shown = image.clamp(0, 1)[:, start : start + SHOWN, start : start + SHOWN]
@@ -65,4 +65,4 @@ def main(path: str, qualities: list[Quality]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], cast(list[Quality], sys.argv[2:]) or ["fast", "standard", "best"])
+    main(sys.argv[1], sys.argv[2:] or ["fast", "standard", "best"])

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from siren_sr import init, omega
-from siren_sr.superres import consistent
+from siren_sr.superres import STRATEGIES
 from siren_sr.training import objectives, recipes
 
-REGISTRIES = (init.INITIALIZERS, objectives.OBJECTIVES, omega.MEASURES, recipes.RECIPES, consistent.STRATEGIES)
+REGISTRIES = (init.INITIALIZERS, objectives.OBJECTIVES, omega.MEASURES, recipes.RECIPES, STRATEGIES)
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = [page for page in sorted(DOCS.glob("*.md")) if "```python" in page.read_text(encoding="utf-8")]

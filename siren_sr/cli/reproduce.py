@@ -40,7 +40,8 @@ def add(commands: Any) -> None:
 
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
-    from siren_sr.reproduce import EXPERIMENTS, Setup, data  # only this command needs the experiments
+    # Only this command needs the experiments.
+    from siren_sr.reproduce import EXPERIMENTS, Setup, data
 
     if a.name == "data":
         if a.div2k is None or a.out is None:

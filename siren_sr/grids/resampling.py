@@ -144,8 +144,8 @@ def sample_bands(
 ) -> tuple[Banded, ...]:
     """Build one matrix per axis; together they interpolate a pixel-centre grid at a rectangle of coordinates.
 
-    ``shape`` is the grid, and ``axes`` are coordinates in [-1, 1] per grid axis, as `siren_sr.grids.coordinates.axes` gives them. The matrices get the device and dtype of the
-    tensor ``like`` (default: float64 on the CPU).
+    ``shape`` is the grid, and ``axes`` are coordinates in [-1, 1] per grid axis, as `siren_sr.grids.coordinates.axes`
+    gives them. The matrices get the device and dtype of the tensor ``like`` (default: float64 on the CPU).
     """
     result = []
     for n, x in zip(shape, axes, strict=True):

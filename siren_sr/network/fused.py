@@ -22,21 +22,11 @@ In the first layer z_d is the same for all points and z_Δ = 0, which makes all 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-
-class SineNetwork(Protocol):
-    """A network that `Fused` can evaluate: sine layers, then an affine map. It may be B networks of one size."""
-
-    def affine_maps(self) -> Sequence[tuple[Tensor, Tensor, float]]:
-        """Return (weight, bias, ω0) of every layer, the output layer last; ω0 multiplies both weight and bias.
-
-        One network has weights (out, in) and biases (out,); several have (B, in, out) and (B, 1, out).
-        """
-        ...
+from siren_sr.network.protocol import SineNetwork, is_sine_network
 
 
 def supports(model: nn.Module) -> bool:
@@ -44,11 +34,11 @@ def supports(model: nn.Module) -> bool:
 
     The model must consist of sine layers, without hooks, parametrizations or layers of a user's own.
     """
-    if not getattr(model, "is_sine", False):
+    if any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in model.modules()):
         return False
-    maps = model.affine_maps()  # pyright: ignore[reportCallIssue]
-    hooked = any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in model.modules())
-    return not hooked and all(isinstance(p, nn.Parameter) for weight, bias, _ in maps for p in (weight, bias))
+    return is_sine_network(model) and all(
+        isinstance(parameter, nn.Parameter) for w, b, _ in model.affine_maps() for parameter in (w, b)
+    )
 
 
 PRECISIONS: dict[str | None, torch.dtype | None] = {None: None, "bf16": torch.bfloat16}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -94,7 +94,7 @@ class SineNetwork(Protocol):
         ...
 
 
-def is_sine_network(model: object) -> bool:
+def is_sine_network(model: object) -> TypeGuard[SineNetwork]:
     """Whether a model is a `SineNetwork` whose affine maps say all: its passes may be computed without calling it."""
     return isinstance(model, SineNetwork) and model.is_sine
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 from siren_sr import metrics, omega, super_resolve
 from siren_sr.reproduce import data
 from siren_sr.reproduce.report import CHANNELS_DB, Report, Setup, Table, mean_and_std, shortened, versions
-from siren_sr.superres.consistent import STRATEGIES
+from siren_sr.superres.options import STRATEGIES
 from siren_sr.superres.plan import Plan, Problem, Strategy
 
 SCALE = 4

@@ -3,7 +3,7 @@
 A strategy turns a `Problem` into a `Plan` or a `TiledPlan`; it never trains.
 """
 
-from siren_sr.superres.consistent import STRATEGIES
+from siren_sr.superres.options import STRATEGIES
 from siren_sr.superres.plan import Plan, Problem, Strategy, TiledPlan
 from siren_sr.superres.task import super_resolve
 

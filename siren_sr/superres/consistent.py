@@ -1,4 +1,4 @@
-"""The library's own strategy, "consistent", and the names of all strategies.
+"""The library's own strategy, "consistent".
 
 It asks that the network, *seen through the downsampling*, be the given image, and lets the picture's own edges and
 repetitions decide what the image does not say.
@@ -15,8 +15,7 @@ from siren_sr.signals import from_unit, to_unit
 from siren_sr.superres.downsample import Downsample
 from siren_sr.superres.picture.quality import QUALITIES
 from siren_sr.superres.picture.search import Search
-from siren_sr.superres.plan import DETAIL, Problem, Strategy, TiledPlan
-from siren_sr.superres.published import basic, trick1, trick2
+from siren_sr.superres.plan import DETAIL, Problem, TiledPlan
 
 PRIOR_SLACK = 1e-3  # a user's picture is moved until D x is the image, but for its rounding to 8 bit
 PRIOR_ERROR = 0.03  # root mean square error expected of a prior's picture in [0, 1]: 30 dB
@@ -67,6 +66,3 @@ def _slack(noise: float, shape: Sequence[int], size: Sequence[int]) -> float:
     """
     rounding = ROUNDING * math.prod(shape) / math.prod(size)  # the eigenvalues of D Dᵀ go with the number of pixels
     return max(min(PRIOR_SLACK, rounding), (noise / PRIOR_ERROR) ** 2)
-
-
-STRATEGIES: dict[str, Strategy] = {"consistent": consistent, "basic": basic, "trick1": trick1, "trick2": trick2}

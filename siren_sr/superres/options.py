@@ -10,7 +10,7 @@ import torch
 
 from siren_sr import arguments
 from siren_sr.arguments import option
-from siren_sr.superres.consistent import STRATEGIES
+from siren_sr.superres.consistent import consistent
 from siren_sr.superres.downsample import check_kernel
 from siren_sr.superres.picture.quality import QUALITIES, Quality
 from siren_sr.superres.plan import Strategy
@@ -18,6 +18,8 @@ from siren_sr.superres.published import basic, trick1, trick2
 from siren_sr.superres.upscaler import Prior
 from siren_sr.training.progress import Callback
 
+STRATEGIES: dict[str, Strategy] = {"consistent": consistent, "basic": basic, "trick1": trick1, "trick2": trick2}
+"""Strategies by name; to add one by name, put it here."""
 PUBLISHED = (basic, trick1, trick2)
 
 Scale = float | Sequence[float]

@@ -72,28 +72,20 @@ class SpectrogramDistance:
 def power_spectrogram(window: int, *, like: Tensor) -> Callable[[Tensor], Tensor]:
     """The function (C, T) -> (C, window // 2 + 1, frames), |STFT|² with a Hann window of energy 1 and 75 % overlap.
 
-    It is torchaudio's `Spectrogram`, or the same on ``torch.stft`` where torchaudio cannot be loaded, as beside a build
-    of PyTorch that it was not made for.
-
     Args:
         window: Samples of the window and of the transform.
         like: Tensor whose dtype and device are used.
+
+    Raises:
+        ImportError: torchaudio cannot be loaded.
     """
     try:
         from torchaudio.transforms import Spectrogram
-    except (ImportError, OSError):  # the latter where one of its libraries does not fit
-        return _plain_spectrogram(window, like=like)
+    except (ImportError, OSError) as error:  # the latter where it was built for another PyTorch
+        reason = " ".join(str(error).split())
+        raise ImportError(
+            f"spectrograms need torchaudio, which cannot be loaded ({reason}): install the one made for PyTorch "
+            f"{torch.__version__}, or use another objective"
+        ) from error
     where = {"dtype": like.dtype, "device": like.device}
     return Spectrogram(n_fft=window, hop_length=window // 4, power=2.0, normalized="window", wkwargs=where)
-
-
-def _plain_spectrogram(window: int, *, like: Tensor) -> Callable[[Tensor], Tensor]:
-    shape = torch.hann_window(window, dtype=like.dtype, device=like.device)
-    shape = shape / torch.linalg.vector_norm(shape)
-
-    def power(values: Tensor) -> Tensor:
-        # torch.stft pads by reflection.
-        found = torch.stft(values, window, hop_length=window // 4, window=shape, return_complex=True)
-        return found.real.square() + found.imag.square()
-
-    return power

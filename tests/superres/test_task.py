@@ -9,7 +9,8 @@ from problems import picture
 
 from siren_sr import Fit, metrics, omega, super_resolve
 from siren_sr.grids import resampling
-from siren_sr.superres.consistent import STRATEGIES, consistent
+from siren_sr.superres.consistent import consistent
+from siren_sr.superres.options import STRATEGIES
 from siren_sr.superres.picture import total_variation
 from siren_sr.superres.plan import Plan, Problem, TiledPlan
 
