@@ -11,12 +11,16 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 Initializer = Callable[..., Tensor]
 """A function ``f(weight, *, omega_0, is_first, generator=None) -> weight`` that works in place."""
+
+InitializerLike = Literal["sitzmann", "xavier", "he"] | str | Initializer
+"""An initializer, or the name of one in `INITIALIZERS`."""
 
 
 @torch.no_grad()
@@ -96,7 +100,7 @@ def fan_in(weight: Tensor) -> int:
     return weight.shape[1]
 
 
-def resolve(initializer: str | Initializer, *, name: str = "init") -> Initializer:
+def resolve(initializer: InitializerLike, *, name: str = "init") -> Initializer:
     """Turn a name of `INITIALIZERS` or a callable into an initializer.
 
     Raises:

@@ -16,9 +16,9 @@ from siren_sr import arguments, omega
 from siren_sr import init as initializers
 from siren_sr.arguments import option
 from siren_sr.fitting.tiles import TileRecipe
-from siren_sr.init import Initializer
+from siren_sr.init import InitializerLike
 from siren_sr.network.fused import PRECISIONS
-from siren_sr.network.layers import Activation, resolve_activation
+from siren_sr.network.layers import ActivationLike, resolve_activation
 from siren_sr.network.siren import Siren
 from siren_sr.training.field import Objective
 from siren_sr.training.objectives import OBJECTIVES
@@ -46,9 +46,9 @@ class NetworkOptions:
     hidden_omega_0: float = option(30.0, "ω0 of the other layers", one_network=True)
     hidden_features: int = option(256, "width", one_network=True)
     hidden_layers: int | None = option(help="sine layers after the first", one_network=True)
-    activation: str | Activation = option("sine", "sine or relu", one_network=True)
-    first_init: str | Initializer = option("sitzmann", "initializer of the first layer", one_network=True)
-    hidden_init: str | Initializer = option("sitzmann", "initializer of the hidden layers", one_network=True)
+    activation: ActivationLike = option("sine", "sine or relu", one_network=True)
+    first_init: InitializerLike = option("sitzmann", "initializer of the first layer", one_network=True)
+    hidden_init: InitializerLike = option("sitzmann", "initializer of the hidden layers", one_network=True)
     recipe: str | RecipeFactory | None = option(help="fast, whole, paper or published", one_network=True)
     steps: int | None = option(help="training steps")
     optimizer: OptimizerFactory | None = option(one_network=True)

@@ -54,7 +54,7 @@ def fit_signal(
     generator: torch.Generator | None = DEFAULT.generator,
     device: torch.device | str | None = DEFAULT.device,
     callback: Callback | None = DEFAULT.callback,
-) -> Any:
+) -> Fit:
     """Represent a signal by a sine network.
 
     Args:
@@ -97,7 +97,7 @@ def fit_signal(
             ends: fits of a batch that were not begun hold an untrained network. ``Fit.stopped`` says so.
 
     Returns:
-        A `Fit`, or a list of them for a batch.
+        A `Fit`, or a list of them for a batch, which type checkers cannot tell apart.
 
     Raises:
         ValueError: Bad signal (empty, NaN, out of range, wrong shape), unknown name, tiles together with an option of
@@ -136,7 +136,7 @@ def fit_signal(
     monitor = Monitor(callback)
     with torch.inference_mode(False):
         if is_batch(signal, dims) and sample_rate is None:
-            return [_fit(one, options, monitor) for one in signal]
+            return [_fit(one, options, monitor) for one in signal]  # pyright: ignore[reportReturnType]
         return _fit(signal, options, monitor)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,8 @@ from siren_sr.grids.banded import Banded
 
 Kernel = Callable[[Tensor], Tensor]
 """A function that turns distances, counted in samples of the coarser grid, into weights; it has a bounded support."""
+KernelName = Literal["bicubic", "bicubic_torch", "bilinear", "box", "lanczos"]
+Border = Literal["mirror", "replicate", "renormalize"]
 
 
 def _keys(x: Tensor, a: float) -> Tensor:
@@ -69,8 +72,8 @@ def bands(
     positions: Tensor,
     *,
     stretch: float = 1.0,
-    kernel: str | tuple[Kernel, float] = "bicubic",
-    border: str = "mirror",
+    kernel: KernelName | str | tuple[Kernel, float] = "bicubic",
+    border: Border = "mirror",
 ) -> Banded:
     """Build the matrix that reads a signal of n samples at given positions.
 
@@ -116,8 +119,8 @@ def resize_bands(
     shape: Sequence[int],
     size: Sequence[int],
     *,
-    kernel: str = "bicubic",
-    border: str = "mirror",
+    kernel: KernelName | str = "bicubic",
+    border: Border = "mirror",
     antialias: bool = True,
     like: Tensor | None = None,
 ) -> tuple[Banded, ...]:
@@ -138,8 +141,8 @@ def sample_bands(
     shape: Sequence[int],
     axes: Sequence[Tensor],
     *,
-    kernel: str = "bicubic",
-    border: str = "mirror",
+    kernel: KernelName | str = "bicubic",
+    border: Border = "mirror",
     like: Tensor | None = None,
 ) -> tuple[Banded, ...]:
     """Build one matrix per axis; together they interpolate a pixel-centre grid at a rectangle of coordinates.
@@ -163,7 +166,12 @@ def apply(matrices: Sequence[Tensor | Banded], values: Tensor) -> Tensor:
 
 
 def resize(
-    image: Tensor, size: Sequence[int], *, kernel: str = "bicubic", border: str = "mirror", antialias: bool = True
+    image: Tensor,
+    size: Sequence[int],
+    *,
+    kernel: KernelName | str = "bicubic",
+    border: Border = "mirror",
+    antialias: bool = True,
 ) -> Tensor:
     """Resize a tensor (..., *grid) to ``size``, which has one entry per grid axis.
 

@@ -7,6 +7,7 @@ the pre-activation whatever φ is, as in the published code.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +16,13 @@ from siren_sr import init as initializers
 
 Activation = Callable[[Tensor], Tensor]
 
+ActivationLike = Literal["sine", "relu"] | str | Activation
+"""An activation, or the name of one in `ACTIVATIONS`."""
+
 ACTIVATIONS: dict[str, Activation] = {"sine": torch.sin, "relu": torch.relu}
 
 
-def resolve_activation(activation: str | Activation) -> Activation:
+def resolve_activation(activation: ActivationLike) -> Activation:
     """Turn a name of `ACTIVATIONS` or a callable into an activation.
 
     Raises:
@@ -52,8 +56,8 @@ class SineLayer(nn.Module):
         *,
         omega_0: float,
         is_first: bool = False,
-        activation: str | Activation = "sine",
-        init: str | initializers.Initializer = "sitzmann",
+        activation: ActivationLike = "sine",
+        init: initializers.InitializerLike = "sitzmann",
         dtype: torch.dtype | None = None,
     ) -> None:
         """Make the layer with uninitialized parameters, which `reset_parameters` fills."""

@@ -13,8 +13,8 @@ from siren_sr import arguments, omega
 from siren_sr.derivatives import inverse_gradient, inverse_laplacian, laplacian_of_gradient
 from siren_sr.fitting.fit import Fit
 from siren_sr.fitting.options import Omega
-from siren_sr.init import Initializer
-from siren_sr.network.layers import Activation
+from siren_sr.init import InitializerLike
+from siren_sr.network.layers import ActivationLike
 from siren_sr.network.siren import Siren
 from siren_sr.poisson.options import Kind, Method, PoissonOptions
 from siren_sr.poisson.targets import is_batch, member, read_condition, read_ring, read_target
@@ -27,7 +27,7 @@ from siren_sr.training.optimizers import OptimizerFactory, SchedulerFactory, ada
 from siren_sr.training.progress import Callback, Monitor
 from siren_sr.training.recipes import Recipe, RecipeFactory, resolve
 
-Array = TypeVar("Array", Tensor, NDArray[Any])
+Array = TypeVar("Array", bound=Tensor | NDArray[Any])
 
 AS_PUBLISHED = ("paper", "published")  # recipes that follow section 5.4
 LAPLACIAN_STEPS = 150  # a Laplacian is matched in the image's norm, which is learned much faster (docs/poisson.md)
@@ -49,9 +49,9 @@ def solve_poisson(
     hidden_omega_0: float = ...,
     hidden_features: int = ...,
     hidden_layers: int | None = ...,
-    activation: str | Activation = ...,
-    first_init: str | Initializer = ...,
-    hidden_init: str | Initializer = ...,
+    activation: ActivationLike = ...,
+    first_init: InitializerLike = ...,
+    hidden_init: InitializerLike = ...,
     recipe: str | RecipeFactory | None = ...,
     steps: int | None = ...,
     optimizer: OptimizerFactory | None = ...,
@@ -75,9 +75,9 @@ def solve_poisson(
     hidden_omega_0: float = ...,
     hidden_features: int = ...,
     hidden_layers: int | None = ...,
-    activation: str | Activation = ...,
-    first_init: str | Initializer = ...,
-    hidden_init: str | Initializer = ...,
+    activation: ActivationLike = ...,
+    first_init: InitializerLike = ...,
+    hidden_init: InitializerLike = ...,
     recipe: str | RecipeFactory | None = ...,
     steps: int | None = ...,
     optimizer: OptimizerFactory | None = ...,
@@ -101,9 +101,9 @@ def solve_poisson(
     hidden_omega_0: float = ...,
     hidden_features: int = ...,
     hidden_layers: int | None = ...,
-    activation: str | Activation = ...,
-    first_init: str | Initializer = ...,
-    hidden_init: str | Initializer = ...,
+    activation: ActivationLike = ...,
+    first_init: InitializerLike = ...,
+    hidden_init: InitializerLike = ...,
     recipe: str | RecipeFactory | None = ...,
     steps: int | None = ...,
     optimizer: OptimizerFactory | None = ...,
@@ -126,9 +126,9 @@ def solve_poisson(
     hidden_omega_0: float = DEFAULT.hidden_omega_0,
     hidden_features: int = DEFAULT.hidden_features,
     hidden_layers: int | None = DEFAULT.hidden_layers,
-    activation: str | Activation = DEFAULT.activation,
-    first_init: str | Initializer = DEFAULT.first_init,
-    hidden_init: str | Initializer = DEFAULT.hidden_init,
+    activation: ActivationLike = DEFAULT.activation,
+    first_init: InitializerLike = DEFAULT.first_init,
+    hidden_init: InitializerLike = DEFAULT.hidden_init,
     recipe: str | RecipeFactory | None = DEFAULT.recipe,
     steps: int | None = DEFAULT.steps,
     optimizer: OptimizerFactory | None = DEFAULT.optimizer,
