@@ -1,4 +1,4 @@
-"""A signal as a network: what every task returns, how it is rendered at any resolution, saved and loaded."""
+"""A signal as a network: what every task returns, and how it is rendered at any resolution, saved and loaded."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from siren_sr.signals import Assembly, Origin
 from siren_sr.training.field import psnr_of
 from siren_sr.training.progress import Entry
 
-FORMAT = "siren_sr.fit.1"
-SLAB = 1 << 16  # points rendered before they are written into the result
+FORMAT = "siren_sr.fit.1"  # the name and version of the file format, which every saved fit carries
+SLAB = 1 << 16  # the number of points that are rendered before they are written into the result
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,14 @@ class Fit:
     """A fitted network and what it stands for.
 
     Attributes:
-        model: The network, coordinates in [-1, 1]^D -> values in [-1, 1].
+        model: The network, which maps coordinates in [-1, 1]^D to values in [-1, 1].
         history: One `Entry` per step: ``step``, ``loss``, ``psnr``, ``seconds``, ``lr``.
-        psnr: In dB, of the finished network against what it was fitted to (user range = data range).
+        psnr: PSNR in dB of the finished network against what it was fitted to; the data range is the user's range.
         shape: Grid of the signal, (rows, columns) for an image.
-        origin: What the user's data was; results are given back as it came.
-        align_corners: Grid convention of the training.
-        base: Optional (C, *grid) samples whose bicubic interpolant the network's output is added to.
+        origin: What the user's data was; results are given back as the same kind of thing.
+        align_corners: Whether the network was trained on a corner-aligned grid instead of pixel centres.
+        base: Optional samples (C, *grid), on a grid of their own. The network's output is added to their bicubic
+            interpolant.
         stopped: Whether a callback ended the training before its last step.
     """
 
@@ -53,7 +54,7 @@ class Fit:
 
     @property
     def reconstruction(self) -> Any:
-        """The signal as the network has it, on its own grid: the kind of thing that was given."""
+        """The signal as the network represents it, on its own grid, as the kind of thing that was given."""
         return self.render()
 
     def render(
@@ -66,19 +67,22 @@ class Fit:
         """Evaluate the network at any resolution.
 
         Args:
-            scale: Samples per original sample, > 0; one number or one per axis.
-            size: Or the number of samples per axis (rows, columns).
-            region: Part of the grid, one (start, stop) per axis in original samples, inside (0, n): a zoom.
-                ``scale`` and ``size`` then speak of the part.
+            scale: Samples per original sample, > 0, as one number or one per axis (default: 1 if ``size`` is absent).
+            size: Number of samples per axis, (rows, columns) for an image; give this or ``scale``.
+            region: Part of the grid to render, a zoom: one (start, stop) per axis in original samples, with
+                0 <= start < stop <= n. ``scale`` and ``size`` then refer to this part.
 
         Returns:
-            The kind of thing that was given (a path: a PIL image, or a uint16 array for 16-bit colour, or samples).
-            Where `siren_sr.super_resolve` read a file whose EXIF orientation turns the picture, ``scale``, ``size`` and
-            ``region`` speak of the picture as it is seen; the result is stored as the file was, with its orientation.
-            Apart from the result itself, memory does not depend on its size.
+            The signal as the kind of thing that was given. For the path of an image this is a PIL image, or a uint16
+            array for 16-bit colour; for the path of a sound it is an array of samples. Where `siren_sr.super_resolve`
+            read a file whose EXIF orientation turns the picture, ``scale``, ``size`` and ``region`` refer to the
+            picture as it is seen; the result is stored as the file was, with its orientation. Apart from the result
+            itself, the memory that is needed does not depend on its size.
 
         Raises:
-            ValueError: Both scale and size, a result without samples, a region outside the grid or empty.
+            ValueError: Both ``scale`` and ``size`` are given, the result would have no sample or too many, or the
+                region is empty or not inside the grid.
+            TypeError: ``scale`` is not made of numbers, or ``size`` is not made of integers.
         """
         region = None if region is None else self._region(region)
         extent = self.shape if region is None else [stop - start for start, stop in region]
@@ -98,23 +102,28 @@ class Fit:
         return result.package()
 
     def measure(self, values: Tensor) -> float:
-        """PSNR in dB of the network, before any clipping, against values (C, *grid) in [-1, 1] on its own grid."""
+        """Return the PSNR in dB of the network, before any clipping, against values on the signal's own grid.
+
+        Args:
+            values: Tensor (C, *grid) in [-1, 1].
+        """
         axes = coordinates.axes(self.shape, align_corners=self.align_corners, device=values.device, dtype=values.dtype)
         total = 0.0
         for start, found in self._slabs(axes):
-            error = (found - values[:, start : start + found.shape[1]]).cpu()  # not every device has float64
+            # Not every device has float64, but the CPU has it.
+            error = (found - values[:, start : start + found.shape[1]]).cpu()
             total += float(error.double().square().sum())
         return psnr_of(total / values.numel())
 
     def _slabs(self, axes: Sequence[Tensor]) -> Iterator[tuple[int, Tensor]]:
-        """(first row, values) of a rectangle of coordinates, `SLAB` points at a time."""
+        """Yield pairs (first row, values) that cover a box of coordinates, about `SLAB` points at a time."""
         rows = max(1, SLAB // max(1, math.prod(len(a) for a in axes[1:])))
         base = None if self.base is None else resampling.sample_bands(self.base.shape[1:], axes, like=self.base)
         for start in range(0, len(axes[0]), rows):
             with torch.no_grad():
                 values = self.model.on_grid((axes[0][start : start + rows], *axes[1:]))
             if base is not None and self.base is not None:
-                here = base[0].rows(start, start + rows)  # reads only what these rows touch
+                here = base[0].rows(start, start + rows)  # these rows of the matrix touch only a part of the base
                 values = values + resampling.apply((here, *base[1:]), self.base)
             yield start, values
 
@@ -130,11 +139,14 @@ class Fit:
         return entries
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write network, history and configuration to a safetensors file, atomically.
+        """Write the network, the history and the configuration to a safetensors file, atomically.
+
+        Args:
+            path: A path that ends in .safetensors.
 
         Raises:
             ValueError: The path does not end in .safetensors.
-            OSError: The file cannot be written; nothing is left behind and an existing file is untouched.
+            OSError: The file cannot be written; nothing is left behind, and an existing file is untouched.
         """
         from safetensors.torch import save as to_bytes
 
@@ -145,7 +157,8 @@ class Fit:
         if self.base is not None:
             tensors["base"] = self.base.detach().cpu().contiguous()
         carried = self.origin.info if isinstance(self.origin.info, io.ImageFile) else None
-        for name in _CARRIED:  # what the image file held beside its pixels, so that a rendering can hold it too
+        # A rendering can then carry what the image file held beside its pixels.
+        for name in _CARRIED:
             block = getattr(carried, name, None)
             if block:
                 tensors[f"file.{name}"] = torch.frombuffer(bytearray(block), dtype=torch.uint8)
@@ -175,22 +188,23 @@ class Fit:
         device: torch.device | str | None = None,
         activation: Activation | None = None,
     ) -> Fit:
-        """Read what `save` wrote; nothing is unpickled.
+        """Read a fit that `save` wrote; nothing is unpickled.
 
         Args:
-            path: A .safetensors file of `save`.
-            device: Where the network goes (default: the CPU).
-            activation: The activation, if it was a callable of the user's.
+            path: A .safetensors file that `save` wrote.
+            device: Device to which the network goes (default: the CPU).
+            activation: The activation, if it was a callable of the user's own.
 
         Raises:
-            OSError: Missing or unreadable file.
-            ValueError: Not a fit of this library, no such device, or its activation has to be given and was not.
+            OSError: The file is missing or cannot be read.
+            ValueError: The file is damaged or not a fit of this library, there is no such device, or the activation has
+                to be given and was not.
         """
         return _load(path, device=device, activation=activation)
 
 
 def check_save_path(path: str | os.PathLike[str]) -> None:
-    """Raise what `Fit.save` would raise for this path, before hours of training.
+    """Raise what `Fit.save` would raise for this path, so that this happens before hours of training.
 
     Raises:
         ValueError: The path does not end in .safetensors.
@@ -201,8 +215,8 @@ def check_save_path(path: str | os.PathLike[str]) -> None:
     io.check_folder(path)
 
 
-_CARRIED = ("exif", "icc_profile", "xmp")
-_KIND = ("container", "dtype", "channels", "dims", "clip", "turn")
+_CARRIED = ("exif", "icc_profile", "xmp")  # the blocks of an image file that a fit keeps
+_KIND = ("container", "dtype", "channels", "dims", "clip", "turn")  # the fields of an `Origin` that are saved as such
 NETWORKS: dict[str, type[Siren] | type[TiledSiren]] = {"Siren": Siren, "TiledSiren": TiledSiren}
 
 
@@ -235,7 +249,7 @@ def _load(path: Any, *, device: Any, activation: Activation | None) -> Fit:
 
 
 def _rebuild(meta: dict[str, Any], tensors: dict[str, Tensor], activation: Activation | None) -> Fit:
-    """The inverse of what `Fit.save` collects, on the CPU."""
+    """Build the fit from what `Fit.save` collected, on the CPU."""
     state = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
     network = NETWORKS[meta["network"]]
     model = network.from_config(meta["model"], like=next(iter(state.values())), activation=activation)

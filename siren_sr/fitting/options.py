@@ -21,10 +21,11 @@ from siren_sr.network.fused import PRECISIONS
 from siren_sr.network.layers import ActivationLike, resolve_activation
 from siren_sr.network.siren import Siren
 from siren_sr.training.field import Objective
+from siren_sr.training.loop import Stage
 from siren_sr.training.objectives import OBJECTIVES
 from siren_sr.training.optimizers import OptimizerFactory, SchedulerFactory
 from siren_sr.training.progress import Callback
-from siren_sr.training.recipes import RecipeFactory, resolve
+from siren_sr.training.recipes import Recipe, RecipeLike, resolve
 
 ObjectiveFactory = Callable[[Tensor], Objective]
 """A function of the target (C, *grid) in [-1, 1] that gives an objective."""
@@ -49,7 +50,7 @@ class NetworkOptions:
     activation: ActivationLike = option("sine", "sine or relu", one_network=True)
     first_init: InitializerLike = option("sitzmann", "initializer of the first layer", one_network=True)
     hidden_init: InitializerLike = option("sitzmann", "initializer of the hidden layers", one_network=True)
-    recipe: str | RecipeFactory | None = option(help="fast, whole, paper or published", one_network=True)
+    recipe: RecipeLike | None = option(help="fast, whole, paper or published", one_network=True)
     steps: int | None = option(help="training steps")
     optimizer: OptimizerFactory | None = option(one_network=True)
     scheduler: SchedulerFactory | None = option(one_network=True)
@@ -94,6 +95,30 @@ class NetworkOptions:
             generator=arguments.seeded(self.generator),
             device=like.device,
             dtype=like.dtype,
+        )
+
+    def stage(
+        self,
+        recipe: Recipe,
+        objective: Objective,
+        *,
+        score: Objective,
+        shape: tuple[int, ...],
+        name: str,
+        batch: int | None,
+    ) -> Stage:
+        """How to train on a grid of ``shape``: by the recipe, but for what the user set."""
+        steps = arguments.count("steps", recipe.steps if self.steps is None else self.steps)
+        return Stage(
+            objective=objective,
+            steps=steps,
+            shape=shape,
+            optimizer=self.optimizer or recipe.optimizer,
+            scheduler=self.scheduler or recipe.scheduler(steps),
+            score=score,
+            align_corners=self.align_corners,
+            name=name,
+            batch=batch,
         )
 
 

@@ -13,19 +13,20 @@ from siren_sr import arguments, omega
 from siren_sr.fitting.fit import Fit
 from siren_sr.fitting.options import FitOptions, ObjectiveFactory, Omega
 from siren_sr.fitting.tiles import TILE_RECIPES, TileRecipe, fit_tiles
-from siren_sr.init import Initializer
-from siren_sr.network.layers import Activation
+from siren_sr.init import InitializerLike
+from siren_sr.network.layers import ActivationLike
 from siren_sr.network.protocol import Network
 from siren_sr.signals import Signal, as_signal, is_batch
 from siren_sr.training.field import is_pointwise
-from siren_sr.training.loop import Stage, batches_per_step, train
+from siren_sr.training.loop import batches_per_step, train
 from siren_sr.training.objectives import value
 from siren_sr.training.optimizers import OptimizerFactory, SchedulerFactory
 from siren_sr.training.progress import Callback, Entry, Monitor
-from siren_sr.training.recipes import RecipeFactory, resolve
+from siren_sr.training.recipes import RecipeLike, choose
 
 ONE_NETWORK_SAMPLES = {1: 1 << 15, 2: 1 << 15, 3: 1 << 18}
-"""Larger signals are represented by tiles, by number of axes: there one network is slower and less exact."""
+"""The most samples of a signal that one network represents, by number of axes. Larger signals are represented by tiles,
+since one network would be slower and less exact."""
 
 DEFAULT = FitOptions()
 
@@ -39,10 +40,10 @@ def fit_signal(
     hidden_omega_0: float = DEFAULT.hidden_omega_0,
     hidden_features: int = DEFAULT.hidden_features,
     hidden_layers: int | None = DEFAULT.hidden_layers,
-    activation: str | Activation = DEFAULT.activation,
-    first_init: str | Initializer = DEFAULT.first_init,
-    hidden_init: str | Initializer = DEFAULT.hidden_init,
-    recipe: str | RecipeFactory | None = DEFAULT.recipe,
+    activation: ActivationLike = DEFAULT.activation,
+    first_init: InitializerLike = DEFAULT.first_init,
+    hidden_init: InitializerLike = DEFAULT.hidden_init,
+    recipe: RecipeLike | None = DEFAULT.recipe,
     steps: int | None = DEFAULT.steps,
     objective: str | ObjectiveFactory = DEFAULT.objective,
     optimizer: OptimizerFactory | None = DEFAULT.optimizer,
@@ -60,50 +61,51 @@ def fit_signal(
     Args:
         signal: An image (tensor (C, H, W) or (H, W), array (H, W[, C]), PIL image or path), audio (tensor (C, T),
             array (T[, C]) with ``sample_rate``, or path), or a grid of up to three dimensions (``dims=3`` for a
-            volume or a video). A batch of images (B, C, H, W) gives a list of fits. Ranges: see ``siren_sr.signals``.
-        sample_rate: In Hz; says that the signal is audio.
-        dims: Number of grid axes, if it cannot be told (3 for volumes).
+            volume or a video). A batch of images (B, C, H, W) gives a list of fits. ``siren_sr.signals`` says in which
+            ranges the values lie.
+        sample_rate: Sampling rate in Hz, which says that the signal is audio.
+        dims: Number of grid axes, where the signal does not tell it (3 for volumes).
         omega_0: ω0 of the first layer: a number, "tangent_kernel" or a name in ``omega.MEASURES``, or a callable of
-            the signal. Default: with the recipe "fast" the first of these, which predicts what this training learns
-            best (`siren_sr.omega.tangent_kernel`); with another recipe, optimizer, schedule or batch the paper's rules,
-            ω0* (equation 7) for images, ω_r (the sampling rate, section 3.1) for audio and the same as equation 7,
-            adapted, for other grids; 30 for activations other than sine.
+            the signal. With the recipe "fast" the default is "tangent_kernel", which predicts the ω0 with which this
+            training learns best (`siren_sr.omega.tangent_kernel`). With another recipe, optimizer, schedule or batch
+            the default follows the paper's rules: ω0* (equation 7) for images, ω_r (the sampling rate, section 3.1) for
+            audio, and equation 7 adapted to the grid for others. For activations other than sine it is 30.
         hidden_omega_0: ω0 of the other layers.
-        hidden_features: Width.
-        hidden_layers: Sine layers after the first. Default: 2, and `audio_hidden_layers` for audio.
+        hidden_features: Width of the sine layers, >= 1.
+        hidden_layers: Number of sine layers after the first, >= 0. Default: 2, or `audio_hidden_layers` for audio.
         activation: "sine", "relu", or a callable.
         first_init: Initializer of the first layer.
         hidden_init: Initializer of the hidden layers.
         recipe: "fast", "whole" (for objectives that need the whole grid), "paper", "published", or a function
             ``(*, dims, hidden_layers, activation) -> Recipe``. Default: "fast", or "whole" where it is needed.
-        steps: Number of steps, each a pass over all samples: an epoch (default: the recipe's).
-        objective: "mse", "mse_fft" (equation 6), or a function of the target (C, *grid) in [-1, 1] that gives an
-            objective, such as ``functools.partial(objectives.spectrum, alpha=10)``.
-        optimizer: Factory, parameters -> optimizer (default: the recipe's).
-        batch: Samples per update of the weights, for objectives that are sums over samples (default: the recipe's with
-            the recipe's optimizer, all samples with one of yours).
-        scheduler: Factory, optimizer -> scheduler (default: the recipe's).
-        precision: "bf16" takes the products of hidden layers in bfloat16: faster steps, fewer dB (see the guide on
-            speed). Default: everything in float32, or float64 for such tensors.
-        tiles: Represent the signal by many small networks instead of one (`siren_sr.network.tiled`): True, False, or a
-            `siren_sr.fitting.tiles.TileRecipe`. Default: for images and sounds of more than 2^15 samples and volumes of
-            more than 2^18, if nothing asks for one network: no argument from ``omega_0`` to ``precision`` but
-            ``steps``, and no ``align_corners``.
-        align_corners: Corner-aligned grid, as in the paper, instead of pixel centres.
-        generator: CPU generator of the initial weights. Default: seed 0, so that a call repeats itself; the global
-            random state is never touched.
+        steps: Number of steps, each of which is a pass over all samples, an epoch (default: the recipe's).
+        objective: "mse", "mse_fft" (equation 6), "mse_stft" (for sounds), or a function of the target (C, *grid) in
+            [-1, 1] that gives an objective, such as ``functools.partial(objectives.spectrum, alpha=10)``.
+        optimizer: Function from the parameters to an optimizer (default: the recipe's).
+        batch: Number of samples per update of the weights, for objectives that are sums over samples. Default: the
+            recipe's number with the recipe's optimizer, and all samples with an optimizer of yours.
+        scheduler: Function from the optimizer to a scheduler (default: the recipe's).
+        precision: "bf16" computes the products of hidden layers in bfloat16, which makes steps faster and costs some dB
+            (see the guide on speed). By default everything is computed in float32, or in float64 for float64 tensors.
+        tiles: Whether to represent the signal by many small networks instead of one (`siren_sr.network.tiled`): True,
+            False, or a `siren_sr.fitting.tiles.TileRecipe`. By default tiles are used for images and sounds of more
+            than 2^15 samples and for volumes of more than 2^18, unless an argument asks for one network. The arguments
+            that do are those from ``omega_0`` to ``precision``, except ``steps``, and ``align_corners``.
+        align_corners: Whether to use a corner-aligned grid, as the paper does, instead of pixel centres.
+        generator: CPU generator of the initial weights. The default has seed 0, so that a call repeats itself; the
+            global random state is never touched.
         device: Where to compute (default: where the tensor is, or the CPU).
         callback: Called after every step with a `Progress`. Once it returns True it is not called again and the work
-            ends: fits of a batch that were not begun hold an untrained network. ``Fit.stopped`` says so.
+            ends, which ``Fit.stopped`` says. Fits of a batch that were not begun by then hold an untrained network.
 
     Returns:
         A `Fit`, or a list of them for a batch, which type checkers cannot tell apart.
 
     Raises:
-        ValueError: Bad signal (empty, NaN, out of range, wrong shape), unknown name, tiles together with an option of
-            one network, or a training that diverged.
-        TypeError: Unsupported kinds.
-        OSError: A file that cannot be read.
+        ValueError: The signal is bad (empty, NaN, out of range, or of a wrong shape), a name is unknown, an option is
+            out of its range, tiles are asked for together with an option of one network, or the training diverged.
+        TypeError: The signal or an option is of a kind that is not supported.
+        OSError: A file cannot be read.
 
     Examples:
         >>> fit = fit_signal(torch.linspace(0, 1, 64).reshape(1, 8, 8), hidden_features=16, steps=3)
@@ -141,7 +143,7 @@ def fit_signal(
 
 
 def _fit(signal: Any, options: FitOptions, monitor: Monitor) -> Fit:
-    """One signal."""
+    """Fit one signal, by one network or by tiles."""
     data = as_signal(signal, sample_rate=options.sample_rate, dims=options.dims, device=options.device)
     monitor.restart()
     tiles = _choose_tiles(data, options)
@@ -152,14 +154,18 @@ def _fit_one_network(data: Signal, options: FitOptions, monitor: Monitor) -> Fit
     hidden_layers = _hidden_layers(data, options)
     loss = options.make_objective()(data.values)
     score = loss if options.objective == "mse" else value(data.values)
-    recipe = resolve(options.recipe, pointwise=is_pointwise(loss))(
-        dims=data.origin.dims, hidden_layers=hidden_layers, activation=options.activation
+    recipe = choose(
+        options.recipe,
+        pointwise=is_pointwise(loss),
+        dims=data.origin.dims,
+        hidden_layers=hidden_layers,
+        activation=options.activation,
     )
-    steps = arguments.count("steps", recipe.steps if options.steps is None else options.steps)
     batch = options.batch
     if batch is None and options.optimizer is None:
         batch = recipe.batch
-    updates = steps * batches_per_step(math.prod(data.shape), batch)
+    stage = options.stage(recipe, loss, score=score, shape=data.shape, name="fit", batch=batch)
+    updates = stage.steps * batches_per_step(math.prod(data.shape), batch)
     model = options.network(
         data.origin.dims,
         len(data.values),
@@ -169,19 +175,8 @@ def _fit_one_network(data: Signal, options: FitOptions, monitor: Monitor) -> Fit
         ),
         like=data.values,
     )
-    stage = Stage(
-        objective=loss,
-        steps=steps,
-        shape=data.shape,
-        optimizer=options.optimizer or recipe.optimizer,
-        scheduler=options.scheduler or recipe.scheduler(steps),
-        score=score,
-        align_corners=options.align_corners,
-        name="fit",
-        batch=batch,
-    )
     history = train(model, [stage], monitor=monitor, precision=options.precision)
-    stopped = len(history) < steps
+    stopped = len(history) < stage.steps
     return _measured(make_fit(model, data, history, align_corners=options.align_corners, stopped=stopped), data)
 
 
@@ -193,12 +188,12 @@ def _fit_tiled(data: Signal, tiles: TileRecipe, options: FitOptions, monitor: Mo
 
 
 def _measured(fit: Fit, data: Signal) -> Fit:
-    """The fit with its PSNR against the signal."""
+    """Return the fit with its PSNR against the signal filled in."""
     return replace(fit, psnr=fit.measure(data.values))
 
 
 def _choose_tiles(data: Signal, options: FitOptions) -> TileRecipe | None:
-    """The tiles to use, or None for one network."""
+    """Return the recipe of the tiles to use, or None for one network."""
     tiles, changed = options.tiles, options.for_one_network()
     if tiles is None:
         limit = ONE_NETWORK_SAMPLES[1 if data.origin.sample_rate else data.origin.dims]
@@ -217,7 +212,9 @@ def _hidden_layers(data: Signal, options: FitOptions) -> int:
 
 
 def audio_hidden_layers(samples: int, channels: int = 1) -> int:
-    """Depth for audio (section 3.1, rule of the published code): min(5, 1 + ⌊0.6·samples·channels/256²⌋).
+    """Return the number of hidden layers for audio: min(5, 1 + ⌊0.6·samples·channels/256²⌋).
+
+    This is the rule of the published code for section 3.1.
 
     Examples:
         >>> audio_hidden_layers(308207), audio_hidden_layers(537936)
@@ -227,14 +224,14 @@ def audio_hidden_layers(samples: int, channels: int = 1) -> int:
 
 
 def _first_omega_0(data: Signal, options: FitOptions, *, updates: int, hidden_layers: int, pointwise: bool) -> float:
-    """ω0 as the user wants it, or else by what this training learns best, or by the paper's rules."""
+    """Return the ω0 that the user asked for, or else the one that this training learns best with, or the paper's."""
     asked = options.omega_0
     if asked is not None and not isinstance(asked, str) and not callable(asked):
         return float(asked)
     if asked is None and options.activation != "sine":
         return 30.0
     if asked is None:
-        # The prediction knows the library's own training only.
+        # The prediction is made for the library's own training only.
         own = (options.optimizer, options.scheduler, options.batch) == (None, None, None)
         if own and (options.recipe == "fast" or (options.recipe is None and pointwise)):
             asked = omega.TANGENT_KERNEL
@@ -248,6 +245,9 @@ def _first_omega_0(data: Signal, options: FitOptions, *, updates: int, hidden_la
 
 
 def make_fit(model: Network, data: Signal, history: Sequence[Entry], *, psnr: float = math.nan, **more: Any) -> Fit:
-    """A `Fit` that gives results back as ``data`` came."""
+    """Return a `Fit` that gives results back as the kind of thing that ``data`` was.
+
+    The network is put into evaluation mode; ``more`` goes to the other fields of the `Fit`.
+    """
     model.eval()
     return Fit(model=model, history=tuple(history), psnr=psnr, shape=data.shape, origin=data.origin, **more)

@@ -1,7 +1,7 @@
 """Fit the tiles of a signal: how they are made and trained, group by group.
 
-All networks of a group are evaluated by one batched product and trained to the end before the next group: time is
-proportional to the size of the signal, working memory independent of it.
+All networks of a group are evaluated by one batched product per layer, and they are trained to the end before the next
+group begins. Time is therefore proportional to the size of the signal, and working memory does not depend on it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from siren_sr.training.objectives import value
 from siren_sr.training.optimizers import adam, warmup_cosine
 from siren_sr.training.progress import Entry, Monitor
 
-GROUP = 16  # tiles trained to the end at once: what stays in the caches of a processor
+GROUP = 16  # the number of tiles that are trained at once: so many stay in the caches of a processor
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,15 @@ class TileRecipe:
     """How the tiles of a signal are made and trained; the defaults are for images.
 
     Attributes:
-        tile: Samples per axis.
-        margin: More samples on every side, where neighbours blend.
+        tile: Samples of a tile per axis, without the margin.
+        margin: Number of further samples on every side of a tile, where neighbours blend.
         hidden_features: Width of a tile's network.
-        hidden_layers: Its sine layers after the first.
-        first_omega_0: Its ω0, in the tile's coordinates; None takes it from each tile (`tile_omega`).
-        steps: Passes over a tile's samples; with 0 the output layer is all that is fitted, exactly.
-        batch: Samples per update.
-        lr: Of Adam, on weights into which ω0 is folded.
+        hidden_layers: Number of its sine layers after the first.
+        first_omega_0: ω0 of its first layer, in the tile's own coordinates; with None each tile has its own
+            (`tile_omega`).
+        steps: Number of passes over a tile's samples; with 0 only the output layer is fitted, exactly.
+        batch: Number of samples per update of the weights; None for all samples of a tile.
+        lr: Learning rate of Adam, which acts on weights into which ω0 is folded.
     """
 
     tile: int = 40
@@ -51,8 +52,8 @@ class TileRecipe:
 
 
 TILE_RECIPES = {1: TileRecipe(tile=1600, margin=80), 2: TileRecipe(), 3: TileRecipe(tile=12, margin=1)}
-"""The tiles of `siren_sr.fit_signal`, by number of axes: an image's were chosen on crops of photographs, the others
-hold as many samples."""
+"""The tiles of `siren_sr.fit_signal` by number of grid axes. Those of images were chosen on crops of photographs; the
+others hold about as many samples."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class TileFit:
 
     Attributes:
         model: The network.
-        history: One entry per step of every group.
+        history: One `Entry` per step of every group.
         stopped: Whether the monitor ended the training.
     """
 
@@ -77,16 +78,19 @@ def fit_tiles(
     generator: torch.Generator | None = None,
     monitor: Monitor | None = None,
 ) -> TileFit:
-    """Fit a `TiledSiren` to a signal (C, *grid), group of tiles by group of tiles.
+    """Fit a `TiledSiren` to a signal, one group of tiles after the other.
 
     Args:
-        target: What to represent.
-        recipe: How.
-        generator: CPU generator of the initial weights and the batches.
-        monitor: Told of every step of every group; the work ends where it answers True.
+        target: The signal, a tensor (C, *grid).
+        recipe: How the tiles are made and trained.
+        generator: CPU generator of the initial weights and of the batches.
+        monitor: Object that is told of every step of every group; the work ends when it answers True.
 
     Returns:
-        The network, the history, and whether it was stopped; tiles not reached are zero then.
+        The network, the history, and whether the work was stopped. Tiles that were not reached are then zero.
+
+    Raises:
+        ValueError: The training diverged.
     """
     monitor = Monitor() if monitor is None else monitor
     model = TiledSiren(
@@ -96,7 +100,7 @@ def fit_tiles(
         margin=recipe.margin,
         hidden_features=recipe.hidden_features,
         hidden_layers=recipe.hidden_layers,
-        first_omega_0=1.0,  # brought in tile by tile
+        first_omega_0=1.0,  # every tile's own ω0 is multiplied in when its group is fitted
         generator=generator,
         like=target,
     )
@@ -120,10 +124,10 @@ def fit_tiles(
 def _fit_group(
     batch: SirenBatch, windows: Tensor, recipe: TileRecipe, *, generator: torch.Generator | None, monitor: Monitor
 ) -> Sequence[Entry]:
-    """Fit networks to windows (tiles, C, *lengths) of a signal, in place; returns the history.
+    """Fit networks to windows (tiles, C, *lengths) of a signal, in place, and return the history.
 
-    Every tile is brought to unit size; its output layer is solved exactly before and after Adam trains all layers, or
-    only once where there are no steps.
+    Every tile is first brought to a root mean square of about 1. Its output layer is solved exactly before and after
+    Adam trains all layers, or only once if there are no steps.
     """
     started, channels, shape = monitor.seconds, windows.shape[1], tuple(windows.shape[2:])
     points = coordinates.grid(shape, device=windows.device, dtype=windows.dtype)
@@ -156,17 +160,17 @@ def _fit_group(
 
 
 def tile_omega(windows: Tensor) -> Tensor:
-    """ω0 for the network of each tile: three times the rate at which the tile varies, rms |∇f| / rms f.
+    """Return ω0 for the network of each tile: three times the rate at which the tile varies, rms |∇f| / rms f.
 
-    The gradient is per unit of the tile's coordinates and each channel's mean is left out, so that neither contrast nor
-    offset nor the number of samples matters. The factor is the best of 1, 2, 3 and 4 on crops of three photographs;
-    the initial first layer has frequencies of rms ω0/(2√3) per axis.
+    The gradient is taken per unit of the tile's coordinates, and the mean of each channel is left out, so that neither
+    contrast nor offset nor the number of samples matters. The factor 3 was the best of 1, 2, 3 and 4 on crops of three
+    photographs. The frequencies of a new first layer have the root mean square ω0/(2√3) along each axis of an image.
 
     Args:
-        windows: (tiles, C, *lengths).
+        windows: The samples of the tiles, a tensor (tiles, C, *lengths).
 
     Returns:
-        (tiles,), at least 4.
+        Tensor (tiles,) of numbers >= 4.
     """
     centred = windows - windows.flatten(2).mean(2).view(*windows.shape[:2], *[1] * (windows.ndim - 2))
     power = centred.square().flatten(1).mean(1)
@@ -178,7 +182,7 @@ def tile_omega(windows: Tensor) -> Tensor:
 
 
 def _window(target: Tensor, windows: Sequence[Windows], tile: tuple[int, ...]) -> Tensor:
-    """A tile's samples, (C, *lengths)."""
+    """Return the samples of a tile, a tensor (C, *lengths)."""
     for axis, (w, i) in enumerate(zip(windows, tile, strict=True)):
         target = target.narrow(axis + 1, w.starts[i], w.length)
     return target

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any, Literal, TypeVar, overload
 
@@ -9,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from siren_sr import arguments, omega
+from siren_sr import omega
 from siren_sr.derivatives import inverse_gradient, inverse_laplacian, laplacian_of_gradient
 from siren_sr.fitting.fit import Fit
 from siren_sr.fitting.options import Omega
@@ -22,10 +23,10 @@ from siren_sr.signals import Origin, Signal, from_unit, stacked
 from siren_sr.training import objectives
 from siren_sr.training.evaluation import Grid, evaluate
 from siren_sr.training.field import Objective, weighted
-from siren_sr.training.loop import Stage, final_score, train
+from siren_sr.training.loop import Stage, batches_per_step, final_score, train
 from siren_sr.training.optimizers import OptimizerFactory, SchedulerFactory, adam
 from siren_sr.training.progress import Callback, Monitor
-from siren_sr.training.recipes import Recipe, RecipeFactory, resolve
+from siren_sr.training.recipes import Recipe, RecipeLike, choose
 
 Array = TypeVar("Array", bound=Tensor | NDArray[Any])
 
@@ -52,7 +53,7 @@ def solve_poisson(
     activation: ActivationLike = ...,
     first_init: InitializerLike = ...,
     hidden_init: InitializerLike = ...,
-    recipe: str | RecipeFactory | None = ...,
+    recipe: RecipeLike | None = ...,
     steps: int | None = ...,
     optimizer: OptimizerFactory | None = ...,
     scheduler: SchedulerFactory | None = ...,
@@ -78,7 +79,7 @@ def solve_poisson(
     activation: ActivationLike = ...,
     first_init: InitializerLike = ...,
     hidden_init: InitializerLike = ...,
-    recipe: str | RecipeFactory | None = ...,
+    recipe: RecipeLike | None = ...,
     steps: int | None = ...,
     optimizer: OptimizerFactory | None = ...,
     scheduler: SchedulerFactory | None = ...,
@@ -104,7 +105,7 @@ def solve_poisson(
     activation: ActivationLike = ...,
     first_init: InitializerLike = ...,
     hidden_init: InitializerLike = ...,
-    recipe: str | RecipeFactory | None = ...,
+    recipe: RecipeLike | None = ...,
     steps: int | None = ...,
     optimizer: OptimizerFactory | None = ...,
     scheduler: SchedulerFactory | None = ...,
@@ -129,7 +130,7 @@ def solve_poisson(
     activation: ActivationLike = DEFAULT.activation,
     first_init: InitializerLike = DEFAULT.first_init,
     hidden_init: InitializerLike = DEFAULT.hidden_init,
-    recipe: str | RecipeFactory | None = DEFAULT.recipe,
+    recipe: RecipeLike | None = DEFAULT.recipe,
     steps: int | None = DEFAULT.steps,
     optimizer: OptimizerFactory | None = DEFAULT.optimizer,
     scheduler: SchedulerFactory | None = DEFAULT.scheduler,
@@ -247,26 +248,18 @@ def _solve(kind: Kind, given: Any, options: PoissonOptions, monitor: Monitor) ->
     channels, shape = len(target), tuple(target.shape[-2:])
     hidden_layers = 2 if options.hidden_layers is None else int(options.hidden_layers)
     recipe = _recipe(kind, options, hidden_layers)
-    steps = arguments.count("steps", recipe.steps if options.steps is None else options.steps)
+    match, terms = _terms(kind, target, origin, options)
+    # Conditions need the whole grid.
+    batch = recipe.batch if options.optimizer is None and len(terms) == 1 else None
+    name = f"poisson ({kind}, {options.method})"
+    stage = options.stage(recipe, weighted(terms), score=match, shape=shape, name=name, batch=batch)
+    updates = stage.steps * batches_per_step(math.prod(shape), batch)
     model = options.network(
         2,
         channels,
         hidden_layers=hidden_layers,
-        first_omega_0=_first_omega_0(kind, target, options, steps=steps, hidden_layers=hidden_layers),
+        first_omega_0=_first_omega_0(kind, target, options, updates=updates, hidden_layers=hidden_layers),
         like=target,
-    )
-    match, terms = _terms(kind, target, origin, options)
-    stage = Stage(
-        objective=weighted(terms),
-        steps=steps,
-        shape=shape,
-        optimizer=options.optimizer or recipe.optimizer,
-        scheduler=options.scheduler or recipe.scheduler(steps),
-        score=match,
-        align_corners=options.align_corners,
-        name=f"poisson ({kind}, {options.method})",
-        # Conditions need the whole grid.
-        batch=recipe.batch if options.optimizer is None and len(terms) == 1 else None,
     )
     mean = None if options.mean is None else read_condition("mean", options.mean, (channels,), target)
     history = train(model, [stage], monitor=monitor)
@@ -279,15 +272,20 @@ def _solve(kind: Kind, given: Any, options: PoissonOptions, monitor: Monitor) ->
         shape=shape,
         origin=origin,
         align_corners=options.align_corners,
-        stopped=len(history) < steps,
+        stopped=len(history) < stage.steps,
     )
 
 
 def _recipe(kind: Kind, options: PoissonOptions, hidden_layers: int) -> Recipe:
     """How to train: the recipe asked for, with what section 5.4 and experience say of derivatives."""
     pointwise, name = options.method == "analytical", options.recipe
-    factory = resolve(None if name == "fast" else name, pointwise=pointwise)
-    recipe = factory(dims=2, hidden_layers=hidden_layers, activation=options.activation)
+    recipe = choose(
+        None if name == "fast" else name,
+        pointwise=pointwise,
+        dims=2,
+        hidden_layers=hidden_layers,
+        activation=options.activation,
+    )
     if name in AS_PUBLISHED and (pointwise or options.activation != "sine"):
         return replace(recipe, optimizer=adam(1e-4))
     if name in (None, "fast") and kind == "laplacian" and not pointwise:
@@ -324,7 +322,7 @@ def _set_mean(model: Siren, stage: Stage, mean: Tensor) -> None:
     model.output.bias.add_(mean - found)
 
 
-def _first_omega_0(kind: Kind, target: Tensor, options: PoissonOptions, *, steps: int, hidden_layers: int) -> float:
+def _first_omega_0(kind: Kind, target: Tensor, options: PoissonOptions, *, updates: int, hidden_layers: int) -> float:
     """ω0 as the user wants it, or equation (7) for the image that the target belongs to, without the image."""
     asked = options.omega_0
     if asked is not None and not isinstance(asked, str) and not callable(asked):
@@ -337,5 +335,5 @@ def _first_omega_0(kind: Kind, target: Tensor, options: PoissonOptions, *, steps
         return max(omega.MINIMUM, max(omega.MINIMUM, star) / (4 if options.method == "analytical" else 1))
     image = Signal.of(2 * (inverse_laplacian(target) if kind == "laplacian" else inverse_gradient(target)))
     if asked == omega.TANGENT_KERNEL:
-        return omega.choose(image, updates=steps, hidden_layers=hidden_layers)
+        return omega.choose(image, updates=updates, hidden_layers=hidden_layers)
     return omega.choose(image, asked)
