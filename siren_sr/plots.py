@@ -1,4 +1,4 @@
-"""Figures of fits and networks; matplotlib is imported when one is drawn (``pip install "siren-sr[plots]"``)."""
+"""Figures of fits and networks. Matplotlib is imported when one is drawn (``pip install "siren-sr[plots]"``)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from siren_sr.network.activity import LayerActivity
 
 
 def history(fits: Mapping[str, Fit] | Fit, *, against: str = "seconds") -> Any:
-    """PSNR along the training, one curve per fit.
+    """Draw the PSNR along the training, with one curve per fit.
 
     Args:
         fits: A fit, or fits by name.
-        against: "seconds" or "step".
+        against: Quantity of the horizontal axis, "seconds" or "step".
 
     Returns:
         A ``matplotlib.figure.Figure``.
 
     Raises:
-        ValueError: Unknown ``against``.
+        ValueError: ``against`` is unknown.
+        ImportError: Matplotlib is not installed.
     """
     if against not in ("seconds", "step"):
         raise ValueError(f'against={against!r} is unknown: use "seconds" or "step"')
@@ -38,10 +39,17 @@ def history(fits: Mapping[str, Fit] | Fit, *, against: str = "seconds") -> Any:
 
 
 def images(pictures: Mapping[str, Any], *, columns: int = 4) -> Any:
-    """Pictures side by side: arrays (H, W[, C]), tensors (C, H, W) or PIL images, by title.
+    """Draw pictures side by side.
+
+    Args:
+        pictures: The pictures by title: arrays (H, W[, C]), tensors (C, H, W) or PIL images.
+        columns: The most pictures in a row.
 
     Returns:
         A ``matplotlib.figure.Figure``.
+
+    Raises:
+        ImportError: Matplotlib is not installed.
     """
     rows = max(1, math.ceil(len(pictures) / columns))
     figure, axes = grid(rows, min(columns, max(1, len(pictures))), width=3 * columns, height=3.2 * rows)
@@ -57,14 +65,21 @@ def images(pictures: Mapping[str, Any], *, columns: int = 4) -> Any:
 
 
 def activity(layers: Sequence[LayerActivity], *, bins: int = 256) -> Any:
-    """Histograms of pre-activations and activations and their spectra, one row per layer (section 4 of the paper).
+    """Draw histograms of pre-activations and of activations, and spectra of activations, with one row per layer.
+
+    These are the figures of section 4 of the paper.
 
     Args:
-        layers: What `siren_sr.network.siren.capture` gives for points on a line, ``torch.linspace(-1, 1, n)[:, None]``.
-        bins: Of the histograms.
+        layers: What `siren_sr.network.activity.capture` returns for points on a line,
+            ``torch.linspace(-1, 1, n)[:, None]``.
+        bins: Number of bins of a histogram.
 
     Returns:
-        A ``matplotlib.figure.Figure``. Spectra are of the sum over units, first 100 bins, as in the paper.
+        A ``matplotlib.figure.Figure``. A spectrum is that of the sum over units, of which the first 100 bins are drawn,
+        as in the paper.
+
+    Raises:
+        ImportError: Matplotlib is not installed.
     """
     titles = ("before the activation", "after the activation", "spectrum after")
     figure, axes = grid(len(layers), 3, width=10, height=2.2 * len(layers))
@@ -82,16 +97,16 @@ def activity(layers: Sequence[LayerActivity], *, bins: int = 256) -> Any:
 
 
 def grid(rows: int, columns: int, *, width: float | None = None, height: float | None = None) -> tuple[Any, list[Any]]:
-    """A figure of its own, outside pyplot's global state, and its axes, row by row.
+    """Make a figure outside pyplot's global state, and return it with its axes, row by row.
 
     Args:
-        rows: Of axes.
-        columns: Of axes.
-        width: In inches (default: 3.2 per column).
-        height: In inches (default: 2.6 per row).
+        rows: Number of rows of axes.
+        columns: Number of columns of axes.
+        width: Width of the figure in inches (default: 3.2 per column).
+        height: Height of the figure in inches (default: 2.6 per row).
 
     Raises:
-        ImportError: No matplotlib.
+        ImportError: Matplotlib is not installed.
     """
     try:
         from matplotlib.figure import Figure

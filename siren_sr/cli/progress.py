@@ -1,4 +1,4 @@
-"""What the command ``siren-sr`` says while it works: the progress bar, Ctrl-C, and one line at the end."""
+"""What the command ``siren-sr`` shows while it works: a progress bar, how Ctrl-C ends it, and one line at the end."""
 
 from __future__ import annotations
 
@@ -13,15 +13,22 @@ from siren_sr.cli.arguments import PROGRAM
 
 
 class Training:
-    """Progress bar and Ctrl-C around a training: the first ends it after the step, a second at once."""
+    """A progress bar and the handling of Ctrl-C around a training, as a context and as the training's callback.
+
+    The first Ctrl-C ends the training after the present step, and a second one ends it at once. Before the first step
+    there is nothing to keep, and one is enough.
+
+    Attributes:
+        stopped: Whether Ctrl-C was pressed.
+    """
 
     def __init__(self, *, quiet: bool) -> None:
-        """Draw no bar if ``quiet``."""
+        """Prepare a progress bar, which is not drawn if ``quiet`` is True."""
         self._quiet, self.stopped, self._bar, self._last = quiet, False, None, None
 
     @staticmethod
     def generator(seed: int) -> torch.Generator:
-        """The source of the initial weights."""
+        """Return the generator of the initial weights."""
         return torch.Generator().manual_seed(seed)
 
     @property
@@ -43,11 +50,13 @@ class Training:
             self._bar.close()
 
     def _interrupt(self, *_: object) -> None:
-        if self.stopped or self._last is None:  # a second time, or before there is anything to report
+        # This is the second Ctrl-C, or there is nothing to report yet.
+        if self.stopped or self._last is None:
             raise KeyboardInterrupt
         self.stopped = True
 
     def __call__(self, progress: Any) -> bool:
+        """Show a `Progress`, and return whether the training is to stop."""
         from tqdm import tqdm
 
         self._last = progress
@@ -55,7 +64,8 @@ class Training:
             self._bar = tqdm(
                 total=progress.steps, disable=self._quiet, unit="step", dynamic_ncols=True, leave=False, mininterval=0.5
             )
-        self._bar.total = progress.steps  # how much a later stage has to do may show only when it begins
+        # The total can change, since how much a later stage has to do may be known only when it begins.
+        self._bar.total = progress.steps
         self._bar.set_description(progress.stage, refresh=False)
         if math.isfinite(progress.entry.psnr):
             self._bar.set_postfix_str(f"{progress.entry.psnr:.2f} dB", refresh=False)
@@ -64,6 +74,6 @@ class Training:
 
 
 def say(text: str, code: int) -> int:
-    """One line on stderr; returns the exit code."""
+    """Write one line to stderr, and return the exit code that was given."""
     print(f"{PROGRAM}: {text}", file=sys.stderr)
     return code

@@ -1,17 +1,17 @@
 """Derivatives of a network and of an image, and the factor between the two.
 
-Exact: `gradient` and `laplacian` of a network at any coordinates; sine networks carry
-(value, gradient, Laplacian) forward through their layers, other modules go through nested autograd.
-Numerical: `image_gradient` (Sobel) and `image_laplacian` (3×3) of samples on a grid, as in the paper.
+The exact operators are `gradient` and `laplacian` of a network at any coordinates. Sine networks carry
+(value, gradient, Laplacian) forward through their layers; other modules go through nested autograd. The numerical
+operators are `image_gradient` (Sobel) and `image_laplacian` (3×3) of samples on a grid, as in the paper.
 
-The two differ by a factor that the paper tuned by hand and left open. It follows from the kernels: on a grid of
+The two kinds differ by a factor that the paper tuned by hand and left open. It follows from the kernels. On a grid of
 spacing h, a Taylor expansion of kornia's kernels gives
 
     Sobel            ≈ 8 · h · ∂f          (weights 1+2+1 on each side, 2h apart)
     3×3 Laplacian    ≈ 3 · Σ_d h_d² · ∂²f/∂x_d²   (8 neighbours, three rows and three columns of second differences)
 
-with one h per axis (coordinates.spacing). Passing ``spacing=`` to the exact operators applies the powers of h, so
-that only the constants `SOBEL_FACTOR` = 8 and `LAPLACIAN_FACTOR` = 3 remain.
+with one h per axis (`siren_sr.grids.coordinates.spacing`). The argument ``spacing=`` of the exact operators applies the
+powers of h, so that only the constants `SOBEL_FACTOR` = 8 and `LAPLACIAN_FACTOR` = 3 remain.
 """
 
 from __future__ import annotations
@@ -24,21 +24,23 @@ from torch import Tensor
 from siren_sr.network.siren import Siren
 
 Model = Callable[[Tensor], Tensor]
+"""A differentiable map (N, D) -> (N, C) that treats points independently of each other."""
 
 
 def gradient(model: Model, coords: Tensor, *, spacing: Sequence[float] | None = None) -> Tensor:
-    """Exact gradient of a network's outputs with respect to its coordinates.
+    """Return the exact gradient of a network's outputs with respect to its coordinates.
 
     Args:
         model: A `Siren`, or any differentiable map (N, D) -> (N, C) that treats points independently.
-        coords: Points, shape (N, D).
-        spacing: Optional step h per coordinate; the result is then h_d·∂f/∂x_d, the change per sample of a grid.
+        coords: Points, a tensor (N, D).
+        spacing: Optional step h for every coordinate. The result is then h_d·∂f/∂x_d, the change per sample of a grid.
 
     Returns:
         Tensor (N, C, D), differentiable with respect to the model's parameters.
 
     Raises:
-        ValueError: ``coords`` is not (N, D), or ``spacing`` has not D entries.
+        ValueError: ``coords`` does not have the shape (N, D), ``spacing`` does not have D entries, or the model does
+            not return (N, C).
 
     Examples:
         >>> gradient(lambda x: x.prod(-1, keepdim=True), torch.tensor([[2.0, 5.0]])).tolist()
@@ -48,18 +50,19 @@ def gradient(model: Model, coords: Tensor, *, spacing: Sequence[float] | None = 
 
 
 def laplacian(model: Model, coords: Tensor, *, spacing: Sequence[float] | None = None) -> Tensor:
-    """Exact Laplacian Σ_d ∂²f/∂x_d² of a network's outputs.
+    """Return the exact Laplacian Σ_d ∂²f/∂x_d² of a network's outputs.
 
     Args:
-        model: A `Siren`, or any twice differentiable map (N, D) -> (N, C) on independent points.
-        coords: Points, shape (N, D).
-        spacing: Optional step h per coordinate; the result is then Σ_d h_d²·∂²f/∂x_d².
+        model: A `Siren`, or any twice differentiable map (N, D) -> (N, C) that treats points independently.
+        coords: Points, a tensor (N, D).
+        spacing: Optional step h for every coordinate. The result is then Σ_d h_d²·∂²f/∂x_d².
 
     Returns:
         Tensor (N, C), differentiable with respect to the model's parameters.
 
     Raises:
-        ValueError: ``coords`` is not (N, D), or ``spacing`` has not D entries.
+        ValueError: ``coords`` does not have the shape (N, D), ``spacing`` does not have D entries, or the model does
+            not return (N, C).
 
     Examples:
         >>> laplacian(lambda x: (x**2).sum(-1, keepdim=True), torch.zeros(1, 3)).tolist()
@@ -71,16 +74,20 @@ def laplacian(model: Model, coords: Tensor, *, spacing: Sequence[float] | None =
 def value_and_derivatives(
     model: Model, coords: Tensor, *, order: int, spacing: Sequence[float] | None = None
 ) -> tuple[Tensor, ...]:
-    """Value, gradient (order >= 1) and Laplacian (order 2) in one evaluation.
+    """Return the value, the gradient (order >= 1) and the Laplacian (order 2) of a network in one evaluation.
 
     Args:
-        model: As for `gradient`.
-        coords: Points, shape (N, D).
-        order: 0, 1 or 2.
-        spacing: Optional step h per coordinate.
+        model: A network as for `gradient` or, with order 2, for `laplacian`.
+        coords: Points, a tensor (N, D).
+        order: Highest order of the derivatives: 0, 1 or 2.
+        spacing: Optional step h for every coordinate, per which derivatives are then taken.
 
     Returns:
-        ``order + 1`` tensors: (N, C), (N, C, D), (N, C).
+        ``order + 1`` tensors: the value (N, C), the gradient (N, C, D) and the Laplacian (N, C).
+
+    Raises:
+        ValueError: ``coords`` does not have the shape (N, D), ``spacing`` does not have D entries, or the model does
+            not return (N, C).
     """
     if coords.ndim != 2:
         raise ValueError(f"coords must have shape (N, D), got {tuple(coords.shape)}: use coords.reshape(-1, D)")
@@ -94,9 +101,10 @@ def value_and_derivatives(
 def nested_autograd(
     model: Model, coords: Tensor, *, order: int, spacing: Sequence[float] | None = None
 ) -> tuple[Tensor, ...]:
-    """The plain way to the same result, for any module: ``torch.autograd.grad`` per output, and again per coordinate.
+    """Return the same as `value_and_derivatives` in the plain way, for any module.
 
-    Kept as the reference of the tests and as the path of ReLU and user-defined activations.
+    It calls ``torch.autograd.grad`` for every output, and once more for every coordinate. ReLU and user-defined
+    activations take this way, and the tests use it as a reference.
     """
     with torch.enable_grad():
         x = coords.detach().clone().requires_grad_(True)
@@ -118,7 +126,7 @@ def nested_autograd(
 
 
 def _grad(y: Tensor, x: Tensor) -> Tensor:
-    """dy_i/dx_i for independent points; zero where y does not depend on x (ReLU's second derivative)."""
+    """Return dy_i/dx_i for independent points; it is zero where y does not depend on x, as for ReLU's slope."""
     if not y.requires_grad:
         return torch.zeros_like(x)
     (result,) = torch.autograd.grad(

@@ -1,4 +1,4 @@
-"""Derivative kernels undone in Fourier space, with the borders that the kernels themselves assume."""
+"""Undo derivative kernels in Fourier space, with the borders that the kernels themselves assume."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from torch import Tensor
 
 
 def inverse_laplacian(laplacian: Tensor) -> Tensor:
-    """The image of mean 0, in the sense of its mirrored extension, whose 3×3 Laplacian is given.
+    """Return the image whose 3×3 Laplacian is given, with mean 0 over its mirrored extension.
 
     `siren_sr.derivatives.image_laplacian` mirrors at the outermost samples, so that the cosines of the type-I transform
-    are its eigenvectors, with eigenvalue (1 + 2·cos x)(1 + 2·cos y) - 9: 0 for the constant, about -3·|k|² near it, and
-    0 in no other place. Dividing by it is therefore exact. The constant's part of ``laplacian``, which no image
-    explains, is left out.
+    are its eigenvectors. Their eigenvalues are (1 + 2·cos x)(1 + 2·cos y) - 9. This is 0 for the constant, about
+    -3·|k|² near it, and 0 in no other place, so that dividing by it is exact. The constant part of ``laplacian``, which
+    no image explains, is left out.
 
     Args:
-        laplacian: (C, H, W), differentiable.
+        laplacian: Laplacian of the image, a tensor (C, H, W).
 
     Returns:
-        (C, H, W).
+        The image (C, H, W), differentiable with respect to ``laplacian``.
     """
     height, width = laplacian.shape[-2:]
     mirrored = torch.cat([laplacian, laplacian[..., 1:-1].flip(-1)], -1)
@@ -36,35 +36,35 @@ def inverse_laplacian(laplacian: Tensor) -> Tensor:
 
 
 def inverse_gradient(gradient: Tensor) -> Tensor:
-    """The image of mean 0 with a given Sobel gradient, in the least-squares sense, by Fourier transform.
+    """Return the image of mean 0 that has a given Sobel gradient in the least-squares sense, by Fourier transform.
 
-    Frankot and Chellappa, PAMI 10 (1988), with the kernels' own transfer functions instead of ideal derivatives:
-    F = Σ_d conj(S_d)·G_d / Σ_d |S_d|². The gradient is mirrored (oddly along its own axis) so that the transform sees
-    no edge. What Sobel's kernels do not show, near Nyquist's frequency, is left out.
+    The method is that of Frankot and Chellappa, PAMI 10 (1988), with the kernels' own transfer functions S_d instead of
+    ideal derivatives: F = Σ_d conj(S_d)·G_d / Σ_d |S_d|². The gradient is mirrored, with a change of sign along its own
+    axis, so that the transform sees no edge. What Sobel's kernels do not show, near Nyquist's frequency, is left out.
 
     Args:
-        gradient: (C, 2, H, W), Sobel.
+        gradient: Sobel's gradient of the image, a tensor (C, 2, H, W), x first.
 
     Returns:
-        (C, H, W).
+        The image (C, H, W).
     """
     return _from_gradient(gradient, lambda x, y: torch.ones_like(x * y))
 
 
 def laplacian_of_gradient(gradient: Tensor) -> Tensor:
-    """The 3×3 Laplacian of the image that `inverse_gradient` finds.
+    """Return the 3×3 Laplacian of the image that `inverse_gradient` finds.
 
     Args:
-        gradient: (C, 2, H, W), Sobel.
+        gradient: Sobel's gradient of the image, a tensor (C, 2, H, W), x first.
 
     Returns:
-        (C, H, W).
+        The Laplacian (C, H, W).
     """
     return _from_gradient(gradient, _laplacian_transfer)
 
 
 def _from_gradient(gradient: Tensor, transfer: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """The image of `inverse_gradient` after a kernel of a given transfer function."""
+    """Return what a kernel with a given transfer function makes of the image that `inverse_gradient` finds."""
     height, width = gradient.shape[-2:]
     gx, gy = gradient[:, 0], gradient[:, 1]
     gx = torch.cat([gx, -gx.flip(-1)], -1)
@@ -77,11 +77,12 @@ def _from_gradient(gradient: Tensor, transfer: Callable[[Tensor, Tensor], Tensor
     sy = 2j * torch.sin(y) * (2 + 2 * torch.cos(x))
     energy = sx.abs().square() + sy.abs().square()
     numerator = sx.conj() * torch.fft.fft2(gx.double()) + sy.conj() * torch.fft.fft2(gy.double())
-    # Where both kernels vanish (mean and Nyquist) the gradient says nothing; little of it says noise.
+    # Where both kernels vanish (at the mean and at Nyquist's frequency) the gradient says nothing of the image. Where
+    # they nearly vanish it says little but noise.
     image = torch.where(energy > 1e-2, numerator / energy.clamp(min=1e-2), torch.zeros_like(numerator))
     return torch.fft.ifft2(transfer(x, y) * image).real[..., :height, :width].to(gradient.dtype)
 
 
 def _laplacian_transfer(x: Tensor, y: Tensor) -> Tensor:
-    """What the 3×3 Laplacian multiplies waves of so many radians per sample by."""
+    """Return the factor by which the 3×3 Laplacian multiplies waves of x and y radians per sample."""
     return (1 + 2 * torch.cos(x)) * (1 + 2 * torch.cos(y)) - 9

@@ -1,4 +1,4 @@
-"""Windows that overlap along an axis, and the weights that blend what is made of them."""
+"""Windows that overlap along an axis, and the weights with which what is made of them is blended."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from siren_sr.grids import coordinates
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows of equal length along one axis of n samples, evenly spread, all inside.
+    """Windows of equal length along one axis of n samples. They are evenly spread and lie inside the axis.
 
     Attributes:
-        n: Samples of the axis.
-        starts: First sample of each window.
-        length: Samples of each window.
+        n: Number of samples of the axis.
+        starts: Number of the first sample of each window.
+        length: Number of samples of each window.
     """
 
     n: int
@@ -29,22 +29,31 @@ class Windows:
 
     @staticmethod
     def cover(n: int, tile: int, margin: int) -> Windows:
-        """The fewest windows of ``tile + 2·margin`` samples whose neighbours overlap by at least 2·margin."""
+        """Return the fewest windows that cover an axis and whose neighbours overlap by at least 2·margin samples.
+
+        Args:
+            n: Number of samples of the axis, >= 1.
+            tile: Number of samples of a window without its margins, >= 1.
+            margin: Number of further samples at either end of a window, >= 0. A window has ``tile + 2·margin`` samples,
+                or n if the axis is shorter.
+        """
         length = min(tile + 2 * margin, n)
         count = max(1, math.ceil((n - 2 * margin) / tile))
         return Windows(n, tuple(round(i * (n - length) / max(1, count - 1)) for i in range(count)), length)
 
     def parts(self, x: Tensor) -> list[tuple[int, Tensor, Tensor]]:
-        """Blending weights at coordinates in [-1, 1] of the axis.
+        """Return the blending weights of the windows at coordinates in [-1, 1] of the axis.
 
-        sin² ramps over the overlaps, continuous with their derivative; the first and the last window reach outwards.
+        The weights are sin² ramps over the overlaps and are continuous together with their derivative. The first and
+        the last window also hold the coordinates outside of [-1, 1].
 
         Args:
-            x: (N,), in any order.
+            x: Coordinates, a tensor (N,) in any order.
 
         Returns:
-            For every window that has a part in any of them: its number, which (ascending) and its weights there. The
-            weights of all windows add up to 1. No more than a few N numbers are ever in memory.
+            For every window that holds any of the coordinates: its number, the ascending numbers of the coordinates
+            that it holds, and its weights there. At every coordinate the weights of all windows add up to 1. No more
+            than a few times N numbers are ever in memory.
         """
         position, order = ((x.double() + 1) * (self.n / 2)).sort()
         last, total, found = len(self.starts) - 1, torch.zeros_like(position), []
@@ -63,7 +72,7 @@ class Windows:
             if i < last:
                 overlap = start + self.length - self.starts[i + 1]
                 w = w * torch.sin(0.5 * math.pi * ((self.length - r) / overlap).clamp(0, 1)).square()
-            # Three windows can meet where a side is just too long for fewer.
+            # The ramps of two windows add up to 1, but three windows can meet where a side is just too long for fewer.
             total[part] += w
             found.append((i, part, w))
         result = []
@@ -73,38 +82,41 @@ class Windows:
         return result
 
     def local(self, i: int, x: Tensor) -> Tensor:
-        """Coordinates in window i, [-1, 1], of coordinates in the axis."""
+        """Turn coordinates of the axis into those of window i, which run over [-1, 1] in the window."""
         return ((x.double() + 1) * (self.n / self.length) - (2 * self.starts[i] / self.length + 1)).to(x)
 
 
 @dataclass(frozen=True)
 class Cover:
-    """Windows along every axis of a grid: it is worked on window by window, and what comes out is blended.
+    """Windows along every axis of a grid, so that it can be worked on window by window and the results be blended.
 
     Attributes:
-        axes: `Windows` per grid axis.
+        axes: The `Windows` of every grid axis.
     """
 
     axes: tuple[Windows, ...]
 
     @property
     def count(self) -> int:
-        """How many windows there are."""
+        """The number of windows."""
         return math.prod(len(axis.starts) for axis in self.axes)
 
     def parts(self) -> Iterator[tuple[tuple[slice, ...], tuple[Tensor, ...]]]:
-        """The samples of every window, row by row, and its blending weights along each axis, float64."""
+        """Yield the samples of every window as slices, and its blending weights along each axis in float64.
+
+        The windows come in row-major order.
+        """
         weights = [blending_weights(axis) for axis in self.axes]
         for place in itertools.product(*(range(len(axis.starts)) for axis in self.axes)):
             slices = [slice(w.starts[i], w.starts[i] + w.length) for w, i in zip(self.axes, place, strict=True)]
             yield tuple(slices), tuple(w[i] for w, i in zip(weights, place, strict=True))
 
     def blend(self, function: Callable[[tuple[slice, ...]], Tensor], *, like: Tensor) -> Tensor:
-        """The mean of what a function makes of every window, weighted so that no border shows.
+        """Return the mean of what a function makes of every window, weighted so that no border shows.
 
         Args:
-            function: Window (one slice per grid axis) -> (C, *lengths).
-            like: (C, *grid): shape, device and element type of the result.
+            function: Function of a window, which is one slice per grid axis, that returns a tensor (C, *lengths).
+            like: Tensor (C, *grid) with the shape, the device and the element type of the result.
         """
         if self.count == 1:
             return function(tuple(slice(0, axis.n) for axis in self.axes))
@@ -118,7 +130,10 @@ class Cover:
 
 
 def blending_weights(axis: Windows) -> list[Tensor]:
-    """Weights of every window at its own samples, float64; over all windows they add up to 1 at every sample."""
+    """Return the weights of every window at its own samples, in float64.
+
+    At every sample of the axis the weights of all windows add up to 1.
+    """
     (x,) = coordinates.axes((axis.n,), dtype=torch.float64)
     result = []
     for i, index, weights in axis.parts(x):

@@ -1,4 +1,4 @@
-"""What the units of a network do: pre-activations and activations of every layer, and their gradients."""
+"""What the units of a network do: the pre-activations and activations of every layer, and their gradients."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from siren_sr.network.siren import Siren
 
 @dataclass(frozen=True)
 class LayerActivity:
-    """What one layer did in `capture`; gradients are those of the mean output, None if not asked for.
+    """What one layer did in `capture`. Gradients are those of the mean output; they are None if not asked for.
 
     Attributes:
-        name: "layers.0", ..., "output".
-        pre_activation: ω0·(W x + b), (N, features); for the output layer, the output.
-        activation: φ of it; for the output layer, the output.
-        pre_activation_grad: d mean(output) / d pre_activation, (N, features).
-        activation_grad: d mean(output) / d activation, (N, features).
+        name: Name of the layer: "layers.0", ..., "output".
+        pre_activation: The pre-activation ω0·(W x + b), (N, features); for the output layer, the output.
+        activation: The activation φ(pre_activation), (N, features); for the output layer, the output.
+        pre_activation_grad: The gradient d mean(output) / d pre_activation, (N, features).
+        activation_grad: The gradient d mean(output) / d activation, (N, features).
     """
 
     name: str
@@ -31,15 +31,15 @@ class LayerActivity:
 
 
 def capture(model: Siren, coords: Tensor, *, gradients: bool = True) -> tuple[LayerActivity, ...]:
-    """Every layer's pre-activations and activations, and their gradients, for the studies of section 4.
+    """Record the pre-activations and activations of every layer, and their gradients, for the studies of section 4.
 
     Args:
-        model: The network; its own gradients are left alone.
-        coords: Points, shape (N, D).
-        gradients: Also the gradients of the mean of all outputs.
+        model: The network; the gradients of its parameters are left alone.
+        coords: Points, a tensor (N, D).
+        gradients: Whether to compute also the gradients of the mean of all outputs.
 
     Returns:
-        One entry per layer, output layer last; all tensors detached.
+        One entry per layer, the output layer last. All tensors are detached.
 
     Examples:
         >>> activity = capture(Siren(1, 1, hidden_layers=1), torch.linspace(-1, 1, 8)[:, None])

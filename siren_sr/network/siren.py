@@ -17,29 +17,32 @@ from siren_sr.network.protocol import chunk_size, in_chunks
 class Siren(nn.Module):
     """A sinusoidal representation network, R^in -> R^out.
 
-    ``first`` sine layer, ``hidden_layers`` sine layers of ``hidden_features`` units, linear output, as in the paper
-    and in Sitzmann et al.: ``hidden_layers=2`` makes three sine layers and one linear one.
+    It has a first sine layer, ``hidden_layers`` further sine layers, and a linear output, as in the paper and in
+    Sitzmann et al. All sine layers have ``hidden_features`` units. With ``hidden_layers=2`` there are three sine layers
+    and one linear layer.
 
     Args:
         in_features: Dimension D of the coordinates, >= 1.
         out_features: Number of channels C, >= 1.
-        hidden_features: Width, >= 1.
-        hidden_layers: Sine layers after the first, >= 0.
-        first_omega_0: ω0 of the first layer: sets the frequencies the network starts with (see ``siren_sr.omega``).
-        hidden_omega_0: ω0 of the other layers.
+        hidden_features: Width of the sine layers, >= 1.
+        hidden_layers: Number of sine layers after the first, >= 0.
+        first_omega_0: ω0 of the first layer, > 0. It sets the frequencies that the network starts with (see
+            ``siren_sr.omega``).
+        hidden_omega_0: ω0 of the other layers, > 0.
         activation: "sine", "relu" (the paper's baseline) or any callable Tensor -> Tensor.
         first_init: Initializer of the first layer: "sitzmann", "xavier", "he" or a callable
-            ``f(weight, *, omega_0, is_first, generator=None) -> weight`` working in place.
-        hidden_init: Initializer of the hidden sine layers. The linear output always takes Sitzmann's for sine
-            networks and PyTorch's default for others, as in the paper's code.
-        generator: CPU ``torch.Generator`` for the initial values; None takes a fresh, unpredictable one.
-            The global random state is never touched.
-        device: Where the parameters live.
-        dtype: float32 (default) or float64, or another floating type.
+            ``f(weight, *, omega_0, is_first, generator=None) -> weight`` that works in place.
+        hidden_init: Initializer of the hidden sine layers. The linear output is always initialized as by Sitzmann for
+            sine networks, and by PyTorch's default for others, as in the paper's code.
+        generator: CPU ``torch.Generator`` of the initial values; with None a fresh, unpredictable one is used. The
+            global random state is never touched.
+        device: Device of the parameters.
+        dtype: Floating-point type of the parameters: float32 (default), float64 or another one.
 
     Raises:
-        ValueError: A size or an ω0 out of its range, an unknown name, an initializer that does not fill its weight.
-        TypeError: A size that is not an integer, an initializer with the wrong signature.
+        ValueError: A size or an ω0 is out of its range, a name is unknown, the dtype is no floating-point type, or an
+            initializer does not fill its weight.
+        TypeError: A size is not an integer, or an initializer has the wrong signature.
 
     Source: Sitzmann et al., NeurIPS 2020; equation (3) of the super-resolution paper.
 
@@ -91,7 +94,7 @@ class Siren(nn.Module):
             )
             for i in range(self.hidden_layers + 1)
         )
-        # skip_init: nn.Linear would draw from the global generator.
+        # Without skip_init, nn.Linear would draw its weights from the global generator.
         self.output: nn.Linear = nn.utils.skip_init(  # pyright: ignore[reportAttributeAccessIssue]
             nn.Linear, self.hidden_features, self.out_features, dtype=dtype
         )
@@ -104,7 +107,7 @@ class Siren(nn.Module):
         """Initialize every parameter anew, in place.
 
         Args:
-            generator: CPU generator; None takes a fresh, unpredictable one.
+            generator: CPU generator; with None a fresh, unpredictable one is used.
         """
         if generator is None:
             generator = torch.Generator()
@@ -115,7 +118,7 @@ class Siren(nn.Module):
         if self._names["activation"] == "sine":
             initializers.sitzmann_(weight, omega_0=self.hidden_omega_0, is_first=False, generator=generator)
         else:
-            bound = 1 / math.sqrt(self.hidden_features)  # nn.Linear's default
+            bound = 1 / math.sqrt(self.hidden_features)  # this is nn.Linear's default
             weight.uniform_(-bound, bound, generator=generator)
         self.output.weight.copy_(weight)
         bias = torch.empty_like(self.output.bias, device="cpu")
@@ -125,13 +128,13 @@ class Siren(nn.Module):
         """Evaluate the network.
 
         Args:
-            coords: Coordinates (..., in_features), usually in [-1, 1].
+            coords: Coordinates, a tensor (..., in_features), usually in [-1, 1].
 
         Returns:
             Tensor (..., out_features).
 
         Raises:
-            ValueError: The last axis of ``coords`` is not ``in_features``.
+            ValueError: The last axis of ``coords`` does not have the length ``in_features``.
         """
         if coords.shape[-1:] != (self.in_features,):
             raise ValueError(
@@ -144,13 +147,19 @@ class Siren(nn.Module):
         return self.output(x)
 
     def on_points(self, coords: Tensor) -> Tensor:
-        """Values at points: (N, D), x first -> (N, C)."""
+        """Evaluate the network at any points: (N, D), x first -> (N, C)."""
         return self(coords)
 
     def on_grid(self, axes: Sequence[Tensor]) -> Tensor:
-        """Values on a box of coordinates, one vector per grid axis (rows, columns): (C, *lengths).
+        """Evaluate the network on a box of coordinates.
 
-        No more points are evaluated at once than fit the caches of a processor.
+        Only so many points are evaluated at once as suit the device; on a CPU they fit its caches.
+
+        Args:
+            axes: One vector of coordinates per grid axis, (rows, columns) for an image.
+
+        Returns:
+            Tensor (C, *lengths), where ``lengths`` are those of the vectors.
         """
         return in_chunks(self, axes, chunk=chunk_size(self))
 
@@ -161,33 +170,33 @@ class Siren(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
+        """Device of the parameters."""
         return self.output.weight.device
 
     def affine_maps(self) -> tuple[tuple[Tensor, Tensor, float], ...]:
-        """(weight, bias, ω0) of every layer, output last: what `siren_sr.network.fused` reads."""
+        """Return (weight, bias, ω0) of every layer, the output last, which is what `siren_sr.network.fused` reads."""
         sines = [(layer.weight, layer.bias, layer.omega_0) for layer in self.layers]
         return (*sines, (self.output.weight, self.output.bias, 1.0))  # pyright: ignore[reportReturnType]
 
     @property
     def is_sine(self) -> bool:
-        """Whether all activations are sines: derivatives can then be carried forward (`taylor`).
+        """Whether all activations are sines, so that derivatives can be carried forward (`taylor`).
 
-        Not so for a subclass with a ``forward`` of its own.
+        It is False for a subclass that has a ``forward`` of its own.
         """
         plain = type(self).forward is Siren.forward and all(type(layer) is SineLayer for layer in self.layers)
         return plain and self._names["activation"] == "sine"
 
     def taylor(self, coords: Tensor, *, order: int, spacing: Sequence[float] | None = None) -> tuple[Tensor, ...]:
-        """Value, gradient and Laplacian in one forward pass; users call `siren_sr.derivatives`.
+        """Compute value, gradient and Laplacian in one forward pass; users call `siren_sr.derivatives`.
 
         Args:
-            coords: (N, D).
-            order: 0, 1 or 2.
-            spacing: h per coordinate, or None for 1: derivatives are taken per h.
+            coords: Points, a tensor (N, D).
+            order: Highest order of the derivatives: 0, 1 or 2.
+            spacing: Step h for every coordinate, per which derivatives are taken; None stands for 1.
 
         Returns:
-            (N, C), and with order 1 (N, C, D), and with order 2 (N, C).
+            ``order + 1`` tensors: the value (N, C), the gradient (N, C, D) and the Laplacian (N, C).
         """
         state: tuple[Tensor, ...] = (coords,)
         if order >= 1:
@@ -203,9 +212,9 @@ class Siren(nn.Module):
         return (state[0], state[1].permute(1, 2, 0), *state[2:])
 
     def config(self) -> dict[str, Any]:
-        """The constructor's arguments as plain values, from which `from_config` builds the network again.
+        """Return the constructor's arguments as plain values, from which `from_config` builds the network again.
 
-        Callables of the user's own appear by their name; `from_config` tells how they are given back.
+        Callables of the user's own appear by their names; `from_config` says how they are given back.
         """
         return {
             "in_features": self.in_features,
@@ -221,13 +230,13 @@ class Siren(nn.Module):
     def from_config(
         cls, config: Mapping[str, Any], *, like: Tensor, activation: str | Activation | None = None
     ) -> Siren:
-        """The network that a `config` describes, with weights that are still to be loaded.
+        """Return the network that a `config` describes, with weights that are still to be loaded.
 
         Args:
-            config: What `config` gave.
-            like: Gives the element type.
+            config: What `config` returned.
+            like: Tensor whose element type the network gets.
             activation: The activation, if it was a callable of the user's own. Initializers of the user's own are not
-                needed again: their names are kept.
+                needed again; only their names are kept.
 
         Raises:
             ValueError: The activation was the user's own and is not given.
@@ -246,16 +255,16 @@ class Siren(nn.Module):
         return cls(**options, dtype=like.dtype)
 
     def summary(self) -> str:
-        """A few words on the network."""
+        """Return a few words on the network, for a reader."""
         return f"first_omega_0 {self.first_omega_0:.2f}"
 
     def extra_repr(self) -> str:
-        """What ``print(model)`` shows above the layers."""
+        """Return what ``print(model)`` shows above the layers."""
         return ", ".join(f"{key}={value}" for key, value in self.config().items())
 
 
 def _name(value: object, taken: Iterable[str]) -> str:
-    """A name as given, or that of a callable, told apart from the library's own."""
+    """Return a name as it was given, or the name of a callable, made different from the names of the library."""
     if isinstance(value, str):
         return value
     name = getattr(value, "__name__", type(value).__name__)

@@ -1,7 +1,7 @@
-"""A signal as many small sine networks: equal windows that overlap, each with its own network, blended smoothly.
+"""A signal as many small sine networks: equal windows overlap, each has its own network, and all are blended smoothly.
 
-`siren_sr.fitting.tiles` fits them. A single network of useful width costs every point the price of the whole signal; a
-64-wide network per 40x40 pixels costs little and fits in a fraction of the steps.
+`siren_sr.fitting.tiles` fits them. With a single network of useful width, every point costs the price of the whole
+signal. A 64-wide network per 40x40 pixels costs little and fits in a fraction of the steps.
 """
 
 from __future__ import annotations
@@ -22,11 +22,15 @@ from siren_sr.init import default_bias_, sitzmann_
 class SirenBatch(nn.Module):
     """Several small sine networks that read the same coordinates: (N, D) -> (N, networks·C).
 
-    ω0 is folded into the weights, which makes the hidden layers' ω0 a matter of the learning rate only.
+    ω0 is folded into the weights, so that the ω0 of hidden layers only matters for the choice of a learning rate.
+
+    Attributes:
+        weights: The weights of every layer, (networks, in, out), the output last.
+        biases: The biases of every layer, (networks, 1, out), the output last.
     """
 
     def __init__(self, weights: Sequence[Tensor], biases: Sequence[Tensor]) -> None:
-        """Take weights (networks, in, out) and biases (networks, 1, out) of every layer, output last."""
+        """Take the weights (networks, in, out) and the biases (networks, 1, out) of every layer, the output last."""
         super().__init__()
         self.weights = nn.ParameterList([nn.Parameter(w) for w in weights])
         self.biases = nn.ParameterList([nn.Parameter(b) for b in biases])
@@ -43,7 +47,18 @@ class SirenBatch(nn.Module):
         generator: torch.Generator | None = None,
         like: Tensor | None = None,
     ) -> SirenBatch:
-        """Networks with Sitzmann's initialization and an output of zeros; ``like`` gives device and dtype."""
+        """Return networks with Sitzmann's initialization and an output of zeros.
+
+        Args:
+            networks: Number of networks.
+            out_features: Number of channels C.
+            in_features: Dimension D of the coordinates.
+            hidden_features: Width of the sine layers.
+            hidden_layers: Number of sine layers after the first.
+            first_omega_0: ω0 of the first layer.
+            generator: CPU generator of the weights.
+            like: Tensor whose device and dtype are used (default: PyTorch's default on the CPU).
+        """
         widths = [in_features] + [hidden_features] * (hidden_layers + 1)
         weights, biases = [], []
         for i, (n, m) in enumerate(itertools.pairwise(widths)):
@@ -58,53 +73,59 @@ class SirenBatch(nn.Module):
         return SirenBatch([w.to(like) for w in weights], [b.to(like) for b in biases])
 
     def part(self, networks: slice) -> SirenBatch:
-        """Some of the networks, as a batch of their own that shares no memory with this one."""
+        """Return some of the networks as a batch of their own, which shares no memory with this one."""
         return SirenBatch(
             [w.detach()[networks].clone() for w in self.weights], [b.detach()[networks].clone() for b in self.biases]
         )
 
     @torch.no_grad()
     def assign(self, networks: slice, other: SirenBatch) -> None:
-        """Overwrite some of the networks with another batch."""
+        """Overwrite some of the networks with those of another batch."""
         for mine, theirs in zip((*self.weights, *self.biases), (*other.weights, *other.biases), strict=True):
             mine[networks].copy_(theirs)
 
     @torch.no_grad()
     def scale_output(self, factors: Tensor) -> None:
-        """Multiply what each network returns by its factor, (networks,)."""
+        """Multiply the output of each network by its factor, a tensor (networks,)."""
         self.weights[-1].mul_(factors[:, None, None])
         self.biases[-1].mul_(factors[:, None, None])
 
     @torch.no_grad()
     def scale_frequencies(self, omega_0: Tensor) -> None:
-        """Multiply the first layer of each network, (networks,) or (1,), as another ω0 would."""
+        """Multiply the first layer of each network by its ``omega_0``, (networks,) or (1,), as another ω0 would."""
         self.weights[0].mul_(omega_0[:, None, None])
         self.biases[0].mul_(omega_0[:, None, None])
 
     @property
     def is_sine(self) -> bool:
-        """Always: see `siren_sr.network.protocol.SineNetwork`."""
+        """Always True, since all activations are sines."""
         return True
 
     def affine_maps(self) -> tuple[tuple[Tensor, Tensor, float], ...]:
-        """(weight, bias, 1.0) of every layer, output last: what `siren_sr.network.fused` reads."""
+        """Return (weight, bias, 1.0) of every layer, the output last, which is what `siren_sr.network.fused` reads."""
         return tuple((w, b, 1.0) for w, b in zip(self.weights, self.biases, strict=True))
 
     def features(self, coords: Tensor, part: slice = slice(None)) -> Tensor:
-        """Last hidden activations of the networks ``part``, (networks, N, hidden_features)."""
+        """Return the last hidden activations of the networks ``part``, (networks, N, hidden_features)."""
         h = coords.expand(len(self.weights[0][part]), *coords.shape[-2:])
         for w, b in zip(list(self.weights)[:-1], list(self.biases)[:-1], strict=True):
             h = torch.sin(torch.baddbmm(b[part], h, w[part]))
         return h
 
     def forward(self, coords: Tensor, part: slice = slice(None)) -> Tensor:
-        """(N, D) -> (N, networks·C), network by network; of all networks or of ``part``."""
+        """Evaluate all networks or those of ``part``: (N, D) -> (N, networks·C), network by network."""
         rows = torch.baddbmm(self.biases[-1][part], self.features(coords, part), self.weights[-1][part])
         return rows.permute(1, 0, 2).reshape(coords.shape[-2], -1)
 
     @torch.no_grad()
     def solve_output(self, coords: Tensor, target: Tensor, *, ridge: float) -> None:
-        """Set the linear outputs to the ridge regression of target (networks, N, C): exact, in one solve."""
+        """Set the linear outputs to the ridge regression of a target, exactly and in one solve.
+
+        Args:
+            coords: Points, a tensor (N, D).
+            target: What each network is to have at these points, a tensor (networks, N, C).
+            ridge: Weight of the output's squared weights, which are added to the mean squared misfit, > 0.
+        """
         h = self.features(coords)
         h_mean, y_mean = h.mean(1, keepdim=True), target.mean(1, keepdim=True)
         h = h - h_mean
@@ -116,10 +137,10 @@ class SirenBatch(nn.Module):
 
 
 class TiledSiren(nn.Module):
-    """A signal (C, *grid) as blended tiles of small sine networks, coordinates in [-1, 1]^D.
+    """A signal (C, *grid) as blended tiles of small sine networks, on coordinates in [-1, 1]^D.
 
     Attributes:
-        windows: `Windows` per grid axis (rows, columns for an image).
+        windows: The `Windows` of every grid axis, (rows, columns) for an image.
         networks: The `SirenBatch` of all tiles, in row-major order.
     """
 
@@ -136,9 +157,18 @@ class TiledSiren(nn.Module):
         generator: torch.Generator | None = None,
         like: Tensor | None = None,
     ) -> None:
-        """Tiles of ``tile`` samples per axis, and ``margin`` more on every side where neighbours blend.
+        """Make the networks of all tiles, with an output of zeros.
 
-        ``first_omega_0`` is in a tile's own coordinates, [-1, 1] from edge to edge. ``like`` gives device and dtype.
+        Args:
+            shape: The signal's grid, (rows, columns) for an image.
+            out_features: Number of channels C.
+            tile: Samples of a tile per axis, without the margin.
+            margin: Number of further samples on every side of a tile, where neighbours blend.
+            hidden_features: Width of a tile's network.
+            hidden_layers: Number of its sine layers after the first.
+            first_omega_0: ω0 of its first layer, in the tile's own coordinates, which are [-1, 1] from edge to edge.
+            generator: CPU generator of the weights.
+            like: Tensor whose device and dtype are used (default: PyTorch's default on the CPU).
         """
         super().__init__()
         self.in_features, self.out_features = len(shape), out_features
@@ -165,17 +195,17 @@ class TiledSiren(nn.Module):
         )
 
     def config(self) -> dict[str, Any]:
-        """The constructor's arguments as plain values, from which `from_config` builds the network again."""
+        """Return the constructor's arguments as plain values, from which `from_config` builds the network again."""
         return dict(self._config)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], *, like: Tensor, activation: object = None) -> TiledSiren:
-        """The network that a `config` describes, with weights that are still to be loaded.
+        """Return the network that a `config` describes, with weights that are still to be loaded.
 
         Args:
-            config: What `config` gave.
-            like: Gives device and dtype.
-            activation: Not used: tiles are sines.
+            config: What `config` returned.
+            like: Tensor whose device and dtype are used.
+            activation: Not used, since the activations of tiles are always sines.
         """
         return cls(**config, generator=torch.Generator(), like=like)
 
@@ -186,26 +216,33 @@ class TiledSiren(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
+        """Device of the parameters."""
         return self.networks.weights[0].device
 
     def summary(self) -> str:
-        """A few words on the network."""
+        """Return a few words on the network, for a reader."""
         return f"{len(list(self.tiles()))} tiles"
 
     def tiles(self) -> Iterator[tuple[int, ...]]:
-        """Which window a tile is on each axis, tile by tile."""
+        """Yield, for every tile in row-major order, the number of its window on each axis."""
         return itertools.product(*(range(len(w.starts)) for w in self.windows))
 
     def _part(self, tile: Sequence[int]) -> slice:
-        """The network of a tile."""
+        """Return the slice that picks the network of a tile."""
         network = 0
         for w, i in zip(self.windows, tile, strict=True):
             network = network * len(w.starts) + i
         return slice(network, network + 1)
 
     def on_grid(self, axes: Sequence[Tensor]) -> Tensor:
-        """Evaluate on a box of coordinates, one vector per grid axis (rows, columns): (C, *lengths)."""
+        """Evaluate the networks on a box of coordinates.
+
+        Args:
+            axes: One vector of coordinates per grid axis, (rows, columns) for an image.
+
+        Returns:
+            Tensor (C, *lengths), where ``lengths`` are those of the vectors.
+        """
         result = axes[0].new_zeros(self.out_features, *(len(x) for x in axes))
         parts = [w.parts(x) for w, x in zip(self.windows, axes, strict=True)]
         for chosen in itertools.product(*parts):
@@ -219,12 +256,12 @@ class TiledSiren(nn.Module):
         return result
 
     def forward(self, coords: Tensor) -> Tensor:
-        """Evaluate at any points (N, D), x first: (N, C)."""
+        """Evaluate the networks at any points: (N, D), x first -> (N, C)."""
         return self.on_points(coords)
 
     def on_points(self, coords: Tensor) -> Tensor:
-        """Evaluate at any points (N, D), x first: (N, C)."""
-        columns = coords.flip(-1).unbind(-1)  # in grid order
+        """Evaluate the networks at any points: (N, D), x first -> (N, C)."""
+        columns = coords.flip(-1).unbind(-1)  # one per grid axis, in the order of the grid
         result = coords.new_zeros(len(coords), self.out_features)
         everywhere = torch.arange(len(coords), device=coords.device)
         for tile, index, weight in self._pieces(columns, (), everywhere, torch.ones_like(columns[0])):
@@ -236,7 +273,7 @@ class TiledSiren(nn.Module):
     def _pieces(
         self, columns: Sequence[Tensor], tile: tuple[int, ...], index: Tensor, weight: Tensor
     ) -> Iterator[tuple[tuple[int, ...], Tensor, Tensor]]:
-        """(tile, its points, its weights there) of all tiles that share the windows ``tile`` on the first axes."""
+        """Yield (tile, its points, its weights there) for all tiles with the windows ``tile`` on the first axes."""
         axis = len(tile)
         if axis == len(columns):
             yield tile, index, weight

@@ -1,9 +1,9 @@
 """Focus and frequency measures: how fast a signal varies, as one number.
 
-Most are those reviewed by Pertuz et al., Pattern Recognition 46 (2013). A measure is a function of a
-floating-point (C, *grid) tensor with any number of grid axes; it averages over all values and ignores an
-added offset. `siren_sr.omega` turns any of them into ω0. To add one, write such a function and pass it to
-`omega.choose`, or put it into `MEASURES` with its constant in `omega.CALIBRATION`.
+Most of them are reviewed by Pertuz et al., Pattern Recognition 46 (2013). A measure is a function of a floating-point
+(C, *grid) tensor with any number of grid axes, and raises a ValueError for anything else. It averages over all values
+and ignores an added offset. `siren_sr.omega` turns any measure into ω0. To add one, write such a function and pass it
+to `omega.choose`, or put it into `MEASURES`, with its constant and its power in `omega.CALIBRATION`.
 """
 
 from __future__ import annotations
@@ -18,39 +18,42 @@ from torch import Tensor
 from siren_sr.derivatives.kernels import differences, grid_gradient, grid_laplacian, second_difference
 
 Measure = Callable[[Tensor], float]
+"""A function that turns a (C, *grid) tensor into one number."""
 
-ROLLOFF = 0.95  # share of the power that lies below `spectral_rolloff`
+ROLLOFF = 0.95  # the share of the power that lies below the frequency `spectral_rolloff`
 
-# Focus measures: in units of contrast or its square, per sample. How noise weighs is said for its power.
+# Focus measures are in units of contrast or of its square, per sample. Where it is said that noise weighs as a power of
+# its frequency, this is the weight of the noise's power.
 
 
 def laplacian_variance(values: Tensor) -> float:
-    """Var[L], unbiased (Pech-Pacheco 2000), in contrast².
+    """Return Var[L], the unbiased variance of the Laplacian L (Pech-Pacheco 2000), in contrast².
 
-    L is the sum over the 3×…×3 neighbourhood less 3^D times its centre, scaled to 3·h²·Δ for every D; for
-    images it is `siren_sr.derivatives.image_laplacian`. Noise weighs as frequency⁴.
+    L is the sum over the 3×…×3 neighbourhood less 3^D times its centre, scaled to 3·h²·Δ for every number D of axes.
+    For images it is `siren_sr.derivatives.image_laplacian`. Noise weighs as frequency⁴.
     """
     response = grid_laplacian(_checked(values))
     return response.var().item() if response.numel() > 1 else 0.0
 
 
 def laplacian_energy(values: Tensor) -> float:
-    """E[L²], L as in `laplacian_variance` (Subbarao 1992), in contrast². Noise weighs as frequency⁴."""
+    """Return E[L²] (Subbarao 1992), with L as in `laplacian_variance`, in contrast². Noise weighs as frequency⁴."""
     return grid_laplacian(_checked(values)).square().mean().item()
 
 
 def modified_laplacian(values: Tensor) -> float:
-    """E[Σᵢ |f(x+eᵢ) - 2·f(x) + f(x-eᵢ)|] (Nayar and Nakagawa 1994), in contrast.
+    """Return E[Σᵢ |f(x+eᵢ) - 2·f(x) + f(x-eᵢ)|] (Nayar and Nakagawa 1994), in contrast.
 
-    Second derivatives of opposite sign cannot cancel. Noise weighs as frequency⁴; not isotropic.
+    Second derivatives of opposite sign cannot cancel. Noise weighs as frequency⁴. The measure is not isotropic.
     """
     return sum(second_difference(values, (axis,)).abs().mean().item() for axis in _axes(values))
 
 
 def diagonal_laplacian(values: Tensor) -> float:
-    """`modified_laplacian` and, over √2, the diagonals of each pair of axes (Thelen 2009), in contrast.
+    """Return `modified_laplacian` plus its like along the diagonals, in contrast (Thelen 2009).
 
-    More isotropic. A sound counts as an image of one row; constant axes beyond the second change the value.
+    The second differences along both diagonals of each pair of axes are divided by √2. This is more isotropic. A sound
+    counts as an image of one row; constant axes beyond the second change the value.
     """
     values = values[:, None] if values.ndim == 2 else values
     diagonals = [
@@ -62,59 +65,75 @@ def diagonal_laplacian(values: Tensor) -> float:
 
 
 def tenengrad(values: Tensor) -> float:
-    """E[|S|²] of the Sobel gradient S, scaled to 8·h·∂ for every D (Tenenbaum 1970), in contrast².
+    """Return E[|S|²] of the Sobel gradient S (Tenenbaum 1970), in contrast².
 
-    For images S is `siren_sr.derivatives.image_gradient`. Blind to the Nyquist frequency, so calm under noise.
+    S is scaled to 8·h·∂ for every number D of axes; for images it is `siren_sr.derivatives.image_gradient`. It is blind
+    to the Nyquist frequency, which keeps the measure calm under noise.
     """
     return _squared_gradient(values).mean().item()
 
 
 def tenengrad_variance(values: Tensor) -> float:
-    """Var[|S|], unbiased, S as in `tenengrad` (Pech-Pacheco 2000), in contrast². Small for a ramp."""
+    """Return Var[|S|], the unbiased variance (Pech-Pacheco 2000), with S as in `tenengrad`, in contrast².
+
+    It is small for a ramp.
+    """
     magnitude = _squared_gradient(values).sqrt()
     return magnitude.var().item() if magnitude.numel() > 1 else 0.0
 
 
 def gradient_energy(values: Tensor) -> float:
-    """Σᵢ E[(f(x+eᵢ) - f(x))²] (Subbarao 1992), in contrast². Noise weighs as frequency²."""
+    """Return Σᵢ E[(f(x+eᵢ) - f(x))²] (Subbarao 1992), in contrast². Noise weighs as frequency²."""
     return sum(_mean(difference.square()) for difference in differences(_checked(values), 1))
 
 
 def brenner(values: Tensor) -> float:
-    """Σᵢ E[(f(x+2eᵢ) - f(x))²] (Brenner 1976, here along every axis), in contrast².
+    """Return Σᵢ E[(f(x+2eᵢ) - f(x))²] (Brenner 1976, here along every axis), in contrast².
 
-    Blind to the Nyquist frequency, most sensitive to half of it.
+    It is blind to the Nyquist frequency and most sensitive to half of it.
     """
     return sum(_mean(difference.square()) for difference in differences(_checked(values), 2))
 
 
 def gray_level_variance(values: Tensor) -> float:
-    """Var[f] about the mean of each channel, in contrast². Blind to frequency: a control, not an estimate."""
+    """Return Var[f], the variance about the mean of each channel, in contrast².
+
+    It is blind to frequency: it serves as a control and is no estimate.
+    """
     return _centred(values).square().mean().item()
 
 
 def total_variation(values: Tensor) -> float:
-    """Σᵢ E[|f(x+eᵢ) - f(x)|], in contrast. Noise weighs as frequency²; blind to how sharp an edge is."""
+    """Return Σᵢ E[|f(x+eᵢ) - f(x)|], in contrast.
+
+    Noise weighs as frequency². The measure is blind to how sharp an edge is.
+    """
     return sum(_mean(difference.abs()) for difference in differences(_checked(values), 1))
 
 
-# Spectral measures: radians per unit of coordinate, root mean square over the axes. Blind to contrast. A
-# signal that is as sharp per sample on twice as many samples has twice the value; resampling it without loss
-# changes nothing.
+# Spectral measures are in radians per unit of coordinate, and are root mean squares over the axes. They are blind to
+# contrast. A signal that is as sharp per sample on twice as many samples has twice the value. Resampling a signal
+# without loss changes nothing.
 
 
 def spectral_centroid(values: Tensor) -> float:
-    """ΣωP/ΣP along each axis, P being the power of the signal less its mean. Noise weighs as frequency."""
+    """Return ΣωP/ΣP along each axis, where P is the power of the signal less its mean. Noise weighs as frequency."""
     return _over_axes(values, lambda omega, share: (omega * share).sum())
 
 
 def rms_frequency(values: Tensor) -> float:
-    """√(Σω²P/ΣP) along each axis, the gradient's norm over the signal's. Noise weighs as frequency²."""
+    """Return √(Σω²P/ΣP) along each axis, the norm of the gradient over that of the signal less its mean.
+
+    Noise weighs as frequency².
+    """
     return _over_axes(values, lambda omega, share: (omega.square() * share).sum().sqrt())
 
 
 def spectral_rolloff(values: Tensor) -> float:
-    """The ω with 95% of the power P at or below it, along each axis. Little moved by noise of less power."""
+    """Return the ω at or below which 95% of the power P lies, along each axis.
+
+    Noise of little power hardly moves it.
+    """
 
     def quantile(omega: Tensor, share: Tensor) -> Tensor:
         return omega[min(int((share.cumsum(0) < ROLLOFF).sum()), len(omega) - 1)]
@@ -134,7 +153,7 @@ def _axes(values: Tensor) -> range:
 
 
 def _squared_gradient(values: Tensor) -> Tensor:
-    """|S|² of Sobel's gradient S."""
+    """Return |S|² of Sobel's gradient S at every sample."""
     total = torch.zeros_like(values)
     for response in grid_gradient(_checked(values)):
         total += response.square()
@@ -146,27 +165,33 @@ def _centred(values: Tensor) -> Tensor:
 
 
 def _mean(values: Tensor) -> float:
-    return values.mean().item() if values.numel() else 0.0  # an axis too short to differ along does not change
+    return values.mean().item() if values.numel() else 0.0  # nothing differs along an axis of too few samples
 
 
 def mirrored_spectrum(values: Tensor, axis: int) -> Tensor:
-    """Fourier transform of a signal of n samples and its mirror image: n + 1 frequencies, π/2 apart, and 0 at the last.
+    """Return the Fourier transform, along one axis, of a signal of n samples followed by its mirror image.
 
-    That is a cosine transform. Of the signal repeated as it is, unequal ends would make a jump, whose spectrum falls
-    too slowly for moments to settle.
+    It has n + 1 frequencies, which are π/2 apart, and is 0 at the last of them. This is a cosine transform. If the
+    signal were repeated as it is, unequal ends would make a jump, whose spectrum falls too slowly for moments to
+    settle.
+
+    Args:
+        values: Tensor (C, *grid) with n samples along the axis.
+        axis: Number of this axis of ``values``.
     """
     return torch.fft.rfft(torch.cat([values, values.flip(axis)], dim=axis), dim=axis)
 
 
 def _over_axes(values: Tensor, statistic: Callable[[Tensor, Tensor], Tensor]) -> float:
-    """Root mean square over the axes of ``statistic(frequencies, shares of the power)``.
+    """Return the root mean square over the axes of ``statistic(frequencies, shares of the power)``.
 
-    By Parseval the power along one axis is the sum over its lines.
+    By Parseval's theorem, the power at a frequency of one axis is the sum over all lines along that axis.
     """
     values, found = _centred(values), []
     for axis in _axes(values):
         power = mirrored_spectrum(values, axis).abs().square().transpose(axis, -1).flatten(0, -2).sum(0).cpu().double()
-        power[0] /= 2  # the only bin without a negative twin, for the last of a mirrored signal is 0
+        # All bins but the first and the last stand for a positive and a negative frequency, and the last one is 0.
+        power[0] /= 2
         omega = math.pi / 2 * torch.arange(len(power), dtype=torch.float64)
         found.append(float(statistic(omega, power / power.sum())) if power.sum() > 0 else 0.0)
     return math.sqrt(sum(value**2 for value in found) / len(found))
@@ -190,3 +215,4 @@ MEASURES: dict[str, Measure] = {
         spectral_rolloff,
     )
 }
+"""The measures by name."""

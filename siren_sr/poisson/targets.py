@@ -1,4 +1,4 @@
-"""What users give to `solve_poisson`, read and checked: tensors have their channels first, arrays have them last."""
+"""Read and check what users give to `solve_poisson`: tensors have their channels first, arrays have them last."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from siren_sr.poisson.options import Kind, PoissonOptions
 from siren_sr.signals import Origin, as_signal, native, to_unit
 from siren_sr.training import objectives
 
+# The shapes that a target may have, by whether it is a tensor and by its kind: with channels, without channels, and as
+# a batch.
 _SHAPES: dict[tuple[bool, Kind], tuple[str, str, str]] = {
     (True, "gradient"): ("(C, 2, H, W)", "(2, H, W)", "(B, C, 2, H, W)"),
     (True, "laplacian"): ("(C, H, W)", "(H, W)", "(B, C, H, W)"),
@@ -23,6 +25,15 @@ _SHAPES: dict[tuple[bool, Kind], tuple[str, str, str]] = {
 
 
 def is_batch(kind: Kind, given: Any) -> bool:
+    """Return whether a target is a batch, which its number of axes tells: 5 for a gradient and 4 for a Laplacian.
+
+    Args:
+        kind: What the target is, "gradient" or "laplacian".
+        given: The target as the user gave it.
+
+    Raises:
+        ValueError: The batch is empty.
+    """
     batch = isinstance(given, (Tensor, np.ndarray)) and given.ndim == (5 if kind == "gradient" else 4)
     if batch and len(given) == 0:
         raise ValueError(f"the batch is empty: its shape is {tuple(given.shape)}")
@@ -30,7 +41,7 @@ def is_batch(kind: Kind, given: Any) -> bool:
 
 
 def member(options: PoissonOptions, i: int) -> PoissonOptions:
-    """The options for one target of a batch: conditions that are a batch themselves are taken apart."""
+    """Return the options for target i of a batch. Of a condition that is itself a batch, they hold entry i."""
 
     def member(value: Any, ndim: int) -> Any:
         return value[i] if getattr(value, "ndim", 0) == ndim else value
@@ -44,7 +55,23 @@ def member(options: PoissonOptions, i: int) -> PoissonOptions:
 
 
 def read_target(kind: Kind, given: Any, device: Any) -> tuple[Tensor, Origin]:
-    """The target as (C, 2, H, W) or (C, H, W), and how to give the image back."""
+    """Read one target, and tell how the image that belongs to it is given back.
+
+    Args:
+        kind: What the target is, "gradient" or "laplacian".
+        given: The target as the user gave it: a tensor (C, 2, H, W) or (2, H, W) for a gradient, (C, H, W) or (H, W)
+            for a Laplacian, or an array (H, W, C, 2) or (H, W, 2), (H, W, C) or (H, W).
+        device: Where to compute (default: where the tensor is, or the CPU).
+
+    Returns:
+        The target as a tensor (C, 2, H, W) or (C, H, W), in float64 for a float64 tensor and in float32 for all others,
+        and the `Origin` of the image.
+
+    Raises:
+        TypeError: The target is neither tensor nor array, or is not floating point.
+        ValueError: It has a wrong shape, NaN or infinite values, or its channels on the wrong side, or there is no such
+            device.
+    """
     tensor = _tensor(kind, given)
     is_tensor = isinstance(given, Tensor)
     full, plain, batch = _SHAPES[is_tensor, kind]
@@ -80,12 +107,12 @@ def read_target(kind: Kind, given: Any, device: Any) -> tuple[Tensor, Origin]:
 
 
 def _channels_first(tensor: Tensor) -> Tensor:
-    """(H, W), (H, W, C), (H, W, 2) or (H, W, C, 2) with the grid's axes moved behind the others."""
+    """Move the grid's axes of (H, W), (H, W, C), (H, W, 2) or (H, W, C, 2) behind the others."""
     return tensor.movedim((0, 1), (-2, -1)).contiguous()
 
 
 def _tensor(name: str, given: Any) -> Tensor:
-    """A user's tensor or array as a tensor without a graph."""
+    """Return a user's tensor or array as a tensor that belongs to no graph."""
     if not isinstance(given, (Tensor, np.ndarray)):
         hint = ": take siren_sr.derivatives.image_gradient or image_laplacian of an image" if name != "boundary" else ""
         raise TypeError(f"{name} must be a tensor or an array, got {type(given).__name__}{hint}")
@@ -93,6 +120,20 @@ def _tensor(name: str, given: Any) -> Tensor:
 
 
 def read_condition(name: str, given: Any, shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """Read a condition, which is a number or whatever can be expanded to the wanted shape.
+
+    Args:
+        name: Name of the condition, which an error tells.
+        given: The condition as the user gave it: a number, a sequence, an array or a tensor.
+        shape: The wanted shape.
+        like: Tensor whose device and dtype are used.
+
+    Returns:
+        The condition as a tensor of the wanted shape.
+
+    Raises:
+        ValueError: The condition cannot be expanded to the shape, or has NaN or infinite values.
+    """
     try:
         value = torch.as_tensor(given, dtype=like.dtype, device=like.device)
         value = value.detach().expand(shape)
@@ -104,9 +145,24 @@ def read_condition(name: str, given: Any, shape: tuple[int, ...], like: Tensor) 
 
 
 def read_ring(given: Any, like: Tensor, origin: Origin) -> Tensor:
-    """The image (C, H, W) in [0, 1] whose outermost ring is the boundary; its other samples may be anything."""
+    """Read the image whose outermost ring holds the values on the boundary. Its other samples may be anything.
+
+    Args:
+        given: The image as the user gave it, in [0, 1]: a tensor or an array in the layout of the target, a PIL image
+            or the path of an image file.
+        like: The target, a tensor (C, 2, H, W) or (C, H, W), whose device and dtype are used.
+        origin: The `Origin` of the image, which says whether it has an axis of channels.
+
+    Returns:
+        The image as a tensor (C, H, W) in [0, 1].
+
+    Raises:
+        TypeError: The image is of a kind or element type that is not supported.
+        ValueError: The image has another shape than the target, or NaN or infinite values on its outermost ring.
+        OSError: The file cannot be read.
+    """
     shape = (len(like), *like.shape[-2:])
-    if not isinstance(given, (Tensor, np.ndarray, int, float)):  # a PIL image, a path, or what is refused as such
+    if not isinstance(given, (Tensor, np.ndarray, int, float)):  # a PIL image or a path; as_signal refuses others
         tensor = to_unit(as_signal(given, dims=2).values)
         if tuple(tensor.shape) != shape:
             raise ValueError(f"boundary must be an image of shape {shape}, as the target, got {tuple(tensor.shape)}")

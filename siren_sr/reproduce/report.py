@@ -1,4 +1,4 @@
-"""What a reproduction is asked and what it answers: a `Setup` in, a `Report` out, which prints, and saves itself."""
+"""What a reproduction is asked, a `Setup`, and what it answers, a `Report` that can be printed and saved."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from siren_sr import io
 from siren_sr.superres.upscaler import Prior
 from siren_sr.training.progress import Callback, Progress
 
-CHANNELS_DB = 10 * math.log10(3)  # by which the paper's PSNR of a colour image lies below the usual one
+CHANNELS_DB = 10 * math.log10(3)  # the dB by which the paper's PSNR of a colour image lies below the usual PSNR
 
 Cell = float | str | None
+"""One cell of a table: a number, a text, or nothing."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,15 @@ class Setup:
     Attributes:
         data: Folder with the paper's images (``0803x4.png``, ``0803.png``, ...).
         images: Names of the images to use; None for the experiment's own.
-        epochs: Of every training; None for the experiment's own.
-        quick: Fewer epochs and images, so that two processor cores need minutes.
-        as_published: Follow the published code where it differs from the paper's text.
-        seed: Of the initial weights.
-        device: Where to compute.
-        prior: Another network for Table 7.
-        tell: Told what was done, line by line.
-        callback: Asked after every step of every training; returning True ends the experiment.
+        epochs: Number of epochs of every training; None for the experiment's own.
+        quick: Whether to use fewer epochs and images, so that two processor cores need minutes.
+        as_published: Whether to follow the published code where it differs from the paper's text.
+        seed: Seed of the initial weights.
+        device: Where to compute (default: the CPU).
+        prior: Upscaler of the user's own, which Table 7 then measures as well.
+        tell: Function that is told what was done, line by line.
+        callback: Function that is called with a `Progress` after every step of every training; if it returns True, the
+            experiment ends.
     """
 
     data: Path | None = None
@@ -51,25 +53,29 @@ class Setup:
     callback: Callback | None = None
 
     def choose(self, full: Any, quick: Any) -> Any:
-        """One of two settings."""
+        """Return the setting for a quick run or that for a full one, whichever this is."""
         return quick if self.quick else full
 
     def steps(self, full: int, quick: int) -> int:
-        """Epochs of a training."""
+        """Return the number of epochs of a training: the user's, or else that of a quick or of a full run."""
         return self.choose(full, quick) if self.epochs is None else self.epochs
 
     def generator(self, number: int = 0) -> torch.Generator:
-        """A fresh generator, the same for the same number."""
+        """Return a fresh generator, whose seed is the same for the same number."""
         return torch.Generator().manual_seed(self.seed + number)
 
     def watch(self, progress: Progress) -> None:
-        """A callback for every training: raises `Stopped` where the user's asks to stop."""
+        """Ask the user's callback, if there is one; this method is the callback of every training.
+
+        Raises:
+            Stopped: The user's callback returned True.
+        """
         if self.callback is not None and self.callback(progress):
             raise Stopped
 
 
 class Stopped(Exception):  # noqa: N818 (no error)
-    """The user's callback asked for the end."""
+    """The user's callback asked to end the experiment."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +83,12 @@ class Table:
     """Numbers with their labels.
 
     Attributes:
-        title: What they are.
-        columns: Their names, the first that of the labels.
-        rows: One label and one cell per further column; None where there is no number.
+        title: What the numbers are.
+        columns: The names of the columns, of which the first holds the labels.
+        rows: The rows, each with its label and one cell per further column; a cell without a number is None.
+
+    Raises:
+        ValueError: A row does not have one cell per further column.
     """
 
     title: str
@@ -87,13 +96,13 @@ class Table:
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
 
     def __post_init__(self) -> None:
-        """Every row must have a cell for every column."""
+        """Check that every row has a cell for every column."""
         for label, cells in self.rows:
             if len(cells) != len(self.columns) - 1:
                 raise ValueError(f"row {label!r} has {len(cells)} cells for {len(self.columns) - 1} columns")
 
     def markdown(self) -> str:
-        """As a table of a text."""
+        """Return the table in Markdown, below its title."""
         lines = [self.columns, ("---",) * len(self.columns)]
         lines += [(label, *map(_shown, cells)) for label, cells in self.rows]
         return f"{self.title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -104,11 +113,11 @@ class Report:
     """What came out of an experiment.
 
     Attributes:
-        title: Of the paper's table or figure.
+        title: Title of the paper's table or figure.
         tables: Measured and published numbers, side by side.
         notes: What a reader must know to compare them.
-        settings: What was run: images, epochs, ...
-        draw: Makes the picture, a ``matplotlib.figure.Figure``.
+        settings: What was run: images, epochs and so on, by name.
+        draw: Function that draws the picture and returns a ``matplotlib.figure.Figure``.
     """
 
     title: str
@@ -118,16 +127,20 @@ class Report:
     draw: Callable[[], Any]
 
     def text(self) -> str:
-        """Everything but the picture."""
+        """Return everything but the picture as a text."""
         settings = ", ".join(f"{key} {value}" for key, value in self.settings.items())
         return "\n\n".join([self.title, settings, *(t.markdown() for t in self.tables), *self.notes])
 
     def save(self, folder: str | os.PathLike[str], name: str) -> tuple[Path, Path]:
-        """Write NAME.json and NAME.png.
+        """Write NAME.json and NAME.png, and return their paths.
+
+        Args:
+            folder: Folder of the two files, which is made if there is none.
+            name: Their NAME.
 
         Raises:
-            OSError: The folder cannot be made or written.
-            ImportError: No matplotlib.
+            OSError: The folder cannot be made, or nothing can be written into it.
+            ImportError: Matplotlib is not installed.
         """
         path = Path(folder)
         try:
@@ -151,7 +164,7 @@ class Report:
 
 
 def versions(setup: Setup) -> dict[str, Any]:
-    """What a run depends on besides its settings."""
+    """Return what a run depends on besides its settings, such as the versions of the libraries."""
     from siren_sr import __version__
 
     return {
@@ -166,13 +179,13 @@ def versions(setup: Setup) -> dict[str, Any]:
 
 
 def shortened(steps: int, full: int) -> tuple[str, ...]:
-    """The note that a training had another number of epochs than the paper's, if it had."""
+    """Return the note that a training had another number of epochs than the paper's, or no note if it had not."""
     note = f"{steps} epochs instead of the paper's {full}: only the order of the rows can be compared."
     return () if steps == full else (note,)
 
 
 def mean_and_std(values: Sequence[float]) -> tuple[float, float]:
-    """As the paper's tables have them: the sample standard deviation."""
+    """Return the mean and the sample standard deviation of some values, as the paper's tables have them."""
     from siren_sr import metrics
 
     found = metrics.summary(values)
@@ -180,6 +193,7 @@ def mean_and_std(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _shown(cell: Cell) -> str:
+    """Return the text that a table shows for a cell."""
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return ""
     if isinstance(cell, str):
@@ -188,5 +202,5 @@ def _shown(cell: Cell) -> str:
 
 
 def _plain(cell: Cell) -> Cell:
-    """JSON knows no NaN and no infinity."""
+    """Return a cell as JSON can hold it: NaN becomes None, and an infinite number becomes a text."""
     return str(cell) if isinstance(cell, float) and math.isinf(cell) else None if cell != cell else cell

@@ -1,6 +1,6 @@
 """The library's own strategy, "consistent".
 
-It asks that the network, *seen through the downsampling*, be the given image, and lets the picture's own edges and
+The strategy asks that the network, *seen through the downsampling*, be the given image. The picture's own edges and
 repetitions decide what the image does not say.
 """
 
@@ -17,26 +17,31 @@ from siren_sr.superres.picture.quality import QUALITIES
 from siren_sr.superres.picture.search import Search
 from siren_sr.superres.plan import DETAIL, Problem, TiledPlan
 
-PRIOR_SLACK = 1e-3  # a user's picture is moved until D x is the image, but for its rounding to 8 bit
-PRIOR_ERROR = 0.03  # root mean square error expected of a prior's picture in [0, 1]: 30 dB
-ROUNDING = 0.016  # of the strength with which D shows an even picture: differences that small are left alone
+# An image without noise is doubted by at most so much where a prior contradicts it: the prior's picture is moved until
+# D x is the image, but for its rounding to 8 bits.
+PRIOR_SLACK = 1e-3
+PRIOR_ERROR = 0.03  # the root mean square error that is expected of a prior's picture in [0, 1], about 30 dB
+# The same doubt as a share of the strength with which D shows an even picture, which falls with the scale. What D shows
+# more weakly than that is left alone.
+ROUNDING = 0.016
 
-# In the search for the picture, for Gaussians and arrays: noise of a quarter of the rounding to 8 bits. Of 0,
-# 0.0002, 0.0005 and 0.0011 the middle ones were the best.
+# If the kernel is a Gaussian or an array, the search for the picture assumes at least so much noise, which is a quarter
+# of the rounding to 8 bits. Of 0, 0.0002, 0.0005 and 0.0011 the middle ones were the best.
 BLURRED = 3e-4
 
 
 def consistent(problem: Problem) -> TiledPlan:
-    """The library's own: a picture that downsamples to the image, then tiles of sine networks that represent it.
+    """Plan the library's own way: a picture that downsamples to the image, and tiles of sine networks that show it.
 
-    1. The picture: `siren_sr.superres.picture.search` finds one with D x = image, D being the downsampling of
-       ``problem.kernel``. A user's prior is moved to the nearest such picture instead. With noise, D x is an image
-       without it.
+    1. The picture: `siren_sr.superres.picture.search` finds a picture x with D x = image, where D is the downsampling
+       of ``problem.kernel``. The result of a user's prior is moved to the nearest such picture instead. If the image
+       has noise, D x is the image without it.
     2. The network: tiles are fitted to that picture minus the bicubic enlargement.
-    3. The base: the samples of what the network does not show. So the result is the picture, and explains the image.
+    3. The base: it keeps the samples of what the network does not show, so that the result is the picture and explains
+       the image.
 
     Raises:
-        ValueError: ``align_corners``: downsampling is defined on pixel centres.
+        ValueError: ``align_corners`` is True, but the downsampling is defined on pixel centres only.
     """
     if problem.align_corners:
         raise ValueError('strategy="consistent" is defined on pixel centres: leave align_corners=False')
@@ -55,14 +60,16 @@ def consistent(problem: Problem) -> TiledPlan:
         generator=problem.generator,
         monitor=problem.monitor,
     )
-    # What follows is not known yet: assume that it takes as long as the search.
+    # It is not known yet how long the rest takes. The plan assumes that it takes as long as the search.
     problem.monitor.plan("pixels", 2 * search.steps)
     return TiledPlan(from_unit(search.picture()), image, replace(DETAIL, steps=problem.steps or effort.tile_steps))
 
 
 def _slack(noise: float, shape: Sequence[int], size: Sequence[int]) -> float:
-    """How much an image is to be doubted where a prior contradicts it, the ``noise`` of `Downsample.project`: the ratio
-    of the variances of their errors, and never so little that the image's rounding to 8 bits is believed.
+    """Return how much an image is to be doubted where a prior contradicts it: the ``noise`` of `Downsample.project`.
+
+    It is the ratio of the variances of their errors, but never so small that the image's rounding to 8 bits is
+    believed.
     """
-    rounding = ROUNDING * math.prod(shape) / math.prod(size)  # the eigenvalues of D Dᵀ go with the number of pixels
+    rounding = ROUNDING * math.prod(shape) / math.prod(size)  # the eigenvalues of D Dᵀ fall with this share
     return max(min(PRIOR_SLACK, rounding), (noise / PRIOR_ERROR) ** 2)

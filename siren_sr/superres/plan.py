@@ -1,6 +1,6 @@
 """What a strategy is given, a `Problem`, and what it answers, a `Plan` or a `TiledPlan`.
 
-A strategy never trains. To add one, write a function from the one to the other and pass it to `super_resolve`.
+A strategy never trains. To add one, write a function from a problem to a plan and pass it to `super_resolve`.
 """
 
 from __future__ import annotations
@@ -25,16 +25,19 @@ class Problem:
 
     Attributes:
         image: The low-resolution image, (C, h, w) in [-1, 1].
-        size: (H, W) wanted.
-        steps: Training steps wanted, in all or for every group of tiles, or None for the strategy's own number.
-        align_corners: Corner-aligned grid, as in the paper, instead of pixel centres.
+        size: The size (H, W) that is wanted.
+        steps: Number of training steps that is wanted, in all or for every group of tiles, or None for the strategy's
+            own number.
+        align_corners: Whether to use a corner-aligned grid, as the paper does, instead of pixel centres.
         quality: How hard to try, a name in `siren_sr.superres.picture.quality.QUALITIES`.
-        kernel: Of the downsampling that made the image, see `siren_sr.superres.downsample.check_kernel`.
+        kernel: Kernel of the downsampling that made the image; `siren_sr.superres.downsample.check_kernel` says what it
+            may be.
         noise: Standard deviation of the image's noise, in units of an image in [0, 1].
         prior: The user's own enlarged image (C, H, W) in [-1, 1], or None.
-        generator: CPU generator for what a strategy draws itself.
-        monitor: A strategy that works long itself says so by ``monitor.plan(stage, steps)``, calls ``monitor.step()``
-            after each step, and ends with what it has where that answers True.
+        generator: CPU generator of the random numbers that a strategy needs.
+        monitor: Object that is told of the work. A strategy that itself works for long announces this by
+            ``monitor.plan(stage, steps)``, calls ``monitor.step()`` after each step, and ends with what it has when
+            that returns True.
     """
 
     image: Tensor
@@ -59,10 +62,10 @@ class Plan:
     """Train one network through stages.
 
     Attributes:
-        stages: What to train it on, in order.
+        stages: What to train the network on, in order.
         first_omega_0: ω0 of its first layer.
-        hidden_features: Its width.
-        hidden_layers: Its sine layers after the first.
+        hidden_features: Width of its sine layers, >= 1.
+        hidden_layers: Number of its sine layers after the first, >= 0.
     """
 
     stages: tuple[Stage, ...]
@@ -71,7 +74,8 @@ class Plan:
     hidden_layers: int = 2
 
 
-# What a smooth base lacks is small: one hidden layer is enough for it. Chosen on crops of photographs.
+# The detail that a smooth base lacks is small, so that one hidden layer is enough for it. These numbers were chosen on
+# crops of photographs.
 DETAIL = TileRecipe(tile=32, margin=4, hidden_layers=1, first_omega_0=24.0, steps=15, batch=400, lr=2e-2)
 
 
@@ -79,12 +83,12 @@ DETAIL = TileRecipe(tile=32, margin=4, hidden_layers=1, first_omega_0=24.0, step
 class TiledPlan:
     """Represent a picture by tiles of small networks, on top of a smooth enlargement.
 
-    What the networks do not show of it stays in the base of the `siren_sr.Fit`, which has all samples of the picture:
-    at its own size the fit is the picture.
+    What the networks do not show of the picture stays in the base of the `siren_sr.Fit`, which has as many samples as
+    the picture. Rendered at the size of the picture, the fit is therefore the picture.
 
     Attributes:
-        picture: (C, H, W) in [-1, 1].
-        base: (C, h, w), whose bicubic enlargement the networks need not show.
+        picture: The picture, a tensor (C, H, W) in [-1, 1].
+        base: Image (C, h, w) whose bicubic enlargement the networks need not show.
         tiles: How the tiles are made and trained.
     """
 
@@ -94,4 +98,4 @@ class TiledPlan:
 
 
 Strategy = Callable[[Problem], Plan | TiledPlan]
-"""``f(problem) -> Plan | TiledPlan``."""
+"""A function ``f(problem) -> Plan | TiledPlan``."""

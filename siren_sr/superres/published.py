@@ -1,7 +1,7 @@
 """The paper's three strategies (section 3.4).
 
-They fit the network to the low-resolution image, and to blurred or bicubic versions of it, and evaluate it on a denser
-grid.
+They fit the network to the low-resolution image, and to versions of it that are blurred or enlarged by bicubic
+interpolation, and then evaluate it on a denser grid.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from siren_sr.training.optimizers import adam, reduce_on_plateau
 
 
 def basic(problem: Problem) -> Plan:
-    """Table 7, basic SIREN: 5000 epochs on the low-resolution image."""
+    """Plan the basic SIREN of Table 7: 5000 epochs on the low-resolution image."""
     return _published(problem, [(1, 1, 5000)])
 
 
 def trick1(problem: Problem) -> Plan:
-    """Table 7, SIREN trick 1 (Figure 2, top): blurred versions of the image, the image, enlarged ones."""
+    """Plan SIREN trick 1 of Table 7 (Figure 2, top): blurred versions of the image, the image, then enlarged ones."""
     return _published(
         problem,
         [(4, 4, 500), (3, 3, 500), (2, 2, 500), (1.5, 1.5, 500), (1, 1, 1000), (1, 1.5, 1000), (1, 2, 1000)],
@@ -34,13 +34,17 @@ def trick1(problem: Problem) -> Plan:
 
 
 def trick2(problem: Problem) -> Plan:
-    """Table 7, SIREN trick 2 (Figure 2, bottom): the image, then bicubic enlargements up to 3 in twenty steps."""
+    """Plan SIREN trick 2 of Table 7 (Figure 2, bottom): the image, then bicubic enlargements.
+
+    The enlargements reach ×3 in twenty steps.
+    """
     return _published(problem, [(1, 1, 1000), *((1, 1 + i / 10, 200) for i in range(1, 21))])
 
 
 def _published(problem: Problem, schedule: Sequence[tuple[float, float, int]]) -> Plan:
-    """Section 5.5: (down, up, epochs) stages; Adam 5e-4 with weight decay 5e-6, MSE + MSE of 0.1·Sobel, ω_HR.
+    """Plan a training of section 5.5 in (down, up, epochs) stages, each on the image reduced and then enlarged.
 
+    Adam has the learning rate 5e-4 and the weight decay 5e-6, the loss is MSE + MSE of 0.1·Sobel, and ω0 is ω_HR.
     ``problem.steps`` scales the epochs in proportion. Errors are summed over channels as in the published code, where
     the weight decay has its meaning relative to that sum. Blurred versions that would have no pixel are left out.
     """

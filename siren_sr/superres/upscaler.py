@@ -10,27 +10,28 @@ from torch import Tensor
 from siren_sr.grids import resampling
 from siren_sr.signals import from_unit, to_unit
 
-OVERSHOOT = 0.2  # by which a result may leave [0, 1]: it is clamped; beyond, its range must be another one
+# A result may leave [0, 1] by so much, and is clamped. One that lies further outside must have another range.
+OVERSHOOT = 0.2
 
 Prior = Callable[[Tensor], Tensor]
-"""(1, C, h, w) in [0, 1], float32 -> (1, C, H, W)."""
+"""A function from an image (1, C, h, w), float32 in [0, 1], to a larger one (1, C, H, W) in [0, 1]."""
 
 
 def ask(prior: Prior, image: Tensor, size: Sequence[int]) -> Tensor:
-    """What a prior makes of an image.
+    """Return what a prior makes of an image.
 
     Args:
-        prior: The user's function. It is given float32, without gradients, on the image's device.
-        image: (C, h, w) in [-1, 1].
-        size: (H, W) wanted; a result of another size is resized.
+        prior: The user's function. It is given a float32 tensor, without gradients, on the image's device.
+        image: The image, a tensor (C, h, w) in [-1, 1].
+        size: The size (H, W) that is wanted; a result of another size is resized.
 
     Returns:
-        (C, H, W) in [-1, 1], of the image's type and device.
+        Tensor (C, H, W) in [-1, 1], of the image's dtype and on its device.
 
     Raises:
         TypeError: The result is no tensor of floating-point numbers.
-        ValueError: It has another shape than (1, C, any, any), or values that are not finite or not in [0, 1], which it
-            may leave by `OVERSHOOT`.
+        ValueError: The result has another shape than (1, C, any, any), or values that are not finite or that lie
+            outside [0, 1] by more than `OVERSHOOT`.
     """
     with torch.no_grad():
         result = prior(to_unit(image).float()[None])

@@ -1,7 +1,8 @@
-"""A network on the points of a grid, forwards and backwards in chunks; what objectives see of it.
+"""Evaluate a network on the points of a grid, forwards and backwards in chunks, and show the result to objectives.
 
-Rows are what a network has at n points: (rows, n, C), the value, then h_d·∂f/∂x_d for every coordinate (order >= 1),
-then Σ h_d²·∂²f/∂x_d² (order 2). Networks of sines go through `siren_sr.network.fused`, other modules through autograd.
+What a network has at n points is a tensor (rows, n, C). Its rows are the value, then h_d·∂f/∂x_d for every coordinate d
+(order >= 1), then Σ_d h_d²·∂²f/∂x_d² (order 2). Networks of sines are evaluated by `siren_sr.network.fused`, and other
+modules by autograd.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ T = TypeVar("T")
 
 
 class NeedsOrder(Exception):  # noqa: N818 (a request, not an error)
-    """A derivative was asked for that was not computed; evaluate again with this order."""
+    """A derivative was asked for that was not computed: evaluate again with derivatives up to ``order``."""
 
     def __init__(self, order: int) -> None:
         super().__init__(f"derivatives of order {order} are needed")
@@ -31,27 +32,30 @@ class NeedsOrder(Exception):  # noqa: N818 (a request, not an error)
 
 
 class RowsField:
-    """Rows on a grid: a `siren_sr.training.field.Field`."""
+    """The rows of a network on a grid, as a `siren_sr.training.field.Field`.
+
+    A derivative that the rows do not hold raises `NeedsOrder` when it is asked for.
+    """
 
     def __init__(self, rows: Tensor, shape: Sequence[int], *, order: int) -> None:
-        """``rows`` (rows, n, C) of this order, ``shape`` the grid of the n points."""
+        """Take rows (rows, n, C) with derivatives up to ``order``; ``shape`` is the grid of the n points."""
         self._rows, self._shape, self._order = rows, tuple(shape), order
 
     @property
     def values(self) -> Tensor:
-        """(C, *grid)."""
+        """The values of the network, a tensor (C, *grid)."""
         return self._rows[0].T.reshape(-1, *self._shape)
 
     @property
     def gradient(self) -> Tensor:
-        """(C, D, *grid), per step of the grid."""
+        """The gradient of the network per step of the grid, a tensor (C, D, *grid), x first."""
         self._check(1)
         last = len(self._rows) - (self._order == 2)
         return self._rows[1:last].permute(2, 0, 1).reshape(-1, last - 1, *self._shape)
 
     @property
     def laplacian(self) -> Tensor:
-        """(C, *grid), per step of the grid."""
+        """The Laplacian of the network per step of the grid, a tensor (C, *grid)."""
         self._check(2)
         return self._rows[-1].T.reshape(-1, *self._shape)
 
@@ -61,32 +65,49 @@ class RowsField:
 
 
 class Grid:
-    """The points of a grid in the network's domain, made when they are needed."""
+    """The points of a grid in the network's domain, whose coordinates are made when they are needed.
+
+    Attributes:
+        shape: Samples per axis, (rows, columns) for an image.
+        points: Number of all points.
+        spacing: Distance between neighbouring points for every coordinate, x first.
+    """
 
     def __init__(self, shape: Sequence[int], *, align_corners: bool, like: Tensor) -> None:
-        """``like`` says on which device and in which dtype."""
+        """Make a grid whose coordinates have the device and the dtype of the tensor ``like``."""
         self.shape = tuple(shape)
         self.points = math.prod(shape)
         self.spacing = coordinates.spacing(shape, align_corners=align_corners)
         self._axes = coordinates.axes(shape, align_corners=align_corners, device=like.device, dtype=like.dtype)
 
     def coords(self, index: Index) -> Tensor:
-        """(n, D) of the points ``index``."""
+        """Return the coordinates of the n points ``index``, a tensor (n, D), x first."""
         if isinstance(index, slice):
             return coordinates.points(self._axes, *index.indices(self.points)[:2])
         return coordinates.at(self._axes, index)
 
 
 class Evaluation:
-    """One network, forwards and backwards on chunks of points; ``slot`` names the memory of a chunk in between."""
+    """Evaluates one network on chunks of points and carries gradients back through them.
+
+    What the backward pass of a chunk needs is kept under a name, its ``slot``. Another chunk under the same name may
+    overwrite it.
+    """
 
     def __init__(
         self, model: nn.Module, grid: Grid, *, order: int, chunk: int | None = None, precision: str | None = None
     ) -> None:
-        """``order`` is the highest derivative; ``chunk`` the points at once (default: by device and size).
+        """Prepare to evaluate a network on a grid.
+
+        Args:
+            model: Module (N, D) -> (N, C).
+            grid: The points.
+            order: Highest order of the derivatives: 0, 1 or 2.
+            chunk: Number of points that are evaluated at once (default: by the device and the size of the network).
+            precision: "bf16" computes the products of hidden layers in bfloat16; None keeps the network's own type.
 
         Raises:
-            ValueError: Unknown precision, or one that this network cannot be evaluated in.
+            ValueError: The precision is unknown, or this network cannot be evaluated in it.
         """
         if precision not in fused.PRECISIONS:
             raise ValueError(f'precision={precision!r} is unknown: use None (the network\'s own) or "bf16"')
@@ -107,19 +128,19 @@ class Evaluation:
         self.chunk = chunk_size(model, rows=self._row_count) if chunk is None else chunk
 
     def chunks(self, index: Tensor | None = None) -> Iterator[Index]:
-        """All points of the grid, or the points ``index``, in chunks."""
+        """Yield all points of the grid, or only the points ``index``, chunk by chunk."""
         total = self.grid.points if index is None else len(index)
         for start in range(0, total, self.chunk):
             part = slice(start, min(start + self.chunk, total))
             yield part if index is None else index[part]
 
     def start(self) -> None:
-        """Begin a step: the weights may have changed."""
+        """Begin a step by reading the weights anew, since they may have changed."""
         if self._fused is not None:
             self._fused.refold()
 
     def forward(self, index: Index, slot: Hashable | None = 0) -> Tensor:
-        """Rows of a chunk, detached; kept for `backward` under ``slot``, unless that is None."""
+        """Return the rows of a chunk, detached, and keep what `backward` needs under ``slot`` unless that is None."""
         coords = self.grid.coords(index)
         if self._fused is None:
             with torch.set_grad_enabled(slot is not None):
@@ -133,19 +154,24 @@ class Evaluation:
         return self._fused.forward(coords, self._memory[key], backward=slot is not None)
 
     def backward(self, grad: Tensor, slot: Hashable = 0) -> None:
-        """Accumulate the gradients of the chunk kept under ``slot``, given those of its rows."""
+        """Accumulate the gradients of the chunk that is kept under ``slot``.
+
+        Args:
+            grad: Derivative of the loss with respect to the rows of the chunk, a tensor (rows, n, C).
+            slot: Name under which `forward` kept the chunk.
+        """
         if self._fused is None:
             self._memory.pop(slot).backward(grad)
         else:
             self._fused.backward(grad, self._memory[(slot, grad.shape[1])])
 
     def finish(self) -> None:
-        """The step's gradients are in the network's parameters after this."""
+        """End a step: after this, its gradients are in the network's parameters."""
         if self._fused is not None:
             self._fused.write_gradients()
 
     def bytes_kept(self) -> int:
-        """What all chunks of the grid together need between forward and backward."""
+        """Return how many bytes all chunks of the grid together need between their forward and backward passes."""
         return 2 * self._row_count * self.grid.points * sum(bytes_per_point(self.model))
 
     def _rows(self, coords: Tensor) -> Tensor:
@@ -158,7 +184,16 @@ class Evaluation:
 
 @torch.no_grad()
 def evaluate(model: nn.Module, grid: Grid, function: Callable[[RowsField], T]) -> T:
-    """A function of a network on a whole grid, computed with the derivatives that it asks for."""
+    """Return what a function makes of a network on a whole grid.
+
+    The function is called again with higher derivatives whenever it asks for some that were not computed. No gradients
+    are recorded.
+
+    Args:
+        model: Module (N, D) -> (N, C).
+        grid: The points.
+        function: Function of the `RowsField` on the grid.
+    """
     order = 0
     while True:
         evaluation = Evaluation(model, grid, order=order)

@@ -1,8 +1,9 @@
-"""What a loss is: a function ``field -> scalar`` of a `Field`, the network on a grid.
+"""What a loss is: a function ``field -> scalar`` of a `Field`, which is the network on a grid.
 
-An objective may look at the values, at the exact gradient and at the exact Laplacian, and pays only for what it looks
-at. Everything is in the network's range [-1, 1]. One that is a sum over points may say so (`Pointwise`): it is then
-computed in chunks whose memory does not depend on the grid. Ready-made ones are in `siren_sr.training.objectives`.
+An objective may look at the values of the network, at its exact gradient and at its exact Laplacian. Derivatives are
+computed only up to the order that it looks at. All values are in the network's range [-1, 1]. An objective that is a
+sum over points may say so by being `Pointwise`: it is then computed in chunks, whose memory does not depend on the size
+of the grid. Ready-made objectives are in `siren_sr.training.objectives`.
 """
 
 from __future__ import annotations
@@ -16,62 +17,81 @@ from torch import Tensor
 
 
 class Field(Protocol):
-    """The network on a grid; derivatives are per step of the grid (h_d·∂f/∂x_d, Σ h_d²·∂²f/∂x_d²)."""
+    """The network on a grid of D axes.
+
+    Derivatives are counted per step of the grid: the gradient is h_d·∂f/∂x_d and the Laplacian is Σ_d h_d²·∂²f/∂x_d²,
+    where h_d is the distance between neighbouring samples along coordinate d.
+    """
 
     @property
     def values(self) -> Tensor:
-        """(C, *grid)."""
+        """The values of the network, a tensor (C, *grid)."""
         ...
 
     @property
     def gradient(self) -> Tensor:
-        """(C, D, *grid), x first."""
+        """The gradient of the network, a tensor (C, D, *grid), x first."""
         ...
 
     @property
     def laplacian(self) -> Tensor:
-        """(C, *grid)."""
+        """The Laplacian of the network, a tensor (C, *grid)."""
         ...
 
 
 Objective = Callable[[Field], Tensor]
+"""A loss: a function of a `Field` that returns a scalar."""
 
 Index = slice | Tensor
-"""Points of a grid in row-major order: a range, or their numbers."""
+"""Some points of a grid, numbered in row-major order: a range of numbers, or a tensor of them."""
 
 
 class Pointwise(Protocol):
     """An objective that is a sum over points: it can be computed chunk by chunk, or on some of the points only."""
 
     def __call__(self, field: Field) -> Tensor:
-        """The loss on the whole grid."""
+        """Return the loss on the whole grid, a scalar."""
         ...
 
     def part(self, field: Field, index: Index) -> Tensor:
-        """What the points ``index`` contribute to it, from a field (C, n) of these points alone."""
+        """Return what the points ``index`` contribute to the loss.
+
+        Args:
+            field: The field of these n points alone, with values (C, n) and a gradient (C, D, n).
+            index: Which points of the grid they are.
+        """
         ...
 
 
 def squared_error(prediction: Tensor, target: Tensor, *, channel_sum: bool = False, dims: int = 2) -> Tensor:
-    """Mean squared error; with ``channel_sum`` summed over all but the ``dims`` grid axes, as the paper's code does."""
+    """Return the mean squared error of two tensors (..., *grid) of the same shape, a scalar.
+
+    Args:
+        prediction: What the network has.
+        target: What it should have.
+        channel_sum: Whether to sum over all axes but those of the grid, and to average over the grid only, as the
+            paper's code does.
+        dims: Number of grid axes; it matters only with ``channel_sum``.
+    """
     error = (prediction - target).square()
     return error.sum() / error[(0,) * (error.ndim - dims)].numel() if channel_sum else error.mean()
 
 
 def psnr_of(error: float) -> float:
-    """PSNR in dB of a mean squared error in [-1, 1], whose data range is 2; infinite for 0."""
+    """Return the PSNR in dB for a mean squared error of values in [-1, 1], whose data range is 2; infinite for 0."""
     return -10 * math.log10(error / 4) if error > 0 else math.inf
 
 
 class SquaredError:
-    """Weighted mean squared error between what a network has at each point and a target; a `Pointwise` objective.
+    """Weighted mean squared error between a quantity of the network and a target; a `Pointwise` objective.
 
     Args:
-        quantity: What the network has: function of a `Field`, (..., *grid) with the grid last.
-        target: The same shape.
+        quantity: Function of a `Field` that returns the quantity, a tensor (..., *grid) whose last axes are the grid.
+        target: Tensor of the same shape.
         dims: Number of grid axes.
-        channel_sum: Sum over what is not the grid instead of averaging.
-        weight: A factor, or one per point and channel that can be broadcast to (..., points).
+        channel_sum: Whether to sum over all axes but those of the grid instead of averaging over them.
+        weight: Factor of the squared errors. A tensor must be broadcastable to (..., 1): it may hold one factor per
+            channel, but the same for all points, since the objective is also computed on some of them.
     """
 
     def __init__(
@@ -89,18 +109,22 @@ class SquaredError:
         self._weight, self._count = weight, points if channel_sum else self._target.numel()
 
     def __call__(self, field: Field) -> Tensor:
-        """The loss on the whole grid."""
+        """Return the loss on the whole grid, a scalar."""
         return self.part(field, slice(None))
 
     def part(self, field: Field, index: Index) -> Tensor:
-        """The share of the points ``index``."""
+        """Return what the points ``index`` contribute to the loss, given a field of these points alone."""
         target = self._target[..., index]
         error = (self._quantity(field).reshape(target.shape) - target).square()
         return (self._weight * error).sum() / self._count
 
 
 def weighted(objectives: Sequence[tuple[float, Objective]]) -> Objective:
-    """Σ weight · objective; `Pointwise` if all of them are."""
+    """Return the objective Σ weight · objective, which is `Pointwise` if all of its terms are.
+
+    Args:
+        objectives: Pairs of a weight and an objective, at least one.
+    """
     if all(is_pointwise(term) for _, term in objectives):
         return _Sum(objectives)
 
@@ -111,7 +135,7 @@ def weighted(objectives: Sequence[tuple[float, Objective]]) -> Objective:
 
 
 class _Sum:
-    """Σ weight · objective of pointwise objectives."""
+    """The sum Σ weight · objective over pointwise objectives, which is itself pointwise."""
 
     def __init__(self, terms: Sequence[tuple[float, Any]]) -> None:
         self._terms = terms
@@ -124,5 +148,5 @@ class _Sum:
 
 
 def is_pointwise(objective: Objective) -> bool:
-    """Whether an objective is a `Pointwise` one: whether it has a method ``part``."""
+    """Return whether an objective is `Pointwise`, that is, whether it has a method ``part``."""
     return callable(getattr(objective, "part", None))

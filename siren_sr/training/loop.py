@@ -1,10 +1,10 @@
-"""One loop for every task, blind to what it trains for.
+"""One training loop for every task, which does not know what it trains for.
 
-A `Stage` says what to minimise, on which grid, for how long and with which optimizer; `train` runs stages one after the
-other on the same network, evaluated in chunks that fit the cache (`siren_sr.training.evaluation`). A pointwise
-objective goes forwards and backwards chunk by chunk, in memory that does not depend on the grid. Any other sees the
-whole grid: its gradient with respect to the grid's values is taken first, then carried back chunk by chunk; past a
-budget of memory, chunks are computed twice instead of kept.
+A `Stage` says what to minimise, on which grid, for how long and with which optimizer. `train` runs stages one after the
+other on the same network, which is evaluated in chunks that fit the cache (`siren_sr.training.evaluation`). A pointwise
+objective goes forwards and backwards chunk by chunk, in memory that does not depend on the grid. Any other objective
+sees the whole grid: its gradient with respect to the values on the grid is taken first, and is then carried back chunk
+by chunk. If the chunks would need more than a budget of memory in between, they are computed twice instead of kept.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from siren_sr.training.field import Index, Objective, is_pointwise, psnr_of
 from siren_sr.training.optimizers import OptimizerFactory, SchedulerFactory
 from siren_sr.training.progress import Entry, Monitor
 
-KEEP_BYTES = 1 << 30  # activations kept between forward and backward; beyond, they are recomputed
+# The most bytes of activations that are kept between the forward and the backward pass. Where there would be more, the
+# activations are computed twice.
+KEEP_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -32,17 +34,19 @@ class Stage:
     """One part of a training.
 
     Attributes:
-        objective: ``field -> scalar``.
-        steps: Number of steps, >= 0. A step passes over all points once: an epoch of the paper.
+        objective: The function ``field -> scalar`` to be minimised.
+        steps: Number of steps, >= 0. A step passes over all points once, as an epoch of the paper does.
         shape: Grid on which the network is evaluated, (rows, columns) for an image.
-        optimizer: Factory: parameters -> optimizer, made anew for the stage.
-        scheduler: Factory: optimizer -> learning-rate scheduler (``ReduceLROnPlateau`` is given the loss), or None.
-        score: A mean squared error, ``field -> scalar``, for the PSNR of the history and the progress; often the
-            objective itself. None records NaN.
-        align_corners: Grid convention.
-        name: Shown in progress.
-        batch: Points per update of the weights: a step is then several updates, on random parts of the grid that
-            together are all of it. Needs a pointwise objective and score. None: one update per step, on all points.
+        optimizer: Function from the parameters to an optimizer; every stage makes a new one.
+        scheduler: Function from the optimizer to a learning-rate scheduler, or None for a constant rate. A
+            ``ReduceLROnPlateau`` is given the loss after every step.
+        score: A mean squared error, ``field -> scalar``, whose PSNR goes into the history and the progress; it is often
+            the objective itself. With None the PSNR is NaN.
+        align_corners: Whether the grid is corner-aligned instead of pixel-centred.
+        name: Name of the stage, which the progress shows.
+        batch: Number of points per update of the weights. A step then consists of several updates, on random parts of
+            the grid that together are all of it; this needs a pointwise objective and score. With None a step is one
+            update, on all points.
     """
 
     objective: Objective
@@ -58,13 +62,14 @@ class Stage:
 
 @dataclass(frozen=True)
 class _Result:
-    """Loss and score of one evaluation."""
+    """The loss of one evaluation, and its score, which is a mean squared error or NaN."""
 
     loss: float
     error: float
 
     @property
     def psnr(self) -> float:
+        """The PSNR of the score in dB; NaN without a score."""
         return math.nan if math.isnan(self.error) else psnr_of(self.error)
 
 
@@ -80,26 +85,27 @@ def train(
     """Train a network through stages, in place.
 
     Args:
-        model: Any module (N, D) -> (N, C) on independent points.
+        model: Any module (N, D) -> (N, C) that treats points independently of each other.
         stages: What to do, in order.
-        monitor: Told of each step; the training ends where it answers True.
-        chunk: Points evaluated at once (default: by device).
-        precision: "bf16" takes the products of hidden layers in bfloat16 (`siren_sr.network.fused`); None all in the
-            network's own precision.
+        monitor: Object that is told of each step; the training ends when it answers True.
+        chunk: Number of points that are evaluated at once (default: by the device and the size of the network).
         generator: CPU generator that draws the batches of stages with ``batch`` (default: seed 0).
+        precision: "bf16" computes the products of hidden layers in bfloat16 (`siren_sr.network.fused`); None computes
+            everything in the network's own precision.
 
     Returns:
-        The history, one entry per step.
+        The history, one `Entry` per step.
 
     Raises:
-        ValueError: The loss became NaN or infinite (the network keeps its last finite weights), or a stage with
-            ``batch`` whose objective or score is not pointwise, or a precision that the network cannot be evaluated in.
+        ValueError: The loss became NaN or infinite (the network keeps the weights with which it did), a stage with
+            ``batch`` has an objective or a score that is not pointwise, or the network cannot be evaluated in
+            ``precision``.
     """
     generator = arguments.seeded(generator)
     monitor = Monitor() if monitor is None else monitor
     parameter = next(model.parameters())
     total, history = sum(stage.steps for stage in stages), []
-    since = monitor.seconds  # 0 where this training is all there is to do
+    since = monitor.seconds  # this is 0 if the task consists of this training only
     for index, stage in enumerate(stages):
         monitor.enter(stage.name, total - len(history))
         grid = Grid(stage.shape, align_corners=stage.align_corners, like=parameter)
@@ -123,11 +129,12 @@ def train(
 
 
 def _update(pass_: _Pass, optimizer: torch.optim.Optimizer, batch: Tensor | None, step: int) -> _Result:
-    """One update of the weights; returns loss and score before it."""
+    """Update the weights once, and return the loss and the score before the update."""
     results: list[_Result] = []
 
     def closure() -> float:
-        # LBFGS and its kind call this several times; the first evaluation, where the update starts, is recorded.
+        # Optimizers such as LBFGS call this several times per update. The first evaluation is the one that is
+        # reported, since it is made at the weights from which the update starts.
         optimizer.zero_grad(set_to_none=True)
         results.append(pass_.run(batch, step=step))
         return results[-1].loss
@@ -137,7 +144,7 @@ def _update(pass_: _Pass, optimizer: torch.optim.Optimizer, batch: Tensor | None
 
 
 class _Pass:
-    """Loss, score and gradients of a stage at the network's current weights."""
+    """Computes the loss, the score and the gradients of a stage at the network's current weights."""
 
     def __init__(self, model: nn.Module, stage: Stage, grid: Grid, **options: Any) -> None:
         self.grid = grid
@@ -152,7 +159,12 @@ class _Pass:
         self._evaluation = Evaluation(model, grid, order=0, **options)
 
     def run(self, batch: Tensor | None, *, step: int) -> _Result:
-        """Accumulate the gradients of one step."""
+        """Accumulate the gradients of one update, and return its loss and its score.
+
+        Args:
+            batch: Numbers of the points to evaluate, or None for all points.
+            step: Number of the step, which an error names.
+        """
         while True:
             self._evaluation.start()
             try:
@@ -172,7 +184,7 @@ class _Pass:
             losses.append(loss.detach())
             errors.append(self._error(field, loss, index, factor))
             evaluation.backward(_grad(loss, rows))
-        # One look at the device per step, not per chunk.
+        # The device is asked for its numbers once for all chunks, since every such question waits for it.
         loss, error = torch.stack([torch.stack(losses).sum(), torch.stack(errors).sum()]).tolist()
         _check_finite(loss, step)
         evaluation.finish()
@@ -220,12 +232,15 @@ def _check_finite(loss: float, step: int) -> None:
 
 
 def batches_per_step(points: int, batch: int | None) -> int:
-    """Into how many parts of about ``batch`` points a grid is divided, one for each update; None takes it whole."""
+    """Return into how many parts of about ``batch`` points a step divides a grid, one for each update.
+
+    With None there is one part, the whole grid.
+    """
     return 1 if batch is None else max(1, round(points / batch))
 
 
 def _batches(stage: Stage, points: int, generator: torch.Generator, device: torch.device) -> Sequence[Tensor | None]:
-    """The points of every update of a step; None for all."""
+    """Return the points of every update of a step; None stands for all points."""
     count = batches_per_step(points, stage.batch)
     if count == 1:
         return [None]
@@ -233,7 +248,7 @@ def _batches(stage: Stage, points: int, generator: torch.Generator, device: torc
 
 
 def final_score(model: nn.Module, stage: Stage) -> float:
-    """The PSNR that a stage's score gives the network as it is now, in dB."""
+    """Return the PSNR in dB that the score of a stage gives the network as it is now; NaN without a score."""
     if stage.score is None:
         return math.nan
     grid = Grid(stage.shape, align_corners=stage.align_corners, like=next(model.parameters()))

@@ -1,6 +1,6 @@
-"""Ready-made losses: functions of a target that return an objective (`siren_sr.training.field`).
+"""Ready-made losses: functions, most of them of a target, that return an objective (`siren_sr.training.field`).
 
-To add one, write such a function in a file of your own.
+To add an objective, write such a function in a file of your own.
 """
 
 from __future__ import annotations
@@ -16,27 +16,32 @@ from siren_sr.training.field import Field, Objective, SquaredError, squared_erro
 from siren_sr.training.spectrogram import WINDOWS, SpectrogramDistance
 
 STFT_WEIGHT = 1e-4
-"""Of the second term of `stft`: the more exact the fit, the less is enough (docs/measurements/sounds.md)."""
+"""Weight of the second term of `stft`. The more exact a fit is, the smaller a weight is enough
+(docs/measurements/sounds.md)."""
 
 
 def value(target: Tensor, *, channel_sum: bool = False) -> SquaredError:
-    """Equation (4): mean squared error of the values.
+    """Return the objective of equation (4): the mean squared error of the values.
 
     Args:
-        target: (C, *grid) in [-1, 1].
-        channel_sum: Sum over channels instead of averaging (facts of the published code; see the errata).
+        target: Tensor (C, *grid) in [-1, 1].
+        channel_sum: Whether to sum over channels instead of averaging over them, as the published code does (see the
+            errata).
     """
     return SquaredError(lambda field: field.values, target, dims=target.ndim - 1, channel_sum=channel_sum)
 
 
 def spectrum(target: Tensor, *, alpha: float = 50.0, as_published: bool = False) -> Objective:
-    """Equation (6): MSE + MSE_FFT/α, the second term on the moduli of the Fourier transform (equation 5).
+    """Return the objective of equation (6): MSE + MSE_FFT/α.
+
+    The second term compares the moduli of the Fourier transforms of the network and of the target (equation 5).
 
     Args:
-        target: (C, *grid) in [-1, 1].
-        alpha: α > 0.
-        as_published: Transform over the channel axis, unnormalised, as the published code does (the identity for
-            mono); the default transforms over the grid with ``norm="ortho"``, so that both terms are energies.
+        target: Tensor (C, *grid) in [-1, 1].
+        alpha: The number α > 0.
+        as_published: Whether to transform over the channel axis and without normalisation, as the published code does;
+            for mono this transform is the identity. The default is a transform over the grid with ``norm="ortho"``, so
+            that both terms are energies.
 
     Raises:
         ValueError: α is not positive.
@@ -61,16 +66,20 @@ def spectrum(target: Tensor, *, alpha: float = 50.0, as_published: bool = False)
 def stft(
     target: Tensor, *, weight: float = STFT_WEIGHT, windows: Sequence[int] = WINDOWS, floor: float = 1e-4
 ) -> Objective:
-    """MSE + weight · `SpectrogramDistance`, the multi-resolution STFT loss of Yamamoto et al. (2020); for sounds.
+    """Return the objective MSE + weight · `SpectrogramDistance`, for sounds.
+
+    The second term is the multi-resolution STFT loss of Yamamoto et al. (2020).
 
     Args:
-        target: (C, T) in [-1, 1].
-        weight: Of the second term, > 0. Fits of more than about 40 dB of SNR want less, such as 1e-5.
-        windows: In samples; those longer than the sound are left out.
-        floor: What is quieter counts as silence.
+        target: Tensor (C, T) in [-1, 1].
+        weight: Weight of the second term, > 0. For fits of more than about 40 dB of SNR a smaller weight is better,
+            such as 1e-5.
+        windows: Lengths of the windows in samples; windows that are longer than the sound are left out.
+        floor: Magnitude below which the sound counts as silence, > 0.
 
     Raises:
-        ValueError: No sound, shorter than all windows, or an argument out of its range.
+        ValueError: The target is not a sound (C, T), it is shorter than all windows, or an argument is out of its
+            range.
     """
     if not weight > 0:
         raise ValueError(f"weight must be > 0, got {weight}")
@@ -83,17 +92,17 @@ def stft(
 
 
 def gradient(target: Tensor, *, method: str = "numerical", factor: float = 1.0, channel_sum: bool = False) -> Objective:
-    """Equations (9) and (11): match a gradient measured with Sobel's kernel.
+    """Return the objective of equations (9) and (11): match a gradient that was measured with Sobel's kernel.
 
     Args:
-        target: (C, 2, H, W), what `siren_sr.derivatives.image_gradient` gives for values in [-1, 1].
-        method: "numerical" applies Sobel to the network's values; "analytical" compares the exact derivative, times
-            the factor 8 between the two (derived in `siren_sr.derivatives`).
-        factor: Multiplies both sides (0.1 in the paper's super resolution).
-        channel_sum: Sum over channels and components instead of averaging.
+        target: Tensor (C, 2, H, W) that `siren_sr.derivatives.image_gradient` gives for values in [-1, 1].
+        method: "numerical" applies Sobel's kernel to the network's values. "analytical" compares the network's exact
+            gradient times 8, which is the factor between the two (derived in `siren_sr.derivatives.exact`).
+        factor: Number by which both gradients are multiplied (0.1 in the paper's super resolution).
+        channel_sum: Whether to sum over channels and components instead of averaging over them.
 
     Raises:
-        ValueError: Unknown method.
+        ValueError: The method is unknown.
     """
     if _is_analytical(method):
         exact = derivatives.SOBEL_FACTOR
@@ -111,18 +120,20 @@ def gradient(target: Tensor, *, method: str = "numerical", factor: float = 1.0, 
 def laplacian(
     target: Tensor, *, method: str = "numerical", norm: str = "derivative", channel_sum: bool = False
 ) -> Objective:
-    """Equation (8): match a Laplacian measured with the 3×3 kernel.
+    """Return the objective of equation (8): match a Laplacian that was measured with the 3×3 kernel.
 
     Args:
-        target: (C, H, W), what `siren_sr.derivatives.image_laplacian` gives for values in [-1, 1].
-        method: "numerical" or "analytical" (times the factor 3), as for `gradient`.
-        norm: "derivative" squares the misfit itself, which weighs an error of frequency k in the image by |k|⁴;
-            "image" (numerical only) first undoes the kernel (`siren_sr.derivatives.inverse.inverse_laplacian`), which
-            weighs all frequencies alike. Both are 0 for the same images.
-        channel_sum: Sum over channels instead of averaging.
+        target: Tensor (C, H, W) that `siren_sr.derivatives.image_laplacian` gives for values in [-1, 1].
+        method: "numerical" applies the kernel to the network's values; "analytical" compares the network's exact
+            Laplacian times 3, which is the factor between the two.
+        norm: "derivative" squares the misfit itself, which weighs an error of frequency k in the image by |k|⁴.
+            "image", for the numerical method only, first undoes the kernel
+            (`siren_sr.derivatives.inverse.inverse_laplacian`), which weighs all frequencies alike. Both norms are 0 for
+            the same images.
+        channel_sum: Whether to sum over channels instead of averaging over them.
 
     Raises:
-        ValueError: Unknown method or norm.
+        ValueError: The method or the norm is unknown, or the norm "image" is combined with the analytical method.
     """
     if norm not in ("derivative", "image") or (norm == "image" and method != "numerical"):
         raise ValueError(f'norm={norm!r} with method={method!r}: use "derivative", or "image" with "numerical"')
@@ -140,7 +151,11 @@ def laplacian(
 
 
 def mean_gradient(mean: Tensor) -> Objective:
-    """Cauchy condition of equation (13): the mean Sobel gradient of each channel, shape (C, 2)."""
+    """Return the objective of the Cauchy condition of equation (13): each channel has a given mean Sobel gradient.
+
+    Args:
+        mean: Tensor (C, 2), x first, measured as by `siren_sr.derivatives.image_gradient` for values in [-1, 1].
+    """
 
     def objective(field: Field) -> Tensor:
         found = derivatives.image_gradient(field.values).flatten(2).mean(2)
@@ -150,20 +165,24 @@ def mean_gradient(mean: Tensor) -> Objective:
 
 
 def outermost(image: Tensor) -> Tensor:
-    """The samples of (C, H, W) on the outermost ring, (C, n)."""
+    """Return the samples of an image (C, H, W) on its outermost ring, as a tensor (C, n)."""
     return torch.cat([image[:, 0], image[:, -1], image[:, 1:-1, 0], image[:, 1:-1, -1]], 1)
 
 
 def boundary(target: Tensor) -> Objective:
-    """Dirichlet condition: the values of (C, H, W), in [-1, 1], on the outermost ring. The others are not read."""
+    """Return the objective of the Dirichlet condition: the values on the outermost ring of the grid are given.
+
+    Args:
+        target: Tensor (C, H, W) in [-1, 1] that holds these values. Its other values are not read.
+    """
     return lambda field: squared_error(outermost(field.values), outermost(target))
 
 
 def consistency(target: Tensor, downsample: Callable[[Tensor], Tensor]) -> Objective:
-    """The network, seen through a downsampling, must be the low-resolution image.
+    """Return the objective that the network, seen through a downsampling, is the low-resolution image.
 
     Args:
-        target: (C, h, w) in [-1, 1].
+        target: The low-resolution image, a tensor (C, h, w) in [-1, 1].
         downsample: Differentiable map (C, H, W) -> (C, h, w).
     """
 
@@ -174,10 +193,14 @@ def consistency(target: Tensor, downsample: Callable[[Tensor], Tensor]) -> Objec
 
 
 def total_variation(*, epsilon: float = 1e-3) -> Objective:
-    """Isotropic colour total variation per sample, Σ √(Σ_c |∇f_c|² + ε²)/(C·samples).
+    """Return the isotropic total variation of all channels together, Σ (√(Σ_c |∇f_c|² + ε²) - ε)/(C·samples).
 
-    Rudin, Osher and Fatemi, Physica D 60 (1992); channels are coupled as in Bresson and Chan (2008), which keeps
-    their edges together. ε smooths the corner at 0.
+    The gradient ∇ consists of forward differences between neighbouring samples. Total variation was proposed by Rudin,
+    Osher and Fatemi, Physica D 60 (1992). Channels are coupled as in Bresson and Chan (2008), which keeps their edges
+    together.
+
+    Args:
+        epsilon: The number ε, which smooths the corner of the root at 0.
     """
 
     def objective(field: Field) -> Tensor:
@@ -187,7 +210,7 @@ def total_variation(*, epsilon: float = 1e-3) -> Objective:
 
 
 def total_variation_of(values: Tensor, *, epsilon: float = 1e-3) -> Tensor:
-    """The functional of `total_variation` on values (C, H, W)."""
+    """Return the total variation of values (C, H, W), a scalar; `total_variation` has the equation."""
     dx = torch.diff(values, dim=2, append=values[:, :, -1:])
     dy = torch.diff(values, dim=1, append=values[:, -1:])
     norm = (dx.square() + dy.square()).sum(0).add(epsilon**2).sqrt()
@@ -201,4 +224,4 @@ def _is_analytical(method: str) -> bool:
 
 
 OBJECTIVES: dict[str, Callable[[Tensor], Objective]] = {"mse": value, "mse_fft": spectrum, "mse_stft": stft}
-"""Objectives of `siren_sr.fit_signal` by name: functions of the target."""
+"""The objectives of `siren_sr.fit_signal` by name: each is a function of the target that returns an objective."""

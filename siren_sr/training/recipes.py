@@ -98,7 +98,7 @@ def choose(
             is "fast", the training on batches, for objectives that are sums over points, and "whole" for all others.
         pointwise: Whether the objective is a sum over points.
         dims: Number of grid axes of the signal.
-        hidden_layers: Sine layers of the network after the first.
+        hidden_layers: Number of the sine layers of the network after the first.
         activation: Activation of the network.
 
     Raises:

@@ -1,10 +1,10 @@
-"""A convolutional sine network as the prior of a picture: what it finds easy to draw is what pictures look like.
+"""The deep image prior: what a convolutional network, here one of sines, draws easily is what pictures look like.
 
-A network that maps fixed noise to a picture is trained on one thing only, that its picture downsample to the given
-image (Ulyanov, Vedaldi and Lempitsky, "Deep Image Prior", CVPR 2018). Here its activations are sines, which reached a
-given quality in fewer updates than the leaky ReLU of that work, and no image but the given one is ever seen. What it
-gets wrong differs from what `siren_sr.superres.picture.total_variation` gets wrong: the mean of the two is better than
-either.
+The network maps fixed noise to a picture. It is trained on one thing only, that its picture downsamples to the given
+image (Ulyanov, Vedaldi and Lempitsky, "Deep Image Prior", CVPR 2018). No image but the given one is ever seen. The
+activations are sines, which reached a given quality in fewer updates than the leaky ReLU of that work. The errors of a
+deep image prior differ from those of `siren_sr.superres.picture.total_variation`, so that the mean of the two pictures
+is better than either.
 """
 
 from __future__ import annotations
@@ -20,21 +20,23 @@ from siren_sr.superres.downsample import Downsample
 from siren_sr.superres.picture.convolution import CHANNELS_LAST, descend, reduced_precision
 from siren_sr.training.progress import Monitor
 
-# Chosen on crops of DIV2K's 11 pairs and of scikit-image's photographs, reduced to half their size.
-WIDTHS = (16, 32, 64, 64)  # channels at full, half, ... resolution
-INPUTS = 8  # channels of noise
-INPUT_SCALE = 0.1
-JITTER = 0.03  # fresh noise on the input of every update
-RATE = 8e-3
-WARMUP = 50
-MEMORY = 0.98  # of the running mean of the pictures
-SMALLEST = 24  # pixels of a side: below, there is nothing to learn from
+# These numbers were chosen on crops of the 11 DIV2K pairs and of scikit-image's photographs, reduced to half size.
+WIDTHS = (16, 32, 64, 64)  # the numbers of channels on the way down, at 1/2, 1/4, 1/8 and 1/16 of the resolution
+INPUTS = 8  # the number of channels of the noise that is the input
+INPUT_SCALE = 0.1  # the fixed noise of the input is uniform from 0 to this number
+JITTER = 0.03  # the standard deviation of the fresh noise that is added to the input in every update
+RATE = 8e-3  # the learning rate of Adam after the warm-up
+WARMUP = 50  # the number of updates in which the learning rate rises to RATE
+MEMORY = 0.98  # the weight of the past in the running mean of the pictures, at every update
+SMALLEST = 24  # the fewest pixels of a side: a smaller picture offers nothing to learn from
 
 
 class Hourglass(nn.Module):
-    """Down through convolutions of stride 2 and up again, sin(normalise(convolve)) throughout; (1, n, H, W) in and out.
+    """The network of the deep image prior, which maps noise (1, INPUTS, H, W) to a picture (1, channels, H, W).
 
-    Normalisation is over the picture at hand, always.
+    It goes down through convolutions of stride 2 and up again by bilinear interpolation. Its layers compute
+    sin(normalise(convolve)), except for the last one, which ends in a sigmoid. Normalisation is always over the picture
+    at hand.
     """
 
     def __init__(self, channels: int, *, generator: torch.Generator, like: Tensor) -> None:
@@ -53,7 +55,7 @@ class Hourglass(nn.Module):
         self.weight, self.bias = nn.Parameter(weight.to(like)), nn.Parameter(like.new_zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures in (0, 1)."""
+        """Return the picture, with values in (0, 1)."""
         sizes = []
         for block in self.down:
             sizes.append(x.shape[-2:])
@@ -64,6 +66,8 @@ class Hourglass(nn.Module):
 
 
 class _Normalise(nn.Module):
+    """Normalises every channel to mean 0 and variance 1 over the picture at hand, then scales and shifts it."""
+
     def __init__(self, channels: int, like: Tensor) -> None:
         super().__init__()
         self.scale, self.shift = nn.Parameter(like.new_ones(channels)), nn.Parameter(like.new_zeros(channels))
@@ -73,6 +77,8 @@ class _Normalise(nn.Module):
 
 
 class _Block(nn.Module):
+    """One layer sin(normalise(convolve)) from n to m channels; borders are replicated."""
+
     def __init__(self, n: int, m: int, *, kernel: int, stride: int, generator: torch.Generator, like: Tensor) -> None:
         super().__init__()
         bound = 1 / math.sqrt(n * kernel**2)
@@ -95,18 +101,18 @@ def draw(
     generator: torch.Generator,
     monitor: Monitor | None = None,
 ) -> Tensor:
-    """The picture that an `Hourglass` draws when all that is asked of it is to downsample to the image.
+    """Let a deep image prior draw a picture of which only one thing is asked, that it downsamples to the image.
 
     Args:
-        image: (C, h, w) in [0, 1].
+        image: The low-resolution image (C, h, w) in [0, 1].
         down: The downsampling D, from ``size`` to (h, w).
-        size: (H, W), sides of at least SMALLEST.
+        size: Size (H, W) of the picture, with sides of at least SMALLEST pixels.
         updates: How many times Adam updates the weights.
-        generator: CPU generator of weights and noise.
-        monitor: Told of every update; the work ends with what there is where it answers True.
+        generator: CPU generator of the weights and of the noise.
+        monitor: Object that is told of every update; when it answers True, the work ends with the picture so far.
 
     Returns:
-        (C, H, W), the running mean of its last pictures.
+        The running mean of the network's last pictures, a tensor (C, H, W).
     """
     network = Hourglass(len(image), generator=generator, like=image).to(**CHANNELS_LAST)
     fixed = (INPUT_SCALE * torch.rand(1, INPUTS, *size, generator=generator)).to(image).contiguous(**CHANNELS_LAST)

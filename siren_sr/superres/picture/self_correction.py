@@ -1,10 +1,11 @@
-"""What the search for a picture gets wrong, learned from the picture's own smaller versions.
+"""Learn what the search for a picture gets wrong from the picture's own smaller versions, and correct it.
 
-A smaller version of the picture is known. Reduced as the image was, and searched for again in the same way, it shows
-what the search makes of something known: a small convolutional sine network learns to correct that, and then corrects
-the picture itself. No image but the given one is ever seen. (Learning from an image's own smaller versions is the idea
-of Shocher, Cohen and Irani, "Zero-Shot Super-Resolution using Deep Internal Learning", CVPR 2018, whose network learns
-the whole enlargement; what is left to learn here is little, and needs few updates.)
+A smaller version of the picture is known. It is reduced as the image was, and then searched for in the same way as the
+picture. The result shows what the search makes of something that is known. A small convolutional sine network learns to
+correct such results, and then corrects the picture itself. No image but the given one is ever seen. (Learning from an
+image's own smaller versions is the idea of Shocher, Cohen and Irani, "Zero-Shot Super-Resolution using Deep Internal
+Learning", CVPR 2018. Their network learns the whole enlargement; what is left to learn here is little, and needs few
+updates.)
 """
 
 from __future__ import annotations
@@ -22,25 +23,30 @@ from siren_sr.superres.downsample import Downsample
 from siren_sr.superres.picture.convolution import CHANNELS_LAST, descend, reduced_precision
 from siren_sr.training.progress import Monitor
 
-# Chosen on crops of DIV2K's 11 pairs and of scikit-image's photographs.
-LARGEST = 0.66  # the largest version is the power LARGEST of the scale larger than the image
-WIDTH, LAYERS = 32, 5
-CONTRAST, STEP = 10.0, 0.1  # of what the search added, as the network sees it; of its answer: both are near 1 then
-CROP = 64  # pixels of a side that an update sees
-RATE, PATH = 1e-3, 7.2  # of Adam, and its largest product with updates and scale: longer paths learn pairs by heart
-END, WARMUP = 0.02, 50
-MEMORY = 0.98  # of the running mean of the weights, over the second half of the updates
-SMALLEST = 8  # pixels of a side of a reduced version
-LEAST = 1.2  # a smaller scale leaves too little to learn
+# These numbers were chosen on crops of the 11 DIV2K pairs and of scikit-image's photographs.
+LARGEST = 0.66  # the largest version is scale**LARGEST times larger than the image
+WIDTH, LAYERS = 32, 5  # the number of channels of a sine layer, and the number of sine layers
+# What the search added is multiplied by CONTRAST before the network sees it, and the network's answer is multiplied by
+# STEP. What goes into the network and what comes out of it are then both near 1.
+CONTRAST, STEP = 10.0, 0.1
+CROP = 64  # the side, in pixels, of the part that an update sees
+# The learning rate of Adam, and the largest product of this rate, the number of updates and the scale. With a larger
+# product the network learns the pairs by heart.
+RATE, PATH = 1e-3, 7.2
+END, WARMUP = 0.02, 50  # the share of the learning rate that is left at the end, and the updates in which it rises
+MEMORY = 0.98  # the weight of the past in the running mean of the weights, over the second half of the updates
+SMALLEST = 8  # the fewest pixels of a side of a reduced version
+LEAST = 1.2  # the least scale: a smaller one leaves too little to learn
 
 Pair = tuple[Tensor, Tensor]
-"""What is given, the result of the search and the plain enlargement in one (2·C, H, W), and what is known (C, H, W)."""
+"""What the network is given and what it is to answer. Given are the result of the search and the plain enlargement, in
+one tensor (2·C, H, W). The answer is the known picture (C, H, W)."""
 
 
 class Corrector(nn.Module):
-    """Convolutions with sines between them, added to the picture: (n, 2·C, H, W) -> (n, C, H, W).
+    """Convolutions with sines between them, whose result is added to the picture: (n, 2·C, H, W) -> (n, C, H, W).
 
-    They see the picture and, enlarged, what the search added to the plain enlargement.
+    They see the picture and, multiplied by CONTRAST, what the search added to the plain enlargement.
     """
 
     def __init__(self, channels: int, *, generator: torch.Generator, like: Tensor) -> None:
@@ -49,14 +55,14 @@ class Corrector(nn.Module):
         widths = [2 * channels, *[WIDTH] * LAYERS, channels]
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
         for i, (n, m) in enumerate(itertools.pairwise(widths)):
-            # Sitzmann's bound; the last layer starts small, so that nothing is corrected at first.
+            # This is Sitzmann's bound. The last layer starts smaller, so that hardly anything is corrected at first.
             bound = math.sqrt(6 / (9 * n)) * (0.1 if i == LAYERS else 1.0)
             weight = torch.empty(m, n, 3, 3).uniform_(-bound, bound, generator=generator)
             self.weights.append(nn.Parameter(weight.to(like)))
             self.biases.append(nn.Parameter(like.new_zeros(m)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The corrected pictures."""
+        """Return the corrected pictures."""
         guess, plain = x.split(self.channels, dim=1)
         x = torch.cat([guess - 0.5, CONTRAST * (guess - plain)], dim=1)
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
@@ -66,7 +72,12 @@ class Corrector(nn.Module):
 
 
 def possible(size: Sequence[int], scale: Sequence[float]) -> bool:
-    """Whether a picture of this size, so many times larger than its image, has smaller versions to learn from."""
+    """Return whether a picture has smaller versions from which something can be learned.
+
+    Args:
+        size: Size (H, W) of the picture.
+        scale: How many times larger than its image the picture is, for rows and for columns.
+    """
     large_enough = all(n / times**2 >= SMALLEST for n, times in zip(size, scale, strict=True))
     return large_enough and math.sqrt(math.prod(scale)) >= LEAST
 
@@ -74,18 +85,20 @@ def possible(size: Sequence[int], scale: Sequence[float]) -> bool:
 def smaller_versions(
     picture: Tensor, image: Tensor, down: Downsample, *, count: int, side: int, generator: torch.Generator
 ) -> list[tuple[Tensor, Downsample]]:
-    """Versions of a picture between the size of its image, which is one of them, and its own, each with its D.
+    """Return versions of a picture of different sizes, each with the downsampling of pictures of its size.
+
+    Their sizes lie between that of the image and that of the picture. The image itself is the first of them.
 
     Args:
-        picture: (C, H, W).
-        image: (C, h, w).
-        down: D, from (H, W) to (h, w).
-        count: How many, at least 2.
-        side: The most pixels of a side: of a larger version there is a part, at random.
-        generator: CPU generator of its place.
+        picture: The picture, a tensor (C, H, W).
+        image: The low-resolution image, a tensor (C, h, w).
+        down: The downsampling D, from (H, W) to (h, w).
+        count: Number of versions, at least 2.
+        side: The most pixels of a side. Where a version would be larger, a part of it at a random place is taken.
+        generator: CPU generator of these places.
 
     Returns:
-        Them, the image first.
+        Pairs of a version and its downsampling, the image first.
     """
     found = []
     for i in range(count):
@@ -108,14 +121,14 @@ def learn(
     """Train a `Corrector` on random crops of all pairs, turned and mirrored.
 
     Args:
-        pairs: At least one.
+        pairs: What the network is given and what it is to answer, at least one pair.
         scale: How many times the pictures were enlarged.
         updates: How many times Adam updates the weights.
-        generator: CPU generator of weights and crops.
-        monitor: Told of every update; the work ends with what there is where it answers True.
+        generator: CPU generator of the weights and of the crops.
+        monitor: Object that is told of every update; when it answers True, the work ends with the weights so far.
 
     Returns:
-        The network, its weights the running mean over the second half of the updates.
+        The network, whose weights are the running mean over the second half of the updates.
     """
     like = pairs[0][1]
     stacks = [torch.cat(pair) for pair in pairs]  # what is given and what is known are cropped and turned alike
@@ -143,7 +156,7 @@ def learn(
 
 
 def correct(network: Corrector, given: Tensor) -> Tensor:
-    """The picture corrected, mean over its eight orientations: (2·C, H, W) -> (C, H, W)."""
+    """Correct a picture and return the mean over its eight orientations: (2·C, H, W) -> (C, H, W)."""
     with torch.no_grad():
         found = [_turn(_run(network, _turn(given, i)[None])[0], i, back=True) for i in range(8)]
     return torch.stack(found).mean(0)
@@ -161,7 +174,7 @@ def _crop(pictures: Sequence[Tensor], generator: torch.Generator) -> Tensor:
 
 
 def _part(x: Tensor, sides: Sequence[int], generator: torch.Generator) -> Tensor:
-    """A part of (C, H, W), of at most these sides, anywhere in it."""
+    """Return a part of (C, H, W) at a random place, with sides of at most so many pixels."""
     for axis, side in enumerate(sides, start=1):
         length = min(side, x.shape[axis])
         x = x.narrow(axis, _draw(x.shape[axis] - length + 1, generator), length)
@@ -173,7 +186,7 @@ def _draw(n: int, generator: torch.Generator) -> int:
 
 
 def _turn(x: Tensor, number: int, *, back: bool = False) -> Tensor:
-    """One of the eight orientations of (C, H, W), or from it back."""
+    """Turn (C, H, W) into one of its eight orientations, or with ``back`` from this orientation to the first."""
     if not back:
         x = x.rot90(number % 4, (1, 2))
         return x.flip(2) if number > 3 else x

@@ -1,7 +1,7 @@
-"""What a picture repeats: in other places (non-local means), and at other scales.
+"""What a picture repeats in other places (non-local means) and at other scales: its self-similarity.
 
-Both give a target that is made of the picture's own pixels, for `siren_sr.superres.picture.total_variation` to pull its
-solution to. Images are (C, H, W).
+Both kinds give a target that is made of the picture's own pixels. `siren_sr.superres.picture.total_variation` draws its
+solution to this target. Images are (C, H, W).
 """
 
 from __future__ import annotations
@@ -14,22 +14,34 @@ from torch.nn import functional
 
 from siren_sr.grids import resampling
 
-# Chosen on crops of the 11 DIV2K pairs and of scikit-image's photographs; the result is flat around them.
-SIMILARITY = 0.04  # patch distance at which non-local means stops averaging
-SEARCH = 8  # its search radius in pixels
-FACTORS = (1.25, 1.5, 2.0)  # scales at which details are looked for
-SCALE_SIMILARITY = 0.02  # patch distance at which they stop being averaged
-SCALE_SEARCH = 3  # pixels around the same place
-DETAIL = 0.25  # standard deviation, per unit of scale, of the blur between what is compared and what is taken
-MINIMUM = 0.4  # pixels: a narrower blur does nothing
-PATCH = 3  # radius of the patches compared
-FEATURES = 8  # principal components that stand for a patch
+# These numbers were chosen on crops of the 11 DIV2K pairs and of scikit-image's photographs; around them the result
+# hardly changes.
+SIMILARITY = 0.04  # the distance of patches (root mean square) at which non-local means stops averaging
+SEARCH = 8  # the radius in pixels in which non-local means searches
+FACTORS = (1.25, 1.5, 2.0)  # the factors by which the versions are smaller in which detail is searched
+SCALE_SIMILARITY = 0.02  # the distance of patches (root mean square) at which details stop being averaged
+SCALE_SEARCH = 3  # the radius, in pixels of a smaller version, in which detail is searched around the same place
+# The standard deviation, in pixels per unit of scale, of the blur that divides a picture: the blurred picture is
+# compared, and what the blur takes away is the detail.
+DETAIL = 0.25
+MINIMUM = 0.4  # the least standard deviation of this blur in pixels: a narrower one does nothing
+PATCH = 3  # the radius in pixels of the patches that are compared at other scales
+FEATURES = 8  # the number of principal components that stand for such a patch
 
 
 def nonlocal_means(x: Tensor, *, patch: int = 2, blur: float = 0.8) -> Tensor:
-    """Every pixel averaged with those in similar surroundings (Buades, Coll and Morel, CVPR 2005).
+    """Average every pixel with those in similar surroundings (Buades, Coll and Morel, CVPR 2005).
 
-    Surroundings are patches of (2·patch + 1)² of the slightly blurred picture, searched up to SEARCH pixels away.
+    Surroundings are patches of (2·patch + 1)² pixels of the slightly blurred picture. Similar ones are searched up to
+    SEARCH pixels away.
+
+    Args:
+        x: The picture, a tensor (C, H, W) in [0, 1].
+        patch: Radius of a patch in pixels.
+        blur: Standard deviation of the blur in pixels.
+
+    Returns:
+        The averaged picture, a tensor (C, H, W).
     """
     height, width = x.shape[1:]
     search = SEARCH
@@ -53,21 +65,22 @@ def nonlocal_means(x: Tensor, *, patch: int = 2, blur: float = 0.8) -> Tensor:
 def across_scales(
     x: Tensor, *, scale: float, factors: tuple[float, ...] = FACTORS, search: int = SCALE_SEARCH
 ) -> Tensor:
-    """The picture with its fine detail taken from smaller versions of itself, which are sharper.
+    """Return the picture with its fine detail taken from smaller versions of itself, which are sharper.
 
-    An edge looks the same at every scale and in the same place of a smaller version (Freedman and Fattal, "Image and
-    Video Upscaling from Local Self-Examples", ACM TOG 30, 2011). For every pixel, patches of the blurred picture are
-    compared with those of blurred smaller versions, around the same place; what the blur took from the similar ones,
-    averaged, is added to the blurred picture. Patches are compared by their principal components.
+    An edge looks the same at every scale, and it is in the same place of a smaller version (Freedman and Fattal, "Image
+    and Video Upscaling from Local Self-Examples", ACM TOG 30, 2011). For every pixel, the patch of the blurred picture
+    is compared with patches of blurred smaller versions, around the same place. The detail that the blur took from the
+    similar ones is averaged and added to the blurred picture. Patches are compared by their principal components.
 
     Args:
-        x: (C, H, W) in [0, 1].
-        scale: How many times it was enlarged: the finest detail that the image behind it shows is as wide.
-        factors: By which the smaller versions are smaller, > 1.
-        search: How far from the same place they are searched, in pixels of the smaller version.
+        x: The picture, a tensor (C, H, W) in [0, 1].
+        scale: How many times the picture was enlarged. The finest detail that the image behind it shows is so many
+            pixels wide.
+        factors: Factors by which the smaller versions are smaller, > 1.
+        search: How far from the same place similar patches are searched, in pixels of the smaller version.
 
     Returns:
-        (C, H, W).
+        The picture with new detail, a tensor (C, H, W).
     """
     channels, height, width = x.shape
     sigma = max(MINIMUM, DETAIL * scale)
@@ -89,18 +102,22 @@ def across_scales(
                 weight = torch.exp(factor * difference.square_().sum(0))
                 total.addcmul_(weight, there[len(wanted) :])
                 weights += weight
-    # Even the best of poor matches are better than none; only where exp underflows does the picture keep its own.
+    # Even the best of poor matches are better than none. Only where exp underflows for all of them does the picture
+    # keep its own detail.
     share = weights / (weights + 1e-12)
     return coarse + share * total / weights.clamp(min=1e-30) + (1 - share) * (x - coarse)
 
 
 def _same_place(n: int, m: int, device: torch.device) -> Tensor:
-    """The sample of m that covers each of n samples of the same axis."""
+    """Return which of m samples of an axis lies in the place of each of n samples of the same axis."""
     return (((torch.arange(n, device=device) + 0.5) * (m / n)) - 0.5).round().long().clamp(0, m - 1)
 
 
 def _principal_patches(x: Tensor, *, samples: int = 20000) -> Tensor:
-    """The patches that explain most of a picture's, (FEATURES, C, side, side), orthonormal."""
+    """Return the principal components of a picture's patches, orthonormal, (FEATURES, C, side, side).
+
+    They are found from about ``samples`` patches, or from all if there are fewer.
+    """
     side = 2 * PATCH + 1
     stride = max(1, math.isqrt(x[0].numel() // samples))
     patches = functional.unfold(_padded(x)[None], side, stride=stride)[0]
@@ -110,7 +127,7 @@ def _principal_patches(x: Tensor, *, samples: int = 20000) -> Tensor:
 
 
 def _project(x: Tensor, basis: Tensor) -> Tensor:
-    """The patch around every pixel in a basis, (len(basis), H, W)."""
+    """Return the coefficients in a basis of the patch around every pixel, (len(basis), H, W)."""
     return functional.conv2d(_padded(x)[None], basis)[0]
 
 
@@ -120,7 +137,7 @@ def _padded(x: Tensor) -> Tensor:
 
 
 def gaussian(x: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur of (C, H, W), borders replicated."""
+    """Blur a picture (C, H, W) by a Gaussian with a standard deviation of ``sigma`` pixels; borders are replicated."""
     radius, channels = math.floor(3 * sigma + 0.5), x.shape[0]
     kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, device=x.device, dtype=x.dtype) / sigma) ** 2)
     kernel = kernel / kernel.sum()

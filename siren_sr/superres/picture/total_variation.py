@@ -1,13 +1,15 @@
-"""The picture behind a low-resolution image, on pixels: what the super-resolving network is then made to represent.
+"""Find the picture behind a low-resolution image by total variation and self-similarity.
+
+The picture is found as pixels, which the super-resolving network is then made to represent:
 
     x* = argmin TV_T(x) + μ/2 · |x - S(x)|²   subject to   D x = image
 
-TV_T is a total variation of all channels together, steered by the structure tensor so that it costs less across an
-edge than along it; S is what the picture's own repetitions make of it, in other places and at other scales
-(`siren_sr.superres.picture.self_similarity`). For an image with noise of standard deviation σ, the constraint becomes a
-penalty |D x - image|² / (2·t·σ), t falling with the scale (TRUST). The problem is convex between updates of T and S and
-is solved by the primal-dual algorithm of Chambolle and Pock (J. Math. Imaging Vision 40, 2011), in which the constraint
-is a closed-form projection. Images are (C, H, W) in [0, 1].
+TV_T is a total variation of all channels together. It is steered by the structure tensor T, so that variation across an
+edge costs less than variation along it. S(x) is what the picture's own repetitions, in other places and at other
+scales, make of it (`siren_sr.superres.picture.self_similarity`). For an image with noise of standard deviation σ, the
+constraint becomes a penalty |D x - image|² / (2·t·σ), where t falls with the scale (`TRUST`). Between updates of T and
+S the problem is convex. It is solved by the primal-dual algorithm of Chambolle and Pock (J. Math. Imaging Vision 40,
+2011), in which the constraint is a closed-form projection. Images are (C, H, W) in [0, 1].
 """
 
 from __future__ import annotations
@@ -23,18 +25,23 @@ from siren_sr.superres.downsample import Downsample
 from siren_sr.superres.picture.self_similarity import across_scales, gaussian, nonlocal_means
 from siren_sr.training.progress import Monitor
 
-# Chosen on crops of the 11 DIV2K pairs and of scikit-image's photographs; the result is flat around them.
-ACROSS = 0.2  # weight of the variation across an edge, 1 along it
-CONTRAST = 0.02  # gradients below it count as no edge
-FIDELITY = 40.0  # μ
-SCALES = 0.65  # of the picture's other scales in S, where both are used
-SIGMA = 8.0  # dual step size; the primal one follows from |∇|² <= 8
+# These numbers were chosen on crops of the 11 DIV2K pairs and of scikit-image's photographs; around them the result
+# hardly changes.
+ACROSS = 0.2  # the weight of variation across a clear edge; along it the weight is 1
+CONTRAST = 0.02  # gradients below this count as no edge
+FIDELITY = 40.0  # the weight μ with which the picture is drawn to S
+SCALES = 0.65  # the share of the target from other scales in S, where other places give the rest
+SIGMA = 8.0  # the dual step size; the primal step size follows from it and from |∇|² <= 8
 Rounds = tuple[tuple[str, int], ...]
-"""Rounds of the search, (name in `TARGETS`, iterations); T and S are made anew at the start of each."""
+"""Rounds of the search, each a name in `TARGETS` and a number of iterations. T and S are made anew at the start of each
+round."""
 ROUNDS: Rounds = (("plain", 100), ("steered", 60), *[("places", 30)] * 2, *[("both", 25)] * 4)
-EXACT = 1e-4  # keeps the projection well-posed at scales near 1; indistinguishable from 0 at ×4
-# How far an image with noise is from being believed, at ×1 and as a power of the scale: a pixel of the picture is the
-# less bound the more of them an image's pixel covers. Chosen on three crops at ×1, ×2, ×4, noise of 10 and 25 of 255.
+# The `noise` of the projection that stands for D x = image. It keeps the projection well-posed at scales near 1, and at
+# ×4 its effect cannot be told from that of 0.
+EXACT = 1e-4
+# The number t = TRUST·scale**TRUST_POWER says how little an image with noise is believed. It falls with the scale,
+# since a pixel of the picture is bound the less, the more pixels of the picture a pixel of the image covers. Both
+# numbers were chosen on three crops at ×1, ×2 and ×4, with noise of 10 and of 25 levels of 255.
 TRUST, TRUST_POWER = 0.75, -1.3
 
 
@@ -48,23 +55,23 @@ def restore(
     scale: float | None = None,
     monitor: Monitor | None = None,
 ) -> Tensor:
-    """Solve for x*.
+    """Find the picture x*.
 
     Args:
         image: The low-resolution image (C, h, w) in [0, 1].
-        down: D, from the size wanted to (h, w).
-        start: First guess (C, H, W), usually the bicubic enlargement.
+        down: The downsampling D, from the size wanted to (h, w).
+        start: The first guess (C, H, W), usually the bicubic enlargement.
         rounds: The rounds of the search.
-        noise: Standard deviation of the image's noise; 0 asks for D x = image.
-        scale: How many times the picture is larger than the image (default: by their numbers of pixels).
-        monitor: Told of every iteration; the work ends with what there is where it answers True.
+        noise: Standard deviation of the image's noise, for an image in [0, 1]; 0 asks for D x = image.
+        scale: How many times larger the picture is than the image (default: by their numbers of pixels).
+        monitor: Object that is told of every iteration; when it answers True, the work ends with the picture so far.
 
     Returns:
-        (C, H, W), not clipped.
+        The picture (C, H, W), not clipped.
     """
     x, dual = start, start.new_zeros(2, *start.shape)
     scale = math.sqrt(start[0].numel() / image[0].numel()) if scale is None else scale
-    slack = EXACT + TRUST * scale**TRUST_POWER * noise * 8 * SIGMA  # the penalty's scale over the primal step size
+    slack = EXACT + TRUST * scale**TRUST_POWER * noise * 8 * SIGMA  # t·σ over the primal step size 1/(8·SIGMA)
     monitor = Monitor() if monitor is None else monitor
     for name, steps in rounds:
         tensor = None if name == "plain" else edge_tensor(x)
@@ -87,6 +94,19 @@ def _primal_dual(
     monitor: Monitor,
     slack: float,
 ) -> tuple[Tensor, Tensor]:
+    """Take ``steps`` iterations of the primal-dual algorithm, and return the picture and the dual variable.
+
+    Args:
+        image: The low-resolution image.
+        down: The downsampling D.
+        x: The picture so far.
+        dual: The dual variable so far, (2, C, H, W).
+        steps: Number of iterations.
+        tensor: T as `edge_tensor` returns it, or None where the variation is not steered.
+        target: S, or None where there is none.
+        monitor: Object that is told of every iteration and can end them.
+        slack: The ``noise`` of `Downsample.project`.
+    """
     tau, ahead = 1 / (8 * SIGMA), x
     for _ in range(steps):
         dual = dual + SIGMA * _steer(tensor, _gradient(ahead))
@@ -102,7 +122,7 @@ def _primal_dual(
 
 
 def _gradient(x: Tensor) -> Tensor:
-    """Forward differences, (2, C, H, W), zero at the far border."""
+    """Return the forward differences along x and along y, (2, C, H, W), which are zero at the far border."""
     result = x.new_zeros(2, *x.shape)
     result[0, ..., :-1] = x[..., 1:] - x[..., :-1]
     result[1, ..., :-1, :] = x[..., 1:, :] - x[..., :-1, :]
@@ -110,7 +130,7 @@ def _gradient(x: Tensor) -> Tensor:
 
 
 def _divergence(y: Tensor) -> Tensor:
-    """Minus the adjoint of `_gradient`."""
+    """Apply minus the adjoint of `_gradient`: (2, C, H, W) -> (C, H, W)."""
     result = torch.zeros_like(y[0])
     result[..., :-1] += y[0, ..., :-1]
     result[..., 1:] -= y[0, ..., :-1]
@@ -120,17 +140,25 @@ def _divergence(y: Tensor) -> Tensor:
 
 
 def _steer(tensor: Tensor | None, y: Tensor) -> Tensor:
-    """The symmetric matrix (xx, xy, yy) of every pixel times its vector."""
+    """Multiply the vector of every pixel by the symmetric matrix (xx, xy, yy) of that pixel."""
     if tensor is None:
         return y
     return torch.stack([tensor[0] * y[0] + tensor[1] * y[1], tensor[1] * y[0] + tensor[2] * y[1]])
 
 
 def edge_tensor(x: Tensor, *, blur: float = 0.8, integration: float = 2.5) -> Tensor:
-    """Weights of the variation in every direction, (3, H, W): 1 along an edge, down to ACROSS across a clear one.
+    """Return the weights of variation in every direction: 1 along an edge, and down to ACROSS across a clear one.
 
     The direction and the coherence come from the colour structure tensor (Weickert, "Anisotropic Diffusion in Image
     Processing", 1998): coherence = (λ1 - λ2)/(λ1 + λ2 + CONTRAST²).
+
+    Args:
+        x: The picture (C, H, W).
+        blur: Standard deviation, in pixels, of the blur before the picture is differentiated.
+        integration: Standard deviation, in pixels, of the blur of the structure tensor.
+
+    Returns:
+        A symmetric matrix (xx, xy, yy) for every pixel, as a tensor (3, H, W).
     """
     p = functional.pad(gaussian(x, blur)[None], (1, 1, 1, 1), mode="replicate")[0]
     gx, gy = (p[:, 1:-1, 2:] - p[:, 1:-1, :-2]) / 2, (p[:, 2:, 1:-1] - p[:, :-2, 1:-1]) / 2
@@ -143,11 +171,12 @@ def edge_tensor(x: Tensor, *, blur: float = 0.8, integration: float = 2.5) -> Te
 
 
 def _few_scales(x: Tensor, scale: float) -> Tensor:
-    """Other scales, with a third of the work."""
+    """Return the target from other scales with a third of the work, by a smaller search at fewer scales."""
     return across_scales(x, scale=scale, factors=(1.25, 1.5), search=2)
 
 
 def _both(x: Tensor, scale: float) -> Tensor:
+    """Return the weighted mean of the targets from other places and from other scales."""
     return nonlocal_means(x).lerp(across_scales(x, scale=scale), SCALES)
 
 
@@ -158,4 +187,5 @@ TARGETS: dict[str, Callable[[Tensor, float], Tensor | None]] = {
     "few scales": _few_scales,
     "both": _both,
 }
-"""What S is in a round, of a picture and its scale; all but "plain" steer the variation."""
+"""The target S of a round by name, each as a function of the picture and its scale; None stands for no target. The
+variation is steered in all rounds but "plain"."""
