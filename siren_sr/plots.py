@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from siren_sr.fitting.fit import Fit
 from siren_sr.network.activity import LayerActivity
 
 
-def history(fits: Mapping[str, Fit] | Fit, *, against: str = "seconds") -> Any:
+def history(fits: Mapping[str, Fit] | Fit, *, against: Literal["seconds", "step"] = "seconds") -> Any:
     """Draw the PSNR along the training, with one curve per fit.
 
     Args:

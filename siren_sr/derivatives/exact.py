@@ -19,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from siren_sr.network.siren import Siren
+from siren_sr.network.protocol import is_sine_network
 
 Model = Callable[[Tensor], Tensor]
 """A differentiable map (N, D) -> (N, C) that treats points independently of each other."""
@@ -93,9 +93,67 @@ def value_and_derivatives(
         raise ValueError(f"coords must have shape (N, D), got {tuple(coords.shape)}: use coords.reshape(-1, D)")
     if spacing is not None and len(spacing) != coords.shape[1]:
         raise ValueError(f"spacing needs one step per coordinate ({coords.shape[1]}), got {len(spacing)}")
-    if isinstance(model, Siren) and model.is_sine:
-        return model.taylor(coords, order=order, spacing=spacing)
+    maps = model.affine_maps() if is_sine_network(model) else None
+    if maps is not None and maps[0][0].ndim == 2:  # one network, not a batch of several
+        return carried_forward(maps, coords, order=order, spacing=spacing)
     return nested_autograd(model, coords, order=order, spacing=spacing)
+
+
+def carried_forward(
+    maps: Sequence[tuple[Tensor, Tensor, float]],
+    coords: Tensor,
+    *,
+    order: int,
+    spacing: Sequence[float] | None = None,
+) -> tuple[Tensor, ...]:
+    """Return the same as `value_and_derivatives` for a network of sine layers, in one forward pass.
+
+    Value, gradient and Laplacian travel through the layers together. With z = ω0·(W a + b), the rules of a sine layer
+    are ∂ sin z = cos z · ∂z and Δ sin z = cos z · Δz - sin z · |∂z|².
+
+    Args:
+        maps: (weight, bias, ω0) of every layer, output last (`siren_sr.network.protocol.SineNetwork`).
+        coords: Points, a tensor (N, D).
+        order: Highest order of the derivatives: 0, 1 or 2.
+        spacing: Optional step h for every coordinate, per which derivatives are then taken.
+    """
+    state: tuple[Tensor, ...] = (coords,)
+    if order >= 1:
+        h = coords.new_tensor([1.0] * coords.shape[1] if spacing is None else list(spacing))
+        state += (torch.diag(h)[:, None, :].expand(-1, len(coords), -1),)
+    if order == 2:
+        state += (torch.zeros_like(coords),)
+    for weight, bias, omega_0 in maps[:-1]:
+        state = _through_sine(_through_linear(state, omega_0 * weight, omega_0 * bias))
+    state = _through_linear(state, *maps[-1][:2])
+    return state if order == 0 else (state[0], state[1].permute(1, 2, 0), *state[2:])
+
+
+def _through_sine(state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Carry (value, gradient (D, N, n), Laplacian), or the first of these, through a sine."""
+    value, *rest = state
+    sine = torch.sin(value)
+    if not rest:
+        return (sine,)
+    cosine = torch.cos(value)
+    if len(rest) == 1:
+        return sine, cosine * rest[0]
+    dz, ddz = rest
+    return sine, cosine * dz, cosine * ddz - sine * dz.square().sum(0)
+
+
+def _through_linear(state: tuple[Tensor, ...], weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
+    """Return W a + b for the value, and W ∂a and W Δa for the derivatives, by one product for all of them."""
+    value, *rest = state
+    if not rest:
+        return (nn.functional.linear(value, weight, bias),)
+    n = len(value)
+    rows = nn.functional.linear(torch.cat([value, *(r.reshape(-1, r.shape[-1]) for r in rest)]), weight)
+    dimensions = len(rest[0])
+    result = [rows[:n] + bias, rows[n : n * (1 + dimensions)].view(dimensions, n, -1)]
+    if len(rest) == 2:
+        result.append(rows[n * (1 + dimensions) :])
+    return tuple(result)
 
 
 def nested_autograd(

@@ -22,13 +22,10 @@ from siren_sr.network.layers import ActivationLike, resolve_activation
 from siren_sr.network.siren import Siren
 from siren_sr.training.field import Objective
 from siren_sr.training.loop import Stage
-from siren_sr.training.objectives import OBJECTIVES
+from siren_sr.training.objectives import OBJECTIVES, ObjectiveFactory, ObjectiveLike
 from siren_sr.training.optimizers import OptimizerFactory, SchedulerFactory
 from siren_sr.training.progress import Callback
 from siren_sr.training.recipes import Recipe, RecipeLike, resolve
-
-ObjectiveFactory = Callable[[Tensor], Objective]
-"""A function of the target (C, *grid) in [-1, 1] that gives an objective."""
 
 Omega = float | str | Callable[[Tensor], float]
 """ω0 itself, the name of a rule or measure, or a function of the (C, *grid) tensor."""
@@ -128,7 +125,7 @@ class FitOptions(NetworkOptions):
 
     sample_rate: float | None = option()
     dims: int | None = option()
-    objective: str | ObjectiveFactory = option("mse", "mse, mse_fft or, for sounds, mse_stft", one_network=True)
+    objective: ObjectiveLike = option("mse", "mse, mse_fft or, for sounds, mse_stft", one_network=True)
     batch: int | None = option(one_network=True)
     precision: Literal["bf16"] | None = option(
         help="bf16: products in bfloat16, faster and less exact", one_network=True

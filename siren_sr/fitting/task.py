@@ -11,7 +11,7 @@ import torch
 
 from siren_sr import arguments, omega
 from siren_sr.fitting.fit import Fit
-from siren_sr.fitting.options import FitOptions, ObjectiveFactory, Omega
+from siren_sr.fitting.options import FitOptions, Omega
 from siren_sr.fitting.tiles import TILE_RECIPES, TileRecipe, fit_tiles
 from siren_sr.init import InitializerLike
 from siren_sr.network.layers import ActivationLike
@@ -19,7 +19,7 @@ from siren_sr.network.protocol import Network
 from siren_sr.signals import Signal, as_signal, is_batch
 from siren_sr.training.field import is_pointwise
 from siren_sr.training.loop import batches_per_step, train
-from siren_sr.training.objectives import value
+from siren_sr.training.objectives import ObjectiveLike, value
 from siren_sr.training.optimizers import OptimizerFactory, SchedulerFactory
 from siren_sr.training.progress import Callback, Entry, Monitor
 from siren_sr.training.recipes import RecipeLike, choose
@@ -45,7 +45,7 @@ def fit_signal(
     hidden_init: InitializerLike = DEFAULT.hidden_init,
     recipe: RecipeLike | None = DEFAULT.recipe,
     steps: int | None = DEFAULT.steps,
-    objective: str | ObjectiveFactory = DEFAULT.objective,
+    objective: ObjectiveLike = DEFAULT.objective,
     optimizer: OptimizerFactory | None = DEFAULT.optimizer,
     batch: int | None = DEFAULT.batch,
     scheduler: SchedulerFactory | None = DEFAULT.scheduler,

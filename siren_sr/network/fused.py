@@ -1,9 +1,9 @@
 """Forward and backward passes of sine networks written out by hand, in buffers that are reused.
 
-They do what autograd would do for `Siren.taylor` and a loss, with the same arithmetic, but allocate nothing on the way:
-ω0 is folded into the weights once per step, the sine and cosine of a phase are computed once, and every product writes
-its result where the next one reads it. `siren_sr.training.evaluation` uses this module for networks of sines. In the
-tests, the plain modules are its reference.
+They do what autograd would do for `siren_sr.derivatives.value_and_derivatives` and a loss, with the same arithmetic,
+but allocate nothing on the way: ω0 is folded into the weights once per step, the sine and cosine of a phase are
+computed once, and every product writes its result where the next one reads it. `siren_sr.training.evaluation` uses
+this module for networks of sines. In the tests, the plain modules are its reference.
 
 Several rows travel through a layer together, as one matrix product: the value, one row of derivatives per coordinate
 (order >= 1), and the Laplacian (order 2). With z the phase of a sine layer, a = sin z, z_d = ∂_d z and z_Δ = Δz,

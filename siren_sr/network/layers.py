@@ -1,4 +1,4 @@
-"""The layer of a sine network, φ(ω0·(W x + b)), and how derivatives travel through it.
+"""The layer of a sine network, φ(ω0·(W x + b)).
 
 This is equation (3) of the paper. The activation φ is a sine, the paper's ReLU baseline, or any callable; ω0 multiplies
 the pre-activation whatever φ is, as in the published code.
@@ -103,41 +103,6 @@ class SineLayer(nn.Module):
         """Evaluate the layer: (..., in_features) -> (..., out_features)."""
         return self.activation(self.pre_activation(x))
 
-    def taylor(self, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Carry (value, gradient, Laplacian) through a sine layer.
-
-        With z = ω0·(W a + b), the derivatives are ∂ sin z = cos z · ∂z and Δ sin z = cos z · Δz - sin z · |∂z|².
-
-        Args:
-            state: The value (N, in); then, if wanted, the gradient (D, N, in); then, if wanted, the Laplacian (N, in).
-
-        Returns:
-            The same quantities after the layer.
-        """
-        value, *rest = propagate_linear(state, self.omega_0 * self.weight, self.omega_0 * self.bias)
-        sine = torch.sin(value)
-        if not rest:
-            return (sine,)
-        cosine = torch.cos(value)
-        if len(rest) == 1:
-            return sine, cosine * rest[0]
-        dz, ddz = rest
-        return sine, cosine * dz, cosine * ddz - sine * dz.square().sum(0)
-
     def extra_repr(self) -> str:
         """Return what ``print(layer)`` shows of the layer's settings."""
         return f"{self.in_features}, {self.out_features}, omega_0={self.omega_0:g}"
-
-
-def propagate_linear(state: tuple[Tensor, ...], weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
-    """Return W a + b for the value, and W ∂a and W Δa for the derivatives, by one product for all of them."""
-    value, *rest = state
-    if not rest:
-        return (nn.functional.linear(value, weight, bias),)
-    n = len(value)
-    rows = nn.functional.linear(torch.cat([value, *(r.reshape(-1, r.shape[-1]) for r in rest)]), weight)
-    dimensions = len(rest[0])
-    result = [rows[:n] + bias, rows[n : n * (1 + dimensions)].view(dimensions, n, -1)]
-    if len(rest) == 2:
-        result.append(rows[n * (1 + dimensions) :])
-    return tuple(result)

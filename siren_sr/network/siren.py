@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from siren_sr import init as initializers
-from siren_sr.network.layers import ACTIVATIONS, Activation, SineLayer, propagate_linear
+from siren_sr.network.layers import ACTIVATIONS, Activation, SineLayer
 from siren_sr.network.protocol import chunk_size, in_chunks
 
 
@@ -180,36 +180,12 @@ class Siren(nn.Module):
 
     @property
     def is_sine(self) -> bool:
-        """Whether all activations are sines, so that derivatives can be carried forward (`taylor`).
+        """Whether all activations are sines, so that derivatives can be carried forward (`siren_sr.derivatives`).
 
         It is False for a subclass that has a ``forward`` of its own.
         """
         plain = type(self).forward is Siren.forward and all(type(layer) is SineLayer for layer in self.layers)
         return plain and self._names["activation"] == "sine"
-
-    def taylor(self, coords: Tensor, *, order: int, spacing: Sequence[float] | None = None) -> tuple[Tensor, ...]:
-        """Compute value, gradient and Laplacian in one forward pass; users call `siren_sr.derivatives`.
-
-        Args:
-            coords: Points, a tensor (N, D).
-            order: Highest order of the derivatives: 0, 1 or 2.
-            spacing: Step h for every coordinate, per which derivatives are taken; None stands for 1.
-
-        Returns:
-            ``order + 1`` tensors: the value (N, C), the gradient (N, C, D) and the Laplacian (N, C).
-        """
-        state: tuple[Tensor, ...] = (coords,)
-        if order >= 1:
-            h = coords.new_tensor([1.0] * coords.shape[1] if spacing is None else list(spacing))
-            state += (torch.diag(h)[:, None, :].expand(-1, len(coords), -1),)
-        if order == 2:
-            state += (torch.zeros_like(coords),)
-        for layer in self.layers:
-            state = layer.taylor(state)  # pyright: ignore[reportCallIssue]
-        state = propagate_linear(state, self.output.weight, self.output.bias)
-        if order == 0:
-            return state
-        return (state[0], state[1].permute(1, 2, 0), *state[2:])
 
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments as plain values, from which `from_config` builds the network again.

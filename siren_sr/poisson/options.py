@@ -8,9 +8,7 @@ from typing import Any, Literal
 from siren_sr import arguments
 from siren_sr.arguments import option
 from siren_sr.fitting.options import NetworkOptions
-
-Method = Literal["numerical", "analytical"]
-
+from siren_sr.training.objectives import Method
 
 Kind = Literal["gradient", "laplacian"]
 

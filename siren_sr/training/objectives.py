@@ -6,6 +6,7 @@ To add an objective, write such a function in a file of your own.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -14,6 +15,9 @@ from siren_sr import derivatives
 from siren_sr.derivatives import inverse
 from siren_sr.training.field import Field, Objective, SquaredError, squared_error
 from siren_sr.training.spectrogram import WINDOWS, SpectrogramDistance
+
+Method = Literal["numerical", "analytical"]
+Norm = Literal["derivative", "image"]
 
 STFT_WEIGHT = 1e-4
 """Weight of the second term of `stft`. The more exact a fit is, the smaller a weight is enough
@@ -91,7 +95,9 @@ def stft(
     return objective
 
 
-def gradient(target: Tensor, *, method: str = "numerical", factor: float = 1.0, channel_sum: bool = False) -> Objective:
+def gradient(
+    target: Tensor, *, method: Method = "numerical", factor: float = 1.0, channel_sum: bool = False
+) -> Objective:
     """Return the objective of equations (9) and (11): match a gradient that was measured with Sobel's kernel.
 
     Args:
@@ -118,7 +124,7 @@ def gradient(target: Tensor, *, method: str = "numerical", factor: float = 1.0, 
 
 
 def laplacian(
-    target: Tensor, *, method: str = "numerical", norm: str = "derivative", channel_sum: bool = False
+    target: Tensor, *, method: Method = "numerical", norm: Norm = "derivative", channel_sum: bool = False
 ) -> Objective:
     """Return the objective of equation (8): match a Laplacian that was measured with the 3×3 kernel.
 
@@ -217,11 +223,16 @@ def total_variation_of(values: Tensor, *, epsilon: float = 1e-3) -> Tensor:
     return (norm.mean() - epsilon) / values.shape[0]
 
 
-def _is_analytical(method: str) -> bool:
+def _is_analytical(method: Method) -> bool:
     if method not in ("numerical", "analytical"):
         raise ValueError(f'method={method!r} is unknown: use "numerical" or "analytical"')
     return method == "analytical"
 
 
-OBJECTIVES: dict[str, Callable[[Tensor], Objective]] = {"mse": value, "mse_fft": spectrum, "mse_stft": stft}
+ObjectiveFactory = Callable[[Tensor], Objective]
+"""A function of the target (C, *grid) in [-1, 1] that gives an objective."""
+ObjectiveLike = Literal["mse", "mse_fft", "mse_stft"] | str | ObjectiveFactory
+"""Such a function, or the name of one in `OBJECTIVES`."""
+
+OBJECTIVES: dict[str, ObjectiveFactory] = {"mse": value, "mse_fft": spectrum, "mse_stft": stft}
 """The objectives of `siren_sr.fit_signal` by name: each is a function of the target that returns an objective."""
