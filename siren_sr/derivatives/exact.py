@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from siren_sr.network.protocol import is_sine_network
+from siren_sr.network.protocol import sine_maps
 
 Model = Callable[[Tensor], Tensor]
 """A differentiable map (N, D) -> (N, C) that treats points independently of each other."""
@@ -93,7 +93,7 @@ def value_and_derivatives(
         raise ValueError(f"coords must have shape (N, D), got {tuple(coords.shape)}: use coords.reshape(-1, D)")
     if spacing is not None and len(spacing) != coords.shape[1]:
         raise ValueError(f"spacing needs one step per coordinate ({coords.shape[1]}), got {len(spacing)}")
-    maps = model.affine_maps() if is_sine_network(model) else None
+    maps = sine_maps(model)
     if maps is not None and maps[0][0].ndim == 2:  # one network, not a batch of several
         return carried_forward(maps, coords, order=order, spacing=spacing)
     return nested_autograd(model, coords, order=order, spacing=spacing)

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from siren_sr.network.protocol import SineNetwork, is_sine_network
+from siren_sr.network.protocol import SineNetwork, sine_maps
 
 
 def supports(model: nn.Module) -> bool:
@@ -36,9 +36,8 @@ def supports(model: nn.Module) -> bool:
     """
     if any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in model.modules()):
         return False
-    return is_sine_network(model) and all(
-        isinstance(parameter, nn.Parameter) for w, b, _ in model.affine_maps() for parameter in (w, b)
-    )
+    maps = sine_maps(model)
+    return maps is not None and all(isinstance(parameter, nn.Parameter) for w, b, _ in maps for parameter in (w, b))
 
 
 PRECISIONS: dict[str | None, torch.dtype | None] = {None: None, "bf16": torch.bfloat16}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol, TypeGuard, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -94,9 +94,9 @@ class SineNetwork(Protocol):
         ...
 
 
-def is_sine_network(model: object) -> TypeGuard[SineNetwork]:
-    """Whether a model is a `SineNetwork` whose affine maps say all: its passes may be computed without calling it."""
-    return isinstance(model, SineNetwork) and model.is_sine
+def sine_maps(model: object) -> Sequence[tuple[Tensor, Tensor, float]] | None:
+    """The affine maps of a `SineNetwork` where they say all, so that it may be evaluated without calling it; or None."""
+    return model.affine_maps() if isinstance(model, SineNetwork) and model.is_sine else None
 
 
 def in_chunks(function: Callable[[Tensor], Tensor], axes: Sequence[Tensor], *, chunk: int) -> Tensor:
