@@ -1,10 +1,13 @@
-"""What the tests share: functions whose derivatives are known, a small picture, and where the paper's data is."""
+"""What the tests share: functions whose derivatives are known, small pictures, and where the paper's data is."""
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,6 +15,12 @@ from siren_sr.grids import coordinates
 
 DATA = Path(os.environ.get("SIREN_SR_DATA", Path(__file__).parents[2] / "shared" / "data"))
 """The folder of the paper's data, which need not exist: tests that want it are skipped then."""
+
+SMALL = {"hidden_features": 32, "hidden_layers": 1}
+"""A network that trains in a moment."""
+
+TURNED = torch.tensor([[0.0, 0.1, 0.4], [0.1, 0.5, 0.1], [0.4, 0.1, 0.0]], dtype=torch.float64)
+"""A kernel that is no outer product."""
 
 
 class Wave(nn.Module):
@@ -38,3 +47,36 @@ def picture(height: int = 24, width: int = 32, channels: int = 3) -> Tensor:
         0.5 + 0.3 * torch.sin((3 + c) * x + 2 * y) + 0.15 * ((x + 0.3 * c > y).double() - 0.5) for c in range(channels)
     ]
     return torch.stack(bands).reshape(channels, height, width).float()
+
+
+def smooth(height: int = 16, width: int = 20, channels: int = 2) -> Tensor:
+    """A picture of low frequencies, (C, H, W) in [0, 1]."""
+    x, y = coordinates.grid((height, width), dtype=torch.float64).T
+    bands = [0.5 + 0.25 * torch.sin((2 + c) * x + 1.5 * y) + 0.15 * torch.cos(3 * y - c) for c in range(channels)]
+    return torch.stack(bands).reshape(channels, height, width).float()
+
+
+def cosine(n: int, k: int) -> Tensor:
+    """cos of π·k/2 radians per unit of coordinate at n pixel centres of [-1, 1], even at both ends."""
+    return torch.cos(math.pi * k * (torch.arange(n, dtype=torch.float64) + 0.5) / n)
+
+
+def eight_bit(image: Tensor) -> np.ndarray:
+    """An image (C, H, W) or (H, W) in [0, 1] as an array of bytes, (H, W, C) or (H, W)."""
+    levels = (image * 255).round().byte().numpy()
+    return levels if image.ndim == 2 else np.ascontiguousarray(np.moveaxis(levels, 0, -1))
+
+
+def field(values: Tensor) -> SimpleNamespace:
+    """What an objective sees of a network that has these values (C, *grid)."""
+    return SimpleNamespace(values=values)
+
+
+def spy(function, seen):
+    """The function, which appends the options of every call to ``seen``."""
+
+    def wrapper(*args, **options):
+        seen.append(options)
+        return function(*args, **options)
+
+    return wrapper

@@ -1,4 +1,4 @@
-"""What the tests of the search for a picture share."""
+"""What the tests of super resolution share: how an image becomes small, and the search for the picture behind it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ from siren_sr.grids import resampling
 from siren_sr.superres.downsample import Downsample
 from siren_sr.superres.picture.search import Search
 from siren_sr.training.progress import Monitor
+
+
+def low(hr, size, *, kernel="bicubic"):
+    """What is left of a picture (C, H, W) at ``size`` (h, w), in 8 bits."""
+    down = Downsample.between(hr.shape[1:], size, kernel=kernel, like=hr)
+    return (down(hr).clamp(0, 1) * 255).round() / 255
 
 
 def solve(lr, size, effort, *, calls=None, stop=None, **options):

@@ -95,7 +95,7 @@ class SineNetwork(Protocol):
 
 
 def sine_maps(model: object) -> Sequence[tuple[Tensor, Tensor, float]] | None:
-    """The affine maps of a `SineNetwork` where they say all, so that it may be evaluated without calling it; or None."""
+    """The affine maps of a `SineNetwork`, where they say all that it computes, or None."""
     return model.affine_maps() if isinstance(model, SineNetwork) and model.is_sine else None
 
 

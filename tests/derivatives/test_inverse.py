@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from problems import field
 
 from siren_sr import derivatives
 from siren_sr.derivatives import inverse
@@ -27,17 +28,12 @@ def test_the_inverse_is_the_solution_of_the_matrix():
     np.testing.assert_allclose(found - found.mean(), solved - solved.mean(), atol=1e-12)
 
 
-class Values:
-    def __init__(self, values):
-        self.values = values
-
-
 def test_in_the_norm_of_the_image_all_frequencies_count_alike():
     target = torch.zeros(1, 33, 33, dtype=torch.float64)
     x = torch.linspace(0, torch.pi, 33, dtype=torch.float64).expand(1, 33, 33)
     waves = [torch.cos(k * x) for k in (1, 8)]
-    image = [float(objectives.laplacian(target, norm="image")(Values(w))) for w in waves]
-    derivative = [float(objectives.laplacian(target)(Values(w))) for w in waves]
+    image = [float(objectives.laplacian(target, norm="image")(field(w))) for w in waves]
+    derivative = [float(objectives.laplacian(target)(field(w))) for w in waves]
     for loss, wave in zip(image, waves, strict=True):
         assert loss == pytest.approx(float(wave.square().mean()), rel=1e-9)
     assert derivative[1] > 1000 * derivative[0]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from problems import picture
+from problems import SMALL, eight_bit, picture
 from safetensors.torch import load_file, save_file
 
 from siren_sr import Fit, Siren, fit_signal, solve_poisson
@@ -16,7 +16,7 @@ from siren_sr.network.protocol import chunk_size
 from siren_sr.signals import Origin
 from siren_sr.training.progress import Entry
 
-SMALL = {"hidden_features": 16, "hidden_layers": 1, "steps": 2}
+QUICK = {**SMALL, "steps": 2}
 RANGE = {"low": -1.0, "high": 1.0}
 IMAGE = Origin("tensor", "float32", channels=True, dims=2, clip=False, **RANGE)
 
@@ -86,15 +86,18 @@ def test_a_base_is_added():
 
 def test_scales_per_axis_and_sizes():
     fit = untrained()
-    assert fit.render(scale=(2, 0.5)).shape == (2, 12, 5)
-    assert fit.render(size=(1, 30)).shape == (2, 1, 30)
+    for size, found in (((12, 5), fit.render(scale=(2, 0.5))), ((1, 30), fit.render(size=(1, 30)))):
+        rows, columns = ((2 * torch.arange(n) + 1) / n - 1 for n in size)
+        expected = fit.model(torch.cartesian_prod(rows, columns).flip(1)).detach()
+        torch.testing.assert_close(found, expected.T.reshape(2, *size))
     sound = untrained((50,), channels=1, origin=Origin("array", "float32", channels=False, dims=1, clip=False, **RANGE))
-    assert sound.render(size=70).shape == (70,)
-    assert sound.render(region=((10, 20),), scale=3).shape == (30,)
+    np.testing.assert_allclose(sound.render(region=((10, 20),), scale=3), sound.render(size=150)[30:60], atol=1e-5)
     volume = untrained(
-        (3, 4, 5), channels=1, origin=Origin("array", "uint8", channels=True, dims=3, clip=True, **RANGE)
+        (3, 4, 5), channels=1, origin=Origin("array", "uint8", channels=True, dims=3, clip=True, low=0.0, high=255.0)
     )
-    assert volume.render(scale=2).shape == (6, 8, 10, 1)
+    fine = volume.render(scale=3)
+    assert fine.shape == (9, 12, 15, 1)
+    np.testing.assert_array_equal(fine[1::3, 1::3, 1::3], volume.render())  # the middles of threes are the samples
 
 
 @pytest.mark.parametrize("size", [(150, 200), (3, 10000), (10000, 3)])
@@ -184,13 +187,13 @@ def test_what_is_saved_is_loaded(fit, tmp_path):
     [
         picture(6, 8),
         picture(6, 8).double(),
-        (picture(6, 8) * 255).byte().permute(1, 2, 0).numpy(),
-        Image.fromarray((picture(6, 8, 1)[0] * 255).byte().numpy()),
+        eight_bit(picture(6, 8)),
+        Image.fromarray(eight_bit(picture(6, 8, 1)[0])),
     ],
     ids=["float32", "float64", "array", "pil"],
 )
 def test_fits_of_every_kind_survive(signal, tmp_path):
-    fit = fit_signal(signal, **SMALL)
+    fit = fit_signal(signal, **QUICK)
     fit.save(tmp_path / "a.safetensors")
     loaded = Fit.load(tmp_path / "a.safetensors")
     assert same(fit, loaded)
@@ -200,18 +203,18 @@ def test_fits_of_every_kind_survive(signal, tmp_path):
 
 
 def test_fits_of_paths_and_numpy_numbers_survive(tmp_path):
-    Image.fromarray((picture(6, 8) * 255).byte().permute(1, 2, 0).numpy()).save(tmp_path / "a.png")
-    fit = fit_signal(tmp_path / "a.png", **SMALL, omega_0=np.float32(20))
+    Image.fromarray(eight_bit(picture(6, 8))).save(tmp_path / "a.png")
+    fit = fit_signal(tmp_path / "a.png", **QUICK, omega_0=np.float32(20))
     fit.save(tmp_path / "a.safetensors")
     assert same(fit, Fit.load(tmp_path / "a.safetensors"))
-    fit = fit_signal(np.zeros(9, np.int16), sample_rate=np.int64(8000), **SMALL)
+    fit = fit_signal(np.zeros(9, np.int16), sample_rate=np.int64(8000), **QUICK)
     fit.save(tmp_path / "a.safetensors")
     assert Fit.load(tmp_path / "a.safetensors").origin.sample_rate == 8000
 
 
 def test_poisson_fits_survive(tmp_path):
     target = np.zeros((5, 6, 3, 2), np.float32)
-    fit = solve_poisson(gradient=target, return_fit=True, **SMALL)
+    fit = solve_poisson(gradient=target, return_fit=True, **QUICK)
     fit.save(tmp_path / "a.safetensors")
     loaded = Fit.load(tmp_path / "a.safetensors")
     assert loaded.render().shape == (5, 6, 3)
@@ -222,7 +225,7 @@ def test_an_activation_of_the_users_own_has_to_be_given(tmp_path):
     def bump(x):
         return torch.exp(-x.square())
 
-    fit = fit_signal(picture(6, 8), activation=bump, **SMALL)
+    fit = fit_signal(picture(6, 8), activation=bump, **QUICK)
     fit.save(tmp_path / "a.safetensors")
     with pytest.raises(
         ValueError, match=r"an activation of your own, 'bump': pass it as Fit.load\(path, activation=...\)"
@@ -237,14 +240,14 @@ def test_initializers_of_the_users_own_are_not_needed(tmp_path):
     def halves(weight, *, omega_0, is_first, generator=None):
         return weight.uniform_(-0.5 / omega_0, 0.5 / omega_0, generator=generator)
 
-    fit = fit_signal(picture(6, 8), first_init=halves, hidden_init=halves, **SMALL)
+    fit = fit_signal(picture(6, 8), first_init=halves, hidden_init=halves, **QUICK)
     fit.save(tmp_path / "a.safetensors")
     assert same(fit, Fit.load(tmp_path / "a.safetensors"))
     assert fit.model.config()["hidden_init"] == "halves"
 
 
 def test_relu_needs_nothing(tmp_path):
-    fit = fit_signal(picture(6, 8), activation="relu", **SMALL)
+    fit = fit_signal(picture(6, 8), activation="relu", **QUICK)
     fit.save(tmp_path / "a.safetensors")
     assert same(fit, Fit.load(tmp_path / "a.safetensors"))
 

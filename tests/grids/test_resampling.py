@@ -83,9 +83,13 @@ def test_sampling_at_a_finer_grid_is_resizing():
 
 def test_as_published_sizes_are_rounded_down():
     image = picture(25, 33)
+    nearest = resampling.resize_as_published(image, down=4)  # (6, 8): the first of every 25/6 rows and 33/8 columns
+    assert torch.equal(nearest, image[:, [0, 4, 8, 12, 16, 20]][:, :, [0, 4, 8, 12, 16, 20, 24, 28]])
+    enlarged = resampling.resize_as_published(nearest, up=1.5)
+    as_torch = {"kernel": "bicubic_torch", "border": "replicate", "antialias": False}
+    torch.testing.assert_close(enlarged, resampling.resize(nearest, (9, 12), **as_torch), rtol=0, atol=1e-5)
+    torch.testing.assert_close(resampling.resize_as_published(image, down=4, up=1.5), enlarged)
     assert resampling.resize_as_published(image, down=1.5, up=1.5).shape == (3, 24, 33)
-    nearest = resampling.resize_as_published(image, down=4)
-    assert torch.equal(nearest, functional.interpolate(image[None], size=(6, 8), mode="nearest")[0])
 
 
 @pytest.mark.parametrize(

@@ -307,7 +307,7 @@ def test_phone_jpeg_with_a_second_picture(tmp_path):
     )
     back = io.read_image(tmp_path / "a.jpg")
     assert back.format == "JPEG"
-    assert back.pixels.shape == pixels.shape
+    assert np.abs(back.pixels.astype(int) - pixels).mean() < 2.5
 
 
 # ------------------------------------------------------------------------------------------ metadata survives
@@ -394,7 +394,10 @@ def test_broken_exif_does_no_harm(tmp_path, exif):
         io.write_image(tmp_path / f"a{extension}", like.pixels, like)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, of corrupt EXIF
-            assert io.read_image(tmp_path / f"a{extension}").pixels.shape == (3, 4, 3)
+            back = io.read_image(tmp_path / f"a{extension}").pixels
+        assert back.shape == (3, 4, 3)
+        if extension in (".png", ".tif"):
+            np.testing.assert_array_equal(back, like.pixels)
 
 
 def test_self_referring_exif_ends(tmp_path):

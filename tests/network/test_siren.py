@@ -1,8 +1,11 @@
 import copy
+import math
 import pickle
 
+import numpy as np
 import pytest
 import torch
+from scipy import special
 
 from siren_sr import Siren
 from siren_sr.network.activity import capture
@@ -12,29 +15,48 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def test_forward_is_the_formula(generator):
-    model = Siren(2, 3, hidden_features=16, hidden_layers=1, first_omega_0=7.0, hidden_omega_0=5.0, generator=generator)
-    x = torch.rand(10, 2, generator=generator)
-    first, second = model.layers
-    y = torch.sin(7 * (x @ first.weight.T + first.bias))
-    y = torch.sin(5 * (y @ second.weight.T + second.bias))
-    torch.testing.assert_close(model(x), y @ model.output.weight.T + model.output.bias)
+def written(layers, **options):
+    """A network with these (weight, bias) of every layer, the output's last."""
+    sizes = {"hidden_features": len(layers[0][0]), "hidden_layers": len(layers) - 2, "dtype": torch.float64}
+    model = Siren(len(layers[0][0][0]), len(layers[-1][0]), **sizes, **options)
+    with torch.no_grad():
+        for layer, (weight, bias) in zip([*model.layers, model.output], layers, strict=True):
+            layer.weight.copy_(torch.tensor(weight))
+            layer.bias.copy_(torch.tensor(bias))
+    return model
 
 
-@pytest.mark.parametrize(("activation", "function"), [("relu", torch.relu), (torch.tanh, torch.tanh)])
-def test_other_activations_keep_omega(activation, function, generator):
-    model = Siren(
-        1, 1, hidden_features=8, hidden_layers=0, first_omega_0=3.0, activation=activation, generator=generator
-    )
-    x = torch.linspace(-1, 1, 5)[:, None]
-    layer = model.layers[0]
-    torch.testing.assert_close(model(x), model.output(function(3 * (x @ layer.weight.T + layer.bias))))
+def test_two_units_are_a_product_of_cosines(generator):
+    # cos(kx)·cos(ky) = cos(k(x + y))/2 + cos(k(x - y))/2; a cosine is a sine a quarter of a period ahead.
+    k, x = 7.0, torch.rand(50, 2, generator=generator, dtype=torch.float64) * 2 - 1
+    ahead = math.pi / 2 / k
+    model = written([([[1.0, 1.0], [1.0, -1.0]], [ahead, ahead]), ([[0.5, 0.5]], [0.25])], first_omega_0=k)
+    torch.testing.assert_close(model(x)[:, 0], torch.cos(k * x[:, 0]) * torch.cos(k * x[:, 1]) + 0.25)
+
+
+def test_a_sine_of_a_sine_is_its_series_of_bessel_functions():
+    # Jacobi and Anger: sin(z·sin θ) = 2·Σ J_n(z)·sin(nθ) over odd n.
+    options = {"first_omega_0": 7.0, "hidden_omega_0": 5.0}
+    model = written([([[1.0]], [0.0]), ([[0.3]], [0.0]), ([[1.0]], [0.0])], **options)
+    x = np.linspace(-1, 1, 60)
+    expected = 2 * sum(special.jv(n, 5.0 * 0.3) * np.sin(n * 7.0 * x) for n in range(1, 30, 2))
+    np.testing.assert_allclose(model(torch.from_numpy(x)[:, None])[:, 0].detach(), expected, atol=1e-12)
+
+
+def test_other_activations_keep_omega():
+    x = torch.linspace(-1, 1, 9, dtype=torch.float64)[:, None]
+    bend = written([([[1.0], [-1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [0.0])], first_omega_0=3.0, activation="relu")
+    torch.testing.assert_close(bend(x), (3 * x).abs())
+    step = written([([[1.0]], [0.0]), ([[1.0]], [0.0])], first_omega_0=3.0, activation=torch.tanh)
+    torch.testing.assert_close(step(x), 1 - 2 / ((6 * x).exp() + 1))
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 4), (3, 5, 4)])
-def test_any_leading_shape_and_dimension(shape, generator):
+def test_points_of_any_leading_shape_are_independent(shape, generator):
     model = Siren(4, 2, hidden_features=8, generator=generator)
-    assert model(torch.zeros(shape)).shape == (*shape[:-1], 2)
+    x = torch.rand(shape, generator=generator)
+    rows = [model(point[None])[0] for point in x.reshape(-1, 4)]
+    torch.testing.assert_close(model(x), torch.stack(rows).reshape(*shape[:-1], 2))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -10,6 +10,7 @@ import scipy.fft
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from problems import cosine
 
 from siren_sr import fit_signal
 from siren_sr.omega import tangent_kernel
@@ -22,10 +23,6 @@ def texture(side: int, *, rough: float = 1.0, channels: int = 1, seed: int = 0) 
     spectrum = torch.fft.rfft2(torch.randn(channels, side, side, generator=generator)) / (f + 1 / side) ** rough
     values = torch.fft.irfft2(spectrum, s=(side, side))
     return (values - values.min()) / (values.max() - values.min())
-
-
-def cosine(n: int, k: int) -> torch.Tensor:
-    return torch.cos(math.pi * k * (torch.arange(n, dtype=torch.float64) + 0.5) / n)
 
 
 @pytest.mark.parametrize("variance", [1.0, 2.0])

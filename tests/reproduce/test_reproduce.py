@@ -2,24 +2,26 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from problems import picture
+from problems import eight_bit, picture
 from torch.nn import functional
 
-from siren_sr import metrics, omega
+from siren_sr import fit_signal, io, metrics, omega, super_resolve
 from siren_sr.cli import main
 from siren_sr.reproduce import EXPERIMENTS, Setup, activations, data, poisson
+from siren_sr.superres.published import basic
 
 TINY = ("0803", "0804")
 
 
 def save(path, image):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray((image.permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)).save(path)
+    Image.fromarray(eight_bit(image)).save(path)
 
 
 @pytest.fixture
@@ -48,7 +50,8 @@ def rows_of(table):
 def test_every_experiment_on_images_gives_numbers_beside_the_papers(name, pairs, tmp_path):
     lines = []
     report = EXPERIMENTS[name](Setup(data=pairs, images=TINY, epochs=2, quick=True, tell=lines.append))
-    assert all(cell is None or math.isfinite(cell) for t in report.tables for _, row in t.rows for cell in row)
+    cells = [cell for table in report.tables for _, row in table.rows for cell in row]
+    assert all(cell is None or math.isfinite(cell) for cell in cells)
     assert report.settings["seed"] == 0
     assert "torch" in report.settings
     if name != "ratio":
@@ -57,6 +60,7 @@ def test_every_experiment_on_images_gives_numbers_beside_the_papers(name, pairs,
     files = report.save(tmp_path / "out" / "new", name)
     content = json.loads(files[0].read_text(encoding="utf-8"))
     assert content["title"] == report.title
+    assert [cell for table in content["tables"] for row in table["rows"] for cell in row[1:]] == cells
     assert pixels(files[1]).shape[1] > 200
     assert report.title in report.text()
 
@@ -108,14 +112,24 @@ def test_the_quick_table_7_takes_the_middle_and_omega_in_proportion(pairs, monke
     assert "8 pixels long" in report.text()
 
 
-def test_as_published_changes_the_networks(pairs):
+def test_as_published_takes_omega_30_and_a_corner_aligned_grid(pairs):
     def table(**options):
         return rows_of(EXPERIMENTS["table7"](Setup(data=pairs, images=TINY[:1], epochs=20, **options)).tables[0])
+
+    def thirty(problem):
+        return replace(basic(problem), first_omega_0=30.0)
+
+    def reached(**options):
+        low, high = (load(pairs / f"{TINY[0]}{x}.png") for x in ("x4", ""))
+        return metrics.psnr(super_resolve(low, size=(48, 64), steps=20, **options), high)
 
     ours, published = table(), table(as_published=True)
     assert ours["bicubic"] == published["bicubic"]
     assert ours["default"] == published["default"]
-    assert ours["basic"]["PSNR"] != published["basic"]["PSNR"]
+    assert ours["basic"]["PSNR"] == pytest.approx(reached(strategy="basic"), abs=0.05)
+    expected = reached(strategy=thirty, align_corners=True)
+    assert published["basic"]["PSNR"] == pytest.approx(expected, abs=0.05)
+    assert abs(expected - ours["basic"]["PSNR"]) > 0.2
 
 
 def test_ratio_is_that_of_the_two_omegas(pairs):
@@ -172,17 +186,22 @@ def test_bandwidth_of_a_tone():
     assert activations.bandwidth(tone) == pytest.approx(0.05, abs=0.002)
 
 
-def test_table_3_fits_every_sound(tmp_path):
-    from siren_sr import io
-
-    rng = np.random.default_rng(0)
-    for i, name in enumerate(("gt_bach.wav", "gt_counting.wav", "gt_movie.wav")):
-        shape = (300, 2) if i == 2 else (300,)
-        io.write_audio(tmp_path / name, (rng.random(shape) * 2 - 1).astype(np.float32) * 0.5, 8000)
+def test_table_3_has_the_error_of_every_sound(tmp_path):
+    t = np.arange(300) / 8000
+    tones = [0.5 * np.sin(2 * np.pi * hertz * t).astype(np.float32) for hertz in (800, 1700, 600, 1000)]
+    sounds = {"bach": tones[0], "counting": 0.4 * tones[1], "movie": np.stack(tones[2:], 1)}
+    for name, samples in sounds.items():
+        io.write_audio(tmp_path / f"gt_{name}.wav", samples, 8000)
     report = EXPERIMENTS["table3"](Setup(data=tmp_path, quick=True))
     rows = rows_of(report.tables[0])
-    assert len(rows) == 4
-    assert all(0 < row["Movie"] < 2 for row in rows.values())
+    assert list(rows) == ["ReLU", "SIREN ω0 = 3000", "SIREN ω_r", "SIREN ω_r, MSE_tot"]
+    for sound in ("Bach", "Counting", "Movie"):
+        assert all(row[sound] < 0.01 < 0.3 < rows["ReLU"][sound] for label, row in rows.items() if label != "ReLU")
+    # The error is of amplitudes in which the largest is 1.
+    recipe = {"recipe": "paper", "steps": 60, "hidden_layers": 1}
+    fit = fit_signal(sounds["counting"][:, None], sample_rate=8000, omega_0=8000, **recipe)
+    error = np.square((fit.reconstruction[:, 0] - sounds["counting"]) / np.abs(sounds["counting"]).max()).mean()
+    assert rows["SIREN ω_r"]["Counting"] == pytest.approx(error, rel=1e-3)
     report.save(tmp_path, "table3")
     (tmp_path / "gt_movie.wav").unlink()
     with pytest.raises(OSError, match=r"gt_movie.wav is missing in .*soundbible"):

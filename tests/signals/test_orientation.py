@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
-from problems import picture
+from problems import eight_bit, picture
 
 from siren_sr import Fit, super_resolve
 from siren_sr.grids import resampling
@@ -15,8 +15,7 @@ from siren_sr.signals.orientation import turn_back, turn_upright
 def stored(path, orientation, height=10, width=14, mode="RGB"):
     exif = Image.Exif()
     exif[274] = orientation
-    pixels = (picture(height, width).permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
-    Image.fromarray(pixels).convert(mode).save(path, exif=exif)
+    Image.fromarray(eight_bit(picture(height, width))).convert(mode).save(path, exif=exif)
     return path
 
 

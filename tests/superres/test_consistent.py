@@ -3,6 +3,7 @@
 import pytest
 import torch
 from problems import picture
+from searching import low
 
 from siren_sr import metrics, super_resolve
 from siren_sr.grids import resampling
@@ -12,15 +13,11 @@ from siren_sr.superres.downsample import Downsample
 DIAGONAL = torch.eye(5) + 0.3 * torch.ones(5, 5)  # no outer product
 
 
-def low(hr, size, kernel):
-    return (Downsample.between(hr.shape[1:], size, kernel=kernel, like=hr)(hr).clamp(0, 1) * 255).round() / 255
-
-
 @pytest.mark.parametrize("quality", ["fast", "standard"])
 @pytest.mark.parametrize(("scale", "kernel"), [(2, 2.0), (2, 1.2), (1, 1.6), (1, 0.8), (2, DIAGONAL), (1, DIAGONAL)])
 def test_blurring_kernels_at_small_scales(scale, kernel, quality):
     hr = picture(40, 40) * 0.8 + 0.1
-    lr = low(hr, (40 // scale,) * 2, kernel)
+    lr = low(hr, (40 // scale,) * 2, kernel=kernel)
     result = super_resolve(lr, scale, kernel=kernel, quality=quality)
     assert metrics.psnr(result, hr) > metrics.psnr(resampling.resize(lr, (40, 40)).clamp(0, 1), hr) + 1
     down = Downsample.between((40, 40), lr.shape[1:], kernel=kernel, like=lr)

@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from problems import TURNED
 from torch.nn import functional
 
 from siren_sr.superres.downsample import Downsample, check_kernel
-
-TURNED = torch.tensor([[0.0, 0.1, 0.4], [0.1, 0.5, 0.1], [0.4, 0.1, 0.0]], dtype=torch.float64)  # no outer product
 
 
 @pytest.mark.parametrize("kernel", ["bicubic", "box"])

@@ -1,24 +1,19 @@
 import math
-from types import SimpleNamespace
 
 import pytest
 import torch
-from problems import picture
+from problems import cosine, field, picture
 
 from siren_sr import derivatives
 from siren_sr.training import objectives
 
 
-def field(values):
-    return SimpleNamespace(values=values)
-
-
-def test_value_and_channel_sum():
-    a, b = picture(), picture().flip(1)
-    mse = (a - b).square().mean()
-    torch.testing.assert_close(objectives.value(b)(field(a)), mse)
-    torch.testing.assert_close(objectives.value(b, channel_sum=True)(field(a)), 3 * mse)
-    g = derivatives.image_gradient(b)
+def test_value_of_a_wave_and_channel_sum():
+    wave = 0.8 * cosine(40, 6)[:, None] * cosine(30, 4)  # the squares of whole waves have the mean 1/2
+    target = picture(40, 30).double()
+    assert float(objectives.value(target)(field(target + wave))) == pytest.approx(0.8**2 / 4)
+    assert float(objectives.value(target, channel_sum=True)(field(target + wave))) == pytest.approx(3 * 0.8**2 / 4)
+    a, g = picture().flip(1), derivatives.image_gradient(picture())
     summed = objectives.gradient(g, channel_sum=True)(field(a))
     torch.testing.assert_close(summed, 6 * objectives.gradient(g)(field(a)))
 

@@ -1,10 +1,10 @@
 import functools
 import math
 import sys
-from types import SimpleNamespace
 
 import pytest
 import torch
+from problems import field
 
 from siren_sr import fit_signal
 from siren_sr.training import objectives, spectrogram
@@ -17,7 +17,7 @@ def noise(channels=2, samples=100, seed=0, dtype=torch.float64):
 
 
 def loss(target, values, **options):
-    return objectives.stft(target, **options)(SimpleNamespace(values=values))
+    return objectives.stft(target, **options)(field(values))
 
 
 def by_hand(target, values, windows, floor):
@@ -83,10 +83,10 @@ def test_quiet_parts_count():
 def test_gradients():
     a, b = noise(1, 24), noise(1, 24, seed=1).requires_grad_()
     objective = objectives.stft(a, weight=0.1, windows=(8, 16), floor=1e-2)
-    assert torch.autograd.gradcheck(lambda values: objective(SimpleNamespace(values=values)), b)
+    assert torch.autograd.gradcheck(lambda values: objective(field(values)), b)
     for values in (a, torch.zeros_like(a)):  # where the norm and the magnitudes have corners
         values = values.clone().requires_grad_()
-        objective(SimpleNamespace(values=values)).backward()
+        objective(field(values)).backward()
         assert bool(torch.isfinite(values.grad).all())  # pyright: ignore
 
 
