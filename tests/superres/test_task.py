@@ -164,6 +164,7 @@ def test_batch_pil_and_path(tmp_path):
     pil = Image.fromarray(eight_bit(image)).convert("LA")
     pil.save(tmp_path / "a.png")
     expected = super_resolve(np.asarray(pil), size=(20, 19), steps=2)
+    assert expected.shape == (20, 19, 2)
     for given in (pil, tmp_path / "a.png"):
         result = super_resolve(given, size=(20, 19), steps=2)
         assert isinstance(result, Image.Image)

@@ -1,0 +1,89 @@
+"""What ``siren-sr COMMAND --help`` says of a default is the default: of the argument, and of the task's option."""
+
+import dataclasses
+import inspect
+import re
+
+import pytest
+
+from siren_sr import Fit, arguments, omega
+from siren_sr.cli import build_parser
+from siren_sr.fitting.options import FitOptions
+from siren_sr.poisson.options import PoissonOptions
+from siren_sr.reproduce import Setup
+from siren_sr.superres.options import SuperResolveOptions
+from siren_sr.superres.task import DEFAULT_SCALE
+
+
+def defaults(options):
+    return {field.name: field.default for field in dataclasses.fields(options)}
+
+
+def signature(function):
+    return {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
+
+
+TASKS = {
+    "super-resolve": defaults(SuperResolveOptions),
+    "fit": defaults(FitOptions),
+    "render": signature(Fit.render) | signature(Fit.load),
+    "poisson": defaults(PoissonOptions),
+    "omega": signature(omega.omega_hr),
+    "reproduce": defaults(Setup),
+}
+"""The defaults of what each command calls."""
+
+OWN = {
+    "quiet": False,  # no option of a task: what the command says
+    "seed": arguments.seeded(None).initial_seed(),
+    "help": "==SUPPRESS==",
+    ("fit", "omega"): FitOptions().omega_0,
+    ("poisson", "of"): "gradient",
+    ("poisson", "no_mean"): False,
+    ("poisson", "mean_gradient"): False,  # taken from the image where it is asked for
+    ("omega", "measure"): None,
+    ("reproduce", "div2k"): None,
+    ("reproduce", "out"): None,
+}
+"""Arguments that are no option of that name."""
+
+SAID = {
+    ("super-resolve", "--scale"): str(DEFAULT_SCALE),
+    ("render", "--scale"): "1",
+    ("omega", "--scale"): "4",
+}
+"""Defaults that the help says in another way than the argument's own, which is None or a number of another type."""
+
+
+def arguments_of(command):
+    """The arguments of a command that begin with a dash, by their names."""
+    (commands,) = (action for action in build_parser()._actions if action.choices and "fit" in action.choices)
+    return {action.option_strings[-1]: action for action in commands.choices[command]._actions if action.option_strings}
+
+
+@pytest.mark.parametrize("command", TASKS)
+def test_an_argument_has_the_default_of_the_option(command):
+    for argument in arguments_of(command).values():
+        name = argument.dest
+        expected = OWN.get((command, name), OWN.get(name, TASKS[command].get(name, "no such option")))
+        assert argument.default == expected, name
+
+
+@pytest.mark.parametrize("command", TASKS)
+def test_the_help_says_the_default(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1000")
+    with pytest.raises(SystemExit):
+        build_parser().parse_args([command, "--help"])
+    text = capsys.readouterr().out.split("\noptions:\n")[1].split("\nexample:\n")[0]
+    entries = re.split(r"^  (?=-)", text, flags=re.MULTILINE)[1:]
+    assert len(entries) == len(arguments_of(command))
+    for entry, (flag, argument) in zip(entries, arguments_of(command).items(), strict=True):
+        assert flag in entry
+        said = re.search(r"\bdefault: ([^)\n]+)", entry)
+        if (command, flag) in SAID:
+            assert said[1] == SAID[command, flag]
+        elif argument.nargs == 0 or argument.default is None:
+            # A switch is off; words may say what None stands for, but no value may.
+            assert not said or not re.fullmatch(r"[\d.]+|None|True|False", said[1])
+        else:
+            assert said[1] == str(argument.default)
