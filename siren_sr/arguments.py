@@ -1,12 +1,13 @@
 """What every task asks of its arguments: one check for each kind, with an error that says what to do.
 
-The options of a task stand in one frozen dataclass (`siren_sr.fitting.task.Options` and its likes). Its fields hold the
+The options of a task stand in one frozen dataclass, such as `siren_sr.fitting.options.FitOptions`. Its fields hold the
 defaults and the help text of the command line; its ``__post_init__`` calls the checks of this file.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
@@ -109,6 +110,21 @@ def real(name: str, value: Any, *, what: str) -> float:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be {what}, got {value!r}")
     return float(value)
+
+
+def positive(name: str, value: Any) -> float:
+    """A number > 0 that is finite.
+
+    Raises:
+        ValueError: Anything else.
+    """
+    try:
+        number = math.nan if isinstance(value, (bool, str)) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ValueError(f"{name} must be a positive finite number, got {value!r}")
+    return number
 
 
 def generator(value: Any) -> torch.Generator | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from siren_sr import arguments
 from siren_sr.grids import coordinates
 from siren_sr.grids.windows import Windows
 from siren_sr.network.tiled import SirenBatch, TiledSiren
@@ -49,6 +50,21 @@ class TileRecipe:
     steps: int = 30
     batch: int | None = 128
     lr: float = 2.5e-2
+
+    def __post_init__(self) -> None:
+        """Check every number.
+
+        Raises:
+            TypeError: A count that is not an integer.
+            ValueError: A number out of its range.
+        """
+        for name, least in (("tile", 1), ("margin", 0), ("hidden_features", 1), ("hidden_layers", 0), ("steps", 0)):
+            arguments.count(f"TileRecipe: {name}", getattr(self, name), least=least)
+        if self.batch is not None:
+            arguments.count("TileRecipe: batch", self.batch)
+        arguments.positive("TileRecipe: lr", self.lr)
+        if self.first_omega_0 is not None:
+            arguments.positive("TileRecipe: first_omega_0", self.first_omega_0)
 
 
 TILE_RECIPES = {1: TileRecipe(tile=1600, margin=80), 2: TileRecipe(), 3: TileRecipe(tile=12, margin=1)}

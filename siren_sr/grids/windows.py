@@ -66,11 +66,10 @@ class Windows:
                 continue
             r = position[part] - start
             w = torch.ones_like(r)
-            if i > 0:
-                overlap = self.starts[i - 1] + self.length - start
+            # Windows that only touch have no ramp; a point on their border has a mean of both.
+            if i > 0 and (overlap := self.starts[i - 1] + self.length - start):
                 w = w * torch.sin(0.5 * math.pi * (r / overlap).clamp(0, 1)).square()
-            if i < last:
-                overlap = start + self.length - self.starts[i + 1]
+            if i < last and (overlap := start + self.length - self.starts[i + 1]):
                 w = w * torch.sin(0.5 * math.pi * ((self.length - r) / overlap).clamp(0, 1)).square()
             # The ramps of two windows add up to 1, but three windows can meet where a side is just too long for fewer.
             total[part] += w

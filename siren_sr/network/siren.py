@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from siren_sr import arguments
 from siren_sr import init as initializers
 from siren_sr.network.layers import ACTIVATIONS, Activation, SineLayer
 from siren_sr.network.protocol import chunk_size, in_chunks
@@ -69,10 +70,10 @@ class Siren(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        self.in_features = _size("in_features", in_features, 1)
-        self.out_features = _size("out_features", out_features, 1)
-        self.hidden_features = _size("hidden_features", hidden_features, 1)
-        self.hidden_layers = _size("hidden_layers", hidden_layers, 0)
+        self.in_features = arguments.count("in_features", in_features, least=1)
+        self.out_features = arguments.count("out_features", out_features, least=1)
+        self.hidden_features = arguments.count("hidden_features", hidden_features, least=1)
+        self.hidden_layers = arguments.count("hidden_layers", hidden_layers, least=0)
         self.first_omega_0 = _omega("first_omega_0", first_omega_0)
         self.hidden_omega_0 = _omega("hidden_omega_0", hidden_omega_0)
         if dtype is not None and not dtype.is_floating_point:
@@ -245,14 +246,6 @@ def _name(value: object, taken: Iterable[str]) -> str:
         return value
     name = getattr(value, "__name__", type(value).__name__)
     return f"custom {name}" if name in taken else name
-
-
-def _size(name: str, value: int, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an integer >= {least}, got {value!r}")
-    if value < least:
-        raise ValueError(f"{name} must be >= {least}, got {value}")
-    return value
 
 
 def _omega(name: str, value: float) -> float:

@@ -65,7 +65,7 @@ def omega_star(image: Any, *, factor: float = FACTOR) -> float:
         >>> omega_star((board % 2).float()) > omega_star(board / 14)
         True
     """
-    return _positive("factor", factor) * math.sqrt(laplacian_variance(_unit(image, dims=2)))
+    return arguments.positive("factor", factor) * math.sqrt(laplacian_variance(_unit(image, dims=2)))
 
 
 def omega_hr(image: Any, scale: float = 4, *, ratio: float | None = None, size: Sequence[int] | None = None) -> float:
@@ -97,7 +97,7 @@ def omega_hr(image: Any, scale: float = 4, *, ratio: float | None = None, size: 
     """
     values = _unit(image, dims=2)
     height, width = values.shape[1:]
-    target = grid_size((height, width), scale=_positive("scale", scale) if size is None else None, size=size)
+    target = grid_size((height, width), scale=arguments.positive("scale", scale) if size is None else None, size=size)
     if target[0] < height or target[1] < width:
         asked = f"scale {scale}" if size is None else f"size {tuple(size)}"
         raise ValueError(f"super-resolution only enlarges: got {asked} for an image of {height} x {width}")
@@ -105,7 +105,7 @@ def omega_hr(image: Any, scale: float = 4, *, ratio: float | None = None, size: 
         ratio = HR_RATIO ** (math.log(target[0] * target[1] / (height * width)) / 2 / math.log(4))
     # The paper's code enlarges in this way: its bicubic kernel has a = -0.75, and nothing is antialiased or clamped.
     enlarged = F.interpolate(values[None], target, mode="bicubic", align_corners=False, antialias=False)
-    return FACTOR * math.sqrt(laplacian_variance(enlarged[0])) / _positive("ratio", ratio)
+    return FACTOR * math.sqrt(laplacian_variance(enlarged[0])) / arguments.positive("ratio", ratio)
 
 
 def omega_r(sample_rate: float) -> float:
@@ -124,7 +124,7 @@ def omega_r(sample_rate: float) -> float:
         >>> omega_r(44100)
         44100.0
     """
-    return _positive("sample_rate", sample_rate)
+    return arguments.positive("sample_rate", sample_rate)
 
 
 def choose(
@@ -217,16 +217,6 @@ def _unit(data: Any, *, sample_rate: float | None = None, dims: int | None = Non
     Where this range begins does not matter, since measures ignore an offset.
     """
     return as_signal(data, sample_rate=sample_rate, dims=dims).values / 2
-
-
-def _positive(name: str, value: Any) -> float:
-    try:
-        number = math.nan if isinstance(value, (bool, str)) else float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not 0 < number < math.inf:
-        raise ValueError(f"{name} must be a positive finite number, got {value!r}")
-    return number
 
 
 # A focus measure gives ω0 = constant·measure**power, where the power 0.5 turns contrast² into contrast. Each entry is

@@ -31,6 +31,7 @@ from siren_sr.training.recipes import Recipe, RecipeLike, choose
 Array = TypeVar("Array", bound=Tensor | NDArray[Any])
 
 AS_PUBLISHED = ("paper", "published")  # recipes that follow section 5.4
+THINNEST = 3  # samples of an axis along which a network's second derivative is bound
 LAPLACIAN_STEPS = 150  # a Laplacian is matched in the image's norm, which is learned much faster (docs/poisson.md)
 
 
@@ -246,6 +247,11 @@ def _solve(kind: Kind, given: Any, options: PoissonOptions, monitor: Monitor) ->
     """The fit to one target."""
     target, origin = read_target(kind, given, options.device)
     channels, shape = len(target), tuple(target.shape[-2:])
+    if kind == "laplacian" and options.method == "analytical" and min(shape) < THINNEST:
+        raise ValueError(
+            f"a Laplacian of {shape[0]}x{shape[1]} samples does not tell exact second derivatives apart: give at least "
+            f'{THINNEST} samples on each axis, or method="numerical"'
+        )
     hidden_layers = 2 if options.hidden_layers is None else int(options.hidden_layers)
     recipe = _recipe(kind, options, hidden_layers)
     match, terms = _terms(kind, target, origin, options)

@@ -44,7 +44,7 @@ class SuperResolveOptions:
         "result; or a .npy file with an array of weights",
         needs_consistent=True,
     )
-    noise: float = option(0.0, "standard deviation of its noise, in levels of 255", needs_consistent=True)
+    noise: float = option(0.0, "standard deviation of the image's noise, for an image in [0, 1]", needs_consistent=True)
     prior: Prior | None = option(
         help="your own upscaler, (1, C, h, w) -> (1, C, H, W) in [0, 1]", needs_consistent=True
     )

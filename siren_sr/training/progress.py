@@ -112,6 +112,6 @@ class Monitor:
             if entry is None:
                 entry = Entry(0, math.nan, math.nan, self.seconds, 0.0)
             entry = replace(entry, step=self.done, seconds=since + entry.seconds)
-            remaining = entry.seconds / self.done * (self.steps - self.done)
+            remaining = entry.seconds / self.done * max(0, self.steps - self.done)
             self.stopped = bool(self._callback(Progress(entry, self.steps, remaining, self.stage)))
         return self.stopped

@@ -144,3 +144,25 @@ def test_tile_omega_ignores_contrast_offset_and_resolution():
     assert float(tile_omega(0.1 * wave + 0.5)) == pytest.approx(omega, rel=1e-2)
     assert float(tile_omega(wave[..., ::4])) == pytest.approx(omega, rel=0.05)
     assert float(tile_omega(torch.zeros(1, 1, 9))) == 4.0
+
+
+def test_tiles_that_only_touch_have_no_holes():
+    fit = fit_signal(picture(24, 24), tiles=tiles.TileRecipe(tile=12, margin=0, hidden_features=16, steps=2))
+    values = fit.render(size=(25, 25))  # among the points are those on the borders of the tiles
+    assert bool(torch.isfinite(values).all())
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"tile": 0}, ValueError, "TileRecipe: tile must be >= 1, got 0"),
+        ({"steps": -1}, ValueError, "TileRecipe: steps must be >= 0, got -1"),
+        ({"margin": 1.5}, TypeError, "TileRecipe: margin must be an integer >= 0"),
+        ({"lr": 0.0}, ValueError, "TileRecipe: lr must be a positive finite number"),
+        ({"batch": 0}, ValueError, "TileRecipe: batch must be >= 1"),
+    ],
+    ids=str,
+)
+def test_recipes_of_tiles_are_checked(options, error, text):
+    with pytest.raises(error, match=text):
+        tiles.TileRecipe(**options)

@@ -324,6 +324,12 @@ def test_a_batch_is_each_of_its_members():
         ({"laplacian": torch.zeros(4, 5), "recipe": 3}, TypeError, "recipe must be a name or a callable"),
         ({"laplacian": torch.zeros(4, 5), "omega_0": "sharpness"}, ValueError, "unknown measure 'sharpness'"),
         ({"laplacian": torch.zeros(4, 5), "return_fit": "yes"}, TypeError, "return_fit must be True or False"),
+        ({"laplacian": torch.zeros(2, 7), "method": "analytical"}, ValueError, 'at least 3 samples .* or method="num'),
+        (
+            {"laplacian": torch.zeros(4, 5), "recipe": lambda **kind: 3},
+            TypeError,
+            "recipe must return a Recipe, got int",
+        ),
     ],
     ids=str,
 )
