@@ -6,10 +6,11 @@ defaults and the help text of the command line; its ``__post_init__`` calls the 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -27,6 +28,23 @@ def option(default: Any = None, help: str = "", **metadata: Any) -> Any:
         **metadata: Anything else that readers of the field need to know.
     """
     return dataclasses.field(default=default, metadata={"help": help, **metadata})
+
+
+def settle(options: Any, **values: Any) -> None:
+    """Store checked values in a frozen dataclass, in its ``__post_init__``: a NumPy integer becomes Python's, say."""
+    for name, value in values.items():
+        object.__setattr__(options, name, value)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Leave the modes of torch that a user may be in and that would change a result: inference mode and autocast."""
+    with (
+        torch.inference_mode(False),
+        torch.autocast("cpu", enabled=False),
+        torch.autocast("cuda", enabled=False),
+    ):
+        yield
 
 
 def count(name: str, value: Any, *, least: int = 1) -> int:

@@ -62,6 +62,8 @@ class SuperResolve(v2.Transform):
         device: torch.device | str | None = DEFAULT.device,
     ) -> None:
         super().__init__()
+        if scale is None or min(grid_size((16, 16), scale=scale)) < 16:
+            raise ValueError(f"scale must be >= 1 on each axis, got {scale!r}")
         self.options = SuperResolveOptions(
             scale=scale,
             quality=quality,

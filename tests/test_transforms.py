@@ -78,11 +78,15 @@ def test_in_a_pipeline_of_kornia():
         ({"quality": "great"}, ValueError, "quality='great' is unknown"),
         ({"noise": "much"}, TypeError, "noise must be a number"),
         ({"steps": 0}, ValueError, "steps must be >= 1"),
+        ({"scale": None}, ValueError, "scale must be >= 1 on each axis, got None"),
+        ({"scale": 0.5}, ValueError, "scale must be >= 1 on each axis, got 0.5"),
+        ({"scale": "a"}, TypeError, "scale must be a number"),
+        ({"scale": (2, 2, 2)}, ValueError, "scale must be a finite number > 0, or 2 of them"),
     ],
 )
 def test_bad_options_are_refused_when_the_transform_is_made(options, error, text):
     with pytest.raises(error, match=text):
-        SuperResolve(2, **options)
+        SuperResolve(**options)
 
 
 def test_images_of_torchvision_come_back_as_such(tmp_path):
@@ -93,6 +97,8 @@ def test_images_of_torchvision_come_back_as_such(tmp_path):
     batch = super_resolve(tv_tensors.Image(torch.stack([image(), image()])), 2, **FAST)
     assert isinstance(batch, tv_tensors.Image)
     assert batch.shape == (2, 3, 16, 20)
+    for one in fit_signal(tv_tensors.Image(torch.stack([image(), image()])), hidden_features=16, steps=1):
+        assert isinstance(one.reconstruction, tv_tensors.Image)
     fit = fit_signal(given, hidden_features=16, steps=2)
     assert isinstance(fit.reconstruction, tv_tensors.Image)
     fit.save(tmp_path / "a.safetensors")

@@ -120,7 +120,7 @@ class Fit:
         rows = max(1, SLAB // max(1, math.prod(len(a) for a in axes[1:])))
         base = None if self.base is None else resampling.sample_bands(self.base.shape[1:], axes, like=self.base)
         for start in range(0, len(axes[0]), rows):
-            with torch.no_grad():
+            with arguments.undisturbed(), torch.no_grad():
                 values = self.model.on_grid((axes[0][start : start + rows], *axes[1:]))
             if base is not None and self.base is not None:
                 here = base[0].rows(start, start + rows)  # these rows of the matrix touch only a part of the base

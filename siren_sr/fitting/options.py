@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -62,15 +63,19 @@ class NetworkOptions:
         resolve_activation(self.activation)
         initializers.resolve(self.first_init, name="first_init")
         initializers.resolve(self.hidden_init, name="hidden_init")
-        arguments.count("hidden_features", self.hidden_features)
+        arguments.settle(
+            self,
+            hidden_omega_0=arguments.positive("hidden_omega_0", self.hidden_omega_0),
+            hidden_features=arguments.count("hidden_features", self.hidden_features),
+            align_corners=arguments.flag("align_corners", self.align_corners),
+        )
         if self.hidden_layers is not None:
-            arguments.count("hidden_layers", self.hidden_layers, least=0)
+            arguments.settle(self, hidden_layers=arguments.count("hidden_layers", self.hidden_layers, least=0))
         resolve(self.recipe, pointwise=True)
         if self.steps is not None:
-            arguments.count("steps", self.steps)
+            arguments.settle(self, steps=arguments.count("steps", self.steps))
         arguments.optional_callable("optimizer", self.optimizer, what="a callable parameters -> optimizer")
         arguments.optional_callable("scheduler", self.scheduler, what="a callable optimizer -> scheduler")
-        arguments.flag("align_corners", self.align_corners)
         arguments.generator(self.generator)
         arguments.device(self.device)
         arguments.optional_callable("callback", self.callback, what="a callable Progress -> bool")
@@ -105,7 +110,7 @@ class NetworkOptions:
         batch: int | None,
     ) -> Stage:
         """How to train on a grid of ``shape``: by the recipe, but for what the user set."""
-        steps = arguments.count("steps", recipe.steps if self.steps is None else self.steps)
+        steps = arguments.count("steps of the recipe", recipe.steps) if self.steps is None else self.steps
         return Stage(
             objective=objective,
             steps=steps,
@@ -137,9 +142,15 @@ class FitOptions(NetworkOptions):
         super().__post_init__()
         self.make_objective()
         if self.batch is not None:
-            arguments.count("batch", self.batch)
+            arguments.settle(self, batch=arguments.count("batch", self.batch))
+        if self.sample_rate is not None:
+            arguments.settle(self, sample_rate=_sample_rate(self.sample_rate))
+        if self.dims is not None and (isinstance(self.dims, bool) or self.dims not in (1, 2, 3)):
+            raise ValueError(f"dims must be 1, 2 or 3, got {self.dims!r}")
         if self.precision not in PRECISIONS:
             raise ValueError(f'precision={self.precision!r} is unknown: use None (the network\'s own) or "bf16"')
+        if isinstance(self.tiles, np.bool_):
+            arguments.settle(self, tiles=bool(self.tiles))
         if not isinstance(self.tiles, (bool, TileRecipe, type(None))):
             raise TypeError(f"tiles must be True, False or a TileRecipe, got {self.tiles!r}")
 
@@ -154,6 +165,13 @@ class FitOptions(NetworkOptions):
             for field in dataclasses.fields(self)
             if "one_network" in field.metadata and getattr(self, field.name) != field.default
         ]
+
+
+def _sample_rate(value: Any) -> float:
+    try:
+        return arguments.positive("sample_rate", value)
+    except ValueError:
+        raise ValueError(f"sample_rate must be a positive number of Hz, got {value!r}") from None
 
 
 def _check_omega(omega_0: Any) -> None:

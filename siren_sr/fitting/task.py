@@ -16,7 +16,7 @@ from siren_sr.fitting.tiles import TILE_RECIPES, TileRecipe, fit_tiles
 from siren_sr.init import InitializerLike
 from siren_sr.network.layers import ActivationLike
 from siren_sr.network.protocol import Network
-from siren_sr.signals import Signal, as_signal, is_batch
+from siren_sr.signals import Signal, as_signal, is_batch, members
 from siren_sr.training.field import is_pointwise
 from siren_sr.training.loop import batches_per_step, train
 from siren_sr.training.objectives import ObjectiveLike, value
@@ -136,9 +136,9 @@ def fit_signal(
         callback=callback,
     )
     monitor = Monitor(callback)
-    with torch.inference_mode(False):
+    with arguments.undisturbed():
         if is_batch(signal, dims) and sample_rate is None:
-            return [_fit(one, options, monitor) for one in signal]  # pyright: ignore[reportReturnType]
+            return [_fit(one, options, monitor) for one in members(signal)]  # pyright: ignore[reportReturnType]
         return _fit(signal, options, monitor)
 
 
@@ -182,7 +182,7 @@ def _fit_one_network(data: Signal, options: FitOptions, monitor: Monitor) -> Fit
 
 def _fit_tiled(data: Signal, tiles: TileRecipe, options: FitOptions, monitor: Monitor) -> Fit:
     if options.steps is not None:
-        tiles = replace(tiles, steps=int(options.steps))
+        tiles = replace(tiles, steps=options.steps)
     tiled = fit_tiles(data.values, tiles, generator=arguments.seeded(options.generator), monitor=monitor)
     return _measured(make_fit(tiled.model, data, tiled.history, stopped=tiled.stopped), data)
 
@@ -207,7 +207,7 @@ def _choose_tiles(data: Signal, options: FitOptions) -> TileRecipe | None:
 
 def _hidden_layers(data: Signal, options: FitOptions) -> int:
     if options.hidden_layers is not None:
-        return int(options.hidden_layers)
+        return options.hidden_layers
     return audio_hidden_layers(data.shape[0], len(data.values)) if data.origin.sample_rate else 2
 
 

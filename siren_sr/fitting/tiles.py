@@ -59,12 +59,14 @@ class TileRecipe:
             ValueError: A number out of its range.
         """
         for name, least in (("tile", 1), ("margin", 0), ("hidden_features", 1), ("hidden_layers", 0), ("steps", 0)):
-            arguments.count(f"TileRecipe: {name}", getattr(self, name), least=least)
+            value = arguments.count(f"TileRecipe: {name}", getattr(self, name), least=least)
+            arguments.settle(self, **{name: value})
         if self.batch is not None:
-            arguments.count("TileRecipe: batch", self.batch)
-        arguments.positive("TileRecipe: lr", self.lr)
+            arguments.settle(self, batch=arguments.count("TileRecipe: batch", self.batch))
+        arguments.settle(self, lr=arguments.positive("TileRecipe: lr", self.lr))
         if self.first_omega_0 is not None:
-            arguments.positive("TileRecipe: first_omega_0", self.first_omega_0)
+            omega_0 = arguments.positive("TileRecipe: first_omega_0", self.first_omega_0)
+            arguments.settle(self, first_omega_0=omega_0)
 
 
 TILE_RECIPES = {1: TileRecipe(tile=1600, margin=80), 2: TileRecipe(), 3: TileRecipe(tile=12, margin=1)}

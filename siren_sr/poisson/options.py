@@ -27,4 +27,4 @@ class PoissonOptions(NetworkOptions):
         """Check every option; conditions are checked against the target."""
         super().__post_init__()
         arguments.choice("method", self.method, ("numerical", "analytical"))
-        arguments.flag("return_fit", self.return_fit)
+        arguments.settle(self, return_fit=arguments.flag("return_fit", self.return_fit))

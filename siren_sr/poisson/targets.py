@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,26 +33,42 @@ def is_batch(kind: Kind, given: Any) -> bool:
         given: The target as the user gave it.
 
     Raises:
-        ValueError: The batch is empty.
+        ValueError: The batch is empty, or it is one of Laplacians with two channels, which may be a gradient.
     """
     batch = isinstance(given, (Tensor, np.ndarray)) and given.ndim == (5 if kind == "gradient" else 4)
     if batch and len(given) == 0:
         raise ValueError(f"the batch is empty: its shape is {tuple(given.shape)}")
+    if batch and kind == "laplacian" and given.shape[1 if isinstance(given, Tensor) else 3] == 2:
+        raise ValueError(
+            f"a laplacian of shape {tuple(given.shape)} may be a gradient: pass it as gradient=, or images of two "
+            "channels one by one"
+        )
     return batch
 
 
-def member(options: PoissonOptions, i: int) -> PoissonOptions:
-    """Return the options for target i of a batch. Of a condition that is itself a batch, they hold entry i."""
+def split(options: PoissonOptions, count: int) -> list[PoissonOptions]:
+    """Return the options for every target of a batch.
 
-    def member(value: Any, ndim: int) -> Any:
-        return value[i] if getattr(value, "ndim", 0) == ndim else value
+    Args:
+        options: Options of the whole batch. A condition holds for all of its targets, or is a batch itself.
+        count: Number of targets.
 
-    return replace(
-        options,
-        mean=member(options.mean, 2),
-        mean_gradient=member(options.mean_gradient, 3),
-        boundary=member(options.boundary, 4),
-    )
+    Raises:
+        ValueError: A condition that is a batch has another number of entries.
+    """
+    # The number of axes tells whether a condition is a batch: of means (B, C), mean gradients (B, C, 2), or images.
+    batches = {"mean": 2, "mean_gradient": 3, "boundary": 4}
+    entries = {name: _entries(name, getattr(options, name), ndim, count) for name, ndim in batches.items()}
+    return [replace(options, **{name: entries[name][i] for name in batches}) for i in range(count)]
+
+
+def _entries(name: str, value: Any, ndim: int, count: int) -> Sequence[Any]:
+    """A condition for every target of a batch."""
+    if not isinstance(value, (Tensor, np.ndarray, list, tuple)) or np.ndim(value) != ndim:
+        return [value] * count
+    if len(value) != count:
+        raise ValueError(f"{name} holds {len(value)} for a batch of {count}: give one for all, or one for each")
+    return list(value)
 
 
 def read_target(kind: Kind, given: Any, device: Any) -> tuple[Tensor, Origin]:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from siren_sr import omega
+from siren_sr import arguments, omega
 from siren_sr.derivatives import inverse_gradient, inverse_laplacian, laplacian_of_gradient
 from siren_sr.fitting.fit import Fit
 from siren_sr.fitting.options import Omega
@@ -18,7 +18,7 @@ from siren_sr.init import InitializerLike
 from siren_sr.network.layers import ActivationLike
 from siren_sr.network.siren import Siren
 from siren_sr.poisson.options import Kind, Method, PoissonOptions
-from siren_sr.poisson.targets import is_batch, member, read_condition, read_ring, read_target
+from siren_sr.poisson.targets import is_batch, read_condition, read_ring, read_target, split
 from siren_sr.signals import Origin, Signal, from_unit, stacked
 from siren_sr.training import objectives
 from siren_sr.training.evaluation import Grid, evaluate
@@ -28,7 +28,7 @@ from siren_sr.training.optimizers import OptimizerFactory, SchedulerFactory, ada
 from siren_sr.training.progress import Callback, Monitor
 from siren_sr.training.recipes import Recipe, RecipeLike, choose
 
-Array = TypeVar("Array", bound=Tensor | NDArray[Any])
+Array = TypeVar("Array", Tensor, NDArray[Any])
 
 AS_PUBLISHED = ("paper", "published")  # recipes that follow section 5.4
 THINNEST = 3  # samples of an axis along which a network's second derivative is bound
@@ -227,14 +227,15 @@ def solve_poisson(
     )
     kind: Kind = "laplacian" if gradient is None else "gradient"
     given = laplacian if gradient is None else gradient
+    given = given.as_subclass(Tensor) if isinstance(given, Tensor) else given
     monitor = Monitor(callback)
-    with torch.inference_mode(False):
+    with arguments.undisturbed():
         if not is_batch(kind, given):
             return _shown(_solve(kind, given, options, monitor), options)
         fits = []
-        for i, one in enumerate(given):
+        for one, its_options in zip(given, split(options, len(given)), strict=True):
             monitor.restart()
-            fits.append(_solve(kind, one, member(options, i), monitor))
+            fits.append(_solve(kind, one, its_options, monitor))
         results = [_shown(fit, options) for fit in fits]
         return results if return_fit else stacked(results, given)
 
@@ -252,7 +253,7 @@ def _solve(kind: Kind, given: Any, options: PoissonOptions, monitor: Monitor) ->
             f"a Laplacian of {shape[0]}x{shape[1]} samples does not tell exact second derivatives apart: give at least "
             f'{THINNEST} samples on each axis, or method="numerical"'
         )
-    hidden_layers = 2 if options.hidden_layers is None else int(options.hidden_layers)
+    hidden_layers = 2 if options.hidden_layers is None else options.hidden_layers
     recipe = _recipe(kind, options, hidden_layers)
     match, terms = _terms(kind, target, origin, options)
     # Conditions need the whole grid.

@@ -5,7 +5,7 @@
 
 from siren_sr.signals.hidden_colours import fill_hidden
 from siren_sr.signals.origin import Assembly, Origin, from_unit, to_unit
-from siren_sr.signals.signal import Signal, as_signal, is_batch, is_path, native, stacked
+from siren_sr.signals.signal import Signal, as_signal, is_batch, is_path, members, native, stacked
 
 __all__ = [
     "Assembly",
@@ -16,6 +16,7 @@ __all__ = [
     "from_unit",
     "is_batch",
     "is_path",
+    "members",
     "native",
     "stacked",
     "to_unit",

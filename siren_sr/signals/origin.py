@@ -16,8 +16,8 @@ from torch import Tensor
 from siren_sr.signals.orientation import turn_back
 
 Container = Literal["tensor", "tv image", "array", "planar array", "pil", "image file", "audio file"]
-"""What held the data: a tensor, a ``torchvision.tv_tensors.Image``, an array (a planar one has its channels first), a
-PIL image, or a file."""
+"""What held the data: a tensor, a ``torchvision.tv_tensors.Image``, an array, a PIL image, or a file.
+A planar array has its channels first; fits that were saved before may come from one."""
 
 
 @dataclass(frozen=True)

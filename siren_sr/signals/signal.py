@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -84,6 +84,12 @@ def is_batch(data: object, dims: int | None = None) -> bool:
     if batch and len(data) == 0:  # pyright: ignore[reportArgumentType]
         raise ValueError(f"the batch is empty: its shape is {tuple(data.shape)}")  # pyright: ignore
     return batch
+
+
+def members(batch: Tensor | np.ndarray) -> Iterator[Any]:
+    """The images of a batch, of the same kind as it: an image of torchvision, taken apart, gives plain tensors."""
+    for one in batch:
+        yield sys.modules["torchvision.tv_tensors"].Image(one) if _is_tv_image(batch) else one
 
 
 def stacked(results: Sequence[Any], batch: Tensor | np.ndarray) -> Any:
@@ -183,7 +189,7 @@ def _container(data: Any) -> Container:
     )
 
 
-def _is_tv_image(data: Tensor) -> bool:
+def _is_tv_image(data: object) -> bool:
     """Whether a tensor is torchvision's class of images; where that was never loaded, none can be."""
     module = sys.modules.get("torchvision.tv_tensors")
     return module is not None and isinstance(data, module.Image)
@@ -208,7 +214,7 @@ def _check_shape(data: Tensor | np.ndarray, dims: int, audio: bool) -> bool:
     if data.ndim not in (dims, dims + 1):
         hint = "pass dims=3 for a volume or a video" if data.ndim > 3 else "see dims= and sample_rate="
         raise ValueError(
-            f"a {'tensor' if tensor else 'array'} with {dims} grid ax{'i' if dims == 1 else 'e'}s must have shape "
+            f"{'a tensor' if tensor else 'an array'} with {dims} grid ax{'i' if dims == 1 else 'e'}s must have shape "
             f"{wanted}, got {shape}: {hint}"
         )
     if 0 in shape:
@@ -219,7 +225,7 @@ def _check_shape(data: Tensor | np.ndarray, dims: int, audio: bool) -> bool:
         if channels > 4 and other <= 4 and channels > other:
             swap = "data.movedim(-1, 0)" if tensor else "np.moveaxis(data, 0, -1)"
             raise ValueError(
-                f"shape {shape} has its channels on the wrong side: a {'tensor' if tensor else 'array'} is "
+                f"shape {shape} has its channels on the wrong side: {'a tensor' if tensor else 'an array'} is "
                 f"{wanted}; use {swap}"
             )
         if audio and channels > 64:

@@ -71,9 +71,13 @@ class SuperResolveOptions:
                 f"quality={self.quality!r} says how long to look for a picture, and prior= gives it: leave one out"
             )
         if self.steps is not None:
-            arguments.count("steps", self.steps)
-        arguments.flag("align_corners", self.align_corners)
-        arguments.flag("return_fit", self.return_fit)
+            arguments.settle(self, steps=arguments.count("steps", self.steps))
+        arguments.settle(
+            self,
+            noise=noise,
+            align_corners=arguments.flag("align_corners", self.align_corners),
+            return_fit=arguments.flag("return_fit", self.return_fit),
+        )
         arguments.generator(self.generator)
         arguments.device(self.device)
         arguments.optional_callable("callback", self.callback, what="a callable, Progress -> bool")

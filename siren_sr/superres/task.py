@@ -20,7 +20,7 @@ from siren_sr.grids import coordinates, resampling
 from siren_sr.io import ImageFile
 from siren_sr.network.siren import Siren
 from siren_sr.network.tiled import TiledSiren
-from siren_sr.signals import Signal, as_signal, fill_hidden, is_batch, stacked
+from siren_sr.signals import Signal, as_signal, fill_hidden, is_batch, members, stacked
 from siren_sr.superres.options import Scale, StrategyName, SuperResolveOptions
 from siren_sr.superres.picture.quality import Quality
 from siren_sr.superres.plan import Plan, Problem, Strategy, TiledPlan
@@ -32,7 +32,7 @@ from siren_sr.training.progress import Callback, Monitor
 if TYPE_CHECKING:
     import PIL.Image
 
-    Image = TypeVar("Image", bound=Tensor | NDArray[Any] | PIL.Image.Image)
+    Image = TypeVar("Image", Tensor, NDArray[Any], PIL.Image.Image)
 
 DEFAULT = SuperResolveOptions()
 DEFAULT_SCALE = 4
@@ -174,10 +174,10 @@ def super_resolve(
         return_fit=return_fit,
     )
     monitor = Monitor(callback)
-    with torch.inference_mode(False):
+    with arguments.undisturbed():
         if not is_batch(image):
             return _enlarge(image, options, monitor)
-        results = [_enlarge(one, options, monitor) for one in image]
+        results = [_enlarge(one, options, monitor) for one in members(image)]
         return results if return_fit else stacked(results, image)
 
 
@@ -218,11 +218,11 @@ def _problem(data: Signal, options: SuperResolveOptions, monitor: Monitor) -> Pr
     return Problem(
         image=data.values,
         size=(height, width),
-        steps=None if options.steps is None else int(options.steps),
+        steps=options.steps,
         align_corners=options.align_corners,
         quality=options.quality,
         kernel=options.kernel,
-        noise=float(options.noise),
+        noise=options.noise,
         prior=ask(options.prior, data.values, (height, width)) if ask_prior and options.prior else None,
         generator=arguments.seeded(options.generator),
         monitor=monitor,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -85,7 +86,7 @@ def study(folder: str | os.PathLike[str]) -> dict[str, float]:
     trained = fit_signal(path, recipe=gentle, hidden_features=32, steps=5, callback=told)
 
     assert_type(super_resolve(image, 2, quality="fast"), Tensor)
-    assert_type(super_resolve(array, scale=2, quality="fast"), npt.NDArray[np.uint8])
+    assert_type(super_resolve(array, scale=2, quality="fast"), npt.NDArray[Any])
     assert_type(super_resolve(Image.fromarray(array), size=(24, 32), quality="fast"), Image.Image)
     larger = super_resolve(image, 2, strategy=binned, steps=5, return_fit=True)
     assert_type(larger, Fit)
@@ -95,7 +96,7 @@ def study(folder: str | os.PathLike[str]) -> dict[str, float]:
     assert_type(gradient, Tensor)
     assert_type(solve_poisson(gradient=gradient, mean=0.5, hidden_features=32, steps=2), Tensor)
     solved = solve_poisson(laplacian=np.zeros((8, 9)), hidden_features=32, steps=2)
-    assert solved.mean() == solved.sum() / solved.size
+    assert_type(solved, npt.NDArray[Any])
     assert_type(solve_poisson(gradient=gradient, hidden_features=32, steps=2, return_fit=True), Fit)
 
     model = Siren(2, 3, first_omega_0=siren_sr.omega.choose(image), activation=torch.tanh, hidden_features=32)

@@ -297,13 +297,15 @@ def test_a_boundary_is_checked(boundary, error, says):
 
 
 def test_a_batch_is_each_of_its_members():
-    images = torch.stack([smooth(8, 9), smooth(8, 9).flip(2)])
+    images = torch.stack([smooth(8, 9, 3), smooth(8, 9, 3).flip(2)])
     means = images.mean((2, 3))
     for name, of in (("gradient", derivatives.image_gradient), ("laplacian", derivatives.image_laplacian)):
         batch = solve_poisson(**{name: of(images)}, mean=means, boundary=images, steps=3, **SMALL)
         for image, mean, found in zip(images, means, batch, strict=True):
             alone = solve_poisson(**{name: of(image)}, mean=mean, boundary=image, steps=3, **SMALL)
             assert torch.equal(found, alone)
+    lists = solve_poisson(laplacian=derivatives.image_laplacian(images), mean=means.tolist(), steps=3, **SMALL)
+    torch.testing.assert_close(lists.mean((2, 3)), means, rtol=0, atol=1e-6)
     fits = solve_poisson(gradient=derivatives.image_gradient(images), steps=1, return_fit=True, **SMALL)
     assert [len(fit.history) for fit in fits] == [1, 1]
     target = derivatives.image_laplacian(images)
@@ -324,6 +326,13 @@ def test_a_batch_is_each_of_its_members():
         ({"laplacian": torch.zeros(4, 5), "recipe": 3}, TypeError, "recipe must be a name or a callable"),
         ({"laplacian": torch.zeros(4, 5), "omega_0": "sharpness"}, ValueError, "unknown measure 'sharpness'"),
         ({"laplacian": torch.zeros(4, 5), "return_fit": "yes"}, TypeError, "return_fit must be True or False"),
+        ({"laplacian": torch.zeros(3, 2, 4, 5)}, ValueError, "may be a gradient: pass it as gradient="),
+        (
+            {"laplacian": torch.zeros(2, 3, 4, 5), "mean": torch.zeros(3, 3)},
+            ValueError,
+            "mean holds 3 for a batch of 2: give one for all, or one for each",
+        ),
+        ({"laplacian": torch.zeros(2, 3, 4, 5), "boundary": torch.zeros(1, 3, 4, 5)}, ValueError, "boundary holds 1"),
         ({"laplacian": torch.zeros(2, 7), "method": "analytical"}, ValueError, 'at least 3 samples .* or method="num'),
         (
             {"laplacian": torch.zeros(4, 5), "recipe": lambda **kind: 3},

@@ -96,3 +96,19 @@ def test_inference_mode_of_the_other_tasks():
     with torch.inference_mode():
         torch.testing.assert_close(fit_signal(image.clone(), **options).reconstruction, fitted)
         torch.testing.assert_close(solve_poisson(gradient=gradient.clone(), mean=0.5, **options), solved)
+
+
+def test_autocast_changes_nothing():
+    image = picture(8, 9)
+    gradient = derivatives.image_gradient(image)
+
+    def everything():
+        fit = fit_signal(image, hidden_features=16, steps=2)
+        solved = solve_poisson(gradient=gradient, mean=0.5, hidden_features=16, steps=2)
+        return fit.psnr, fit.reconstruction, solved, super_resolve(image, 2, quality="fast")
+
+    expected = everything()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = everything()
+    for a, b in zip(expected, found, strict=True):
+        assert torch.equal(torch.as_tensor(a), torch.as_tensor(b))

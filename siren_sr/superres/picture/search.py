@@ -128,17 +128,31 @@ class Search:
     def _improved(self, x: Tensor, part: tuple[slice, ...]) -> Tensor:
         """One window of the picture corrected, drawn, and given to the search for its last word."""
         image, down, x = self._window(part, x)
-        if self._monitor.stopped:
+        for step in (self._corrected, self._drawn, self._last_word):
+            if self._monitor.stopped:
+                break
+            x = step(image, down, x, part)
+        return x
+
+    def _corrected(self, image: Tensor, down: Downsample, x: Tensor, part: tuple[slice, ...]) -> Tensor:
+        """The window without what the search gets wrong, as far as it has been learned."""
+        if self._corrector is None:
             return x
-        if self._corrector is not None:
-            plain = self._start[(slice(None), *part)]
-            x = self_correction.correct(self._corrector, torch.cat([x, plain]))
-            x = down.project(x, image, noise=total_variation.EXACT)
-        if self._draws and not self._monitor.stopped:
-            # What noise there was is gone from x, and the prior, which would learn it, need not see it.
-            drawn = self._draw(down(x) if self._noise else image, down, x)
-            x = x if drawn is None else x.lerp(drawn, SHARE_CORRECTED if self._correction_updates else SHARE)
-        return x if self._monitor.stopped else self._search(image, down, x, self._last)
+        plain = self._start[(slice(None), *part)]
+        found = self_correction.correct(self._corrector, torch.cat([x, plain]))
+        return down.project(found, image, noise=total_variation.EXACT)
+
+    def _drawn(self, image: Tensor, down: Downsample, x: Tensor, part: tuple[slice, ...]) -> Tensor:
+        """The mean of the window and of what deep image priors draw in its place."""
+        if not self._draws:
+            return x
+        # What noise there was is gone from x, and the prior, which would learn it, need not see it.
+        drawn = self._draw(down(x) if self._noise else image, down, x)
+        return x if drawn is None else x.lerp(drawn, SHARE_CORRECTED if self._correction_updates else SHARE)
+
+    def _last_word(self, image: Tensor, down: Downsample, x: Tensor, part: tuple[slice, ...]) -> Tensor:
+        """The window once more searched for, from what the others have made of it."""
+        return self._search(image, down, x, self._last)
 
     def _draw(self, image: Tensor, down: Downsample, like: Tensor) -> Tensor | None:
         """The mean of what deep image priors draw, (C, H, W) as ``like``; None where the work was stopped."""
