@@ -121,7 +121,7 @@ def eager(path: Path, steps: int | None, stop: Callable[[float, float], bool], d
     from siren_pytorch import SirenNet
 
     data = signals.as_signal(path, device=device)
-    omega_0 = omega.omega_star((data.values + 1) / 2)
+    omega_0 = omega.omega_star(data)
     torch.manual_seed(0)
     net = SirenNet(dim_in=2, dim_hidden=256, dim_out=len(data.values), num_layers=3, w0_initial=omega_0, w0=30.0).to(
         device
@@ -149,7 +149,7 @@ def second_order(path: Path, steps: int, batch: int, stop: Callable[[float, floa
     from benchmarks.kfac import KFAC
 
     data, generator = signals.as_signal(path), torch.Generator().manual_seed(0)
-    first_omega_0 = omega.omega_star((data.values + 1) / 2)
+    first_omega_0 = omega.omega_star(data)
     net = Siren(2, len(data.values), first_omega_0=first_omega_0, generator=generator)
     coords, target = coordinates.grid(data.shape), data.values.flatten(1).T.contiguous()
     optimizer = KFAC(net, steps * math.ceil(len(coords) / batch), generator)

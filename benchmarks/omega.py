@@ -67,7 +67,7 @@ def main() -> None:
     print(header("cpu", a.threads))
     network = {"hidden_features": a.hidden_features, "hidden_layers": a.hidden_layers}
     if a.whole:
-        images = {name: (signals.as_signal(a.data / f"{name}x4.png").values + 1) / 2 for name in a.whole}
+        images = {name: signals.to_unit(signals.as_signal(a.data / f"{name}x4.png").values) for name in a.whole}
         found = [
             (name, "whole", image if a.side is None else middle(image, a.side), None) for name, image in images.items()
         ]
@@ -162,11 +162,11 @@ def design(folder: Path | None) -> Iterator[Signal]:
     changes = ("photo", "grey", "noise", "photo", "contrast", "photo", "grey", "enlarged", "photo")
     paths = sorted(folder.glob("*x4.png"))
     for path, change in zip(paths, changes, strict=False):
-        yield path.stem, *changed((signals.as_signal(path).values + 1) / 2, change), None
+        yield path.stem, *changed(signals.to_unit(signals.as_signal(path).values), change), None
     for name, sound in synthetic_sounds().items():
         yield name, "sound", sound[None] / sound.abs().max(), 16000.0
     for path in paths[9:]:
-        yield f"{path.stem} moving", "video", moving((signals.as_signal(path).values + 1) / 2), None
+        yield f"{path.stem} moving", "video", moving(signals.to_unit(signals.as_signal(path).values)), None
 
 
 def synthetic_sounds() -> dict[str, Tensor]:
@@ -196,7 +196,7 @@ def unseen(sounds: Path | None) -> Iterator[Signal]:
     from skimage import data
 
     for name, change in PHOTOGRAPHS.items():
-        image = (signals.as_signal(getattr(data, name)()).values + 1) / 2
+        image = signals.to_unit(signals.as_signal(getattr(data, name)()).values)
         half = resampling.resize(image, [n // 2 for n in image.shape[1:]]).clamp(0, 1)
         yield name, *changed(half, change), None
     for path in sorted(sounds.glob("*.wav")) if sounds else ():

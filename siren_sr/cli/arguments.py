@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
+
 PROGRAM = "siren-sr"
 
 
@@ -68,6 +70,11 @@ def add_training(parser: argparse.ArgumentParser, options: Any) -> None:
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Add ``--device``."""
     parser.add_argument("--device", help="cpu (default), cuda, mps")
+
+
+def seeded(seed: int) -> torch.Generator:
+    """The source of the initial weights."""
+    return torch.Generator().manual_seed(seed)
 
 
 def number_or_name(text: str) -> float | str:

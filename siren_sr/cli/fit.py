@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from siren_sr import fit_signal
-from siren_sr.cli.arguments import add_option, add_training, command, number_or_name
+from siren_sr.cli.arguments import add_option, add_training, command, number_or_name, seeded
 from siren_sr.cli.progress import Training, say
 from siren_sr.fitting.fit import check_save_path
 from siren_sr.fitting.options import FitOptions
@@ -43,7 +43,7 @@ def run(a: argparse.Namespace) -> int:
             tiles=a.tiles,
             recipe=a.recipe,
             steps=a.steps,
-            generator=training.generator(a.seed),
+            generator=seeded(a.seed),
             device=a.device,
             callback=training,
         )

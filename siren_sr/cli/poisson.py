@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from siren_sr import derivatives, io, solve_poisson
-from siren_sr.cli.arguments import add_option, add_training, command
+from siren_sr.cli.arguments import add_option, add_training, command, seeded
 from siren_sr.cli.progress import Training, say
 from siren_sr.poisson import PoissonOptions
 from siren_sr.signals import Origin, as_signal, from_unit, to_unit
@@ -68,7 +68,7 @@ def run(a: argparse.Namespace) -> int:
             method=a.method,
             recipe=a.recipe,
             steps=a.steps,
-            generator=training.generator(a.seed),
+            generator=seeded(a.seed),
             device=a.device,
             callback=training,
             return_fit=True,

@@ -7,8 +7,6 @@ import signal
 import sys
 from typing import Any
 
-import torch
-
 from siren_sr.cli.arguments import PROGRAM
 
 
@@ -25,11 +23,6 @@ class Training:
     def __init__(self, *, quiet: bool) -> None:
         """Prepare a progress bar, which is not drawn if ``quiet`` is True."""
         self._quiet, self.stopped, self._bar, self._last = quiet, False, None, None
-
-    @staticmethod
-    def generator(seed: int) -> torch.Generator:
-        """Return the generator of the initial weights."""
-        return torch.Generator().manual_seed(seed)
 
     @property
     def reached(self) -> str:

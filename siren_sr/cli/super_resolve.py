@@ -15,6 +15,7 @@ from siren_sr.cli.arguments import (
     add_training,
     command,
     number_or_name,
+    seeded,
     users_upscaler,
 )
 from siren_sr.cli.progress import Training, say
@@ -29,13 +30,7 @@ def add(commands: Any) -> None:
     p.add_argument("output", metavar="OUT", help="image file; its extension sets the format")
     add_resolution(p, f"enlargement, any number >= 1 (default: {DEFAULT_SCALE})")
     add_option(p, SuperResolveOptions, "quality")
-    add_option(
-        p,
-        SuperResolveOptions,
-        "kernel",
-        help="what made the image small: bicubic, box, ...; a number, the standard deviation of a Gaussian in pixels "
-        "of the result; or a .npy file with an array of weights",
-    )
+    add_option(p, SuperResolveOptions, "kernel")
     add_option(
         p, SuperResolveOptions, "noise", type=float, help="standard deviation of the image's noise, in levels of 255"
     )
@@ -63,7 +58,7 @@ def run(a: argparse.Namespace) -> int:
             prior=prior,
             strategy=a.strategy,
             steps=a.steps,
-            generator=training.generator(a.seed),
+            generator=seeded(a.seed),
             device=a.device,
             callback=training,
         )

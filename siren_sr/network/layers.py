@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from siren_sr import arguments
 from siren_sr import init as initializers
 
 Activation = Callable[[Tensor], Tensor]
@@ -29,15 +30,7 @@ def resolve_activation(activation: ActivationLike) -> Activation:
         ValueError: The name is unknown.
         TypeError: ``activation`` is neither a name nor a callable.
     """
-    if isinstance(activation, str):
-        if activation not in ACTIVATIONS:
-            raise ValueError(
-                f"activation={activation!r} is unknown: use one of {sorted(ACTIVATIONS)} or a callable Tensor -> Tensor"
-            )
-        return ACTIVATIONS[activation]
-    if not callable(activation):
-        raise TypeError(f"activation must be a name or a callable, got {type(activation).__name__}")
-    return activation
+    return arguments.resolve("activation", activation, ACTIVATIONS, what="a callable Tensor -> Tensor")
 
 
 class SineLayer(nn.Module):

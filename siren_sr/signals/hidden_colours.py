@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from siren_sr.signals.origin import to_unit
+
 
 def fill_hidden(values: Tensor) -> Tensor:
     """Give pixels whose alpha is 0 the colours of the pixels around them; alpha and all other pixels stay as they are.
@@ -19,7 +21,7 @@ def fill_hidden(values: Tensor) -> Tensor:
     Returns:
         Tensor of the same shape and range. An image that is wholly transparent stays as it is.
     """
-    alpha = (values[-1:] + 1) / 2
+    alpha = to_unit(values[-1:])
     hidden = alpha <= 0
     if hidden.all() or not hidden.any():
         return values

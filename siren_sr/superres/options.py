@@ -11,7 +11,7 @@ import torch
 from siren_sr import arguments
 from siren_sr.arguments import option
 from siren_sr.superres.consistent import consistent
-from siren_sr.superres.downsample import check_kernel
+from siren_sr.superres.kernels import check_kernel
 from siren_sr.superres.picture.quality import QUALITIES, Quality
 from siren_sr.superres.plan import Strategy
 from siren_sr.superres.published import basic, trick1, trick2

@@ -30,7 +30,7 @@ class Problem:
             own number.
         align_corners: Whether to use a corner-aligned grid, as the paper does, instead of pixel centres.
         quality: How hard to try, a name in `siren_sr.superres.picture.quality.QUALITIES`.
-        kernel: Kernel of the downsampling that made the image; `siren_sr.superres.downsample.check_kernel` says what it
+        kernel: Kernel of the downsampling that made the image; `siren_sr.superres.kernels.check_kernel` says what it
             may be.
         noise: Standard deviation of the image's noise, in units of an image in [0, 1].
         prior: The user's own enlarged image (C, H, W) in [-1, 1], or None.
@@ -44,9 +44,9 @@ class Problem:
     size: tuple[int, int]
     steps: int | None
     align_corners: bool
-    quality: Quality = "standard"
-    kernel: Any = "bicubic"
-    noise: float = 0.0
+    quality: Quality
+    kernel: Any
+    noise: float
     prior: Tensor | None = None
     generator: torch.Generator | None = None
     monitor: Monitor = field(default_factory=Monitor)

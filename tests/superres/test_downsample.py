@@ -4,7 +4,8 @@ import torch
 from problems import TURNED
 from torch.nn import functional
 
-from siren_sr.superres.downsample import Downsample, check_kernel
+from siren_sr.superres.downsample import Downsample
+from siren_sr.superres.kernels import check_kernel
 
 
 @pytest.mark.parametrize("kernel", ["bicubic", "box"])

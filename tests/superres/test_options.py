@@ -61,5 +61,5 @@ def test_a_generator_that_is_not_on_the_cpu():
 @pytest.mark.parametrize("shape", [(12, 16), (3, 3), (1, 5)])
 @pytest.mark.parametrize("steps", [500, 37])
 def test_a_published_schedule_has_the_steps_asked_for_at_any_size(shape, steps):
-    problem = Problem(picture(*shape) * 2 - 1, (4 * shape[0], 4 * shape[1]), steps, False)
+    problem = Problem(picture(*shape) * 2 - 1, (4 * shape[0], 4 * shape[1]), steps, False, "standard", "bicubic", 0.0)
     assert sum(stage.steps for stage in trick1(problem).stages) == steps

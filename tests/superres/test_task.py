@@ -20,7 +20,9 @@ SCALES = [(1, (9, 11)), (1.3, (12, 14)), (2, (18, 22)), (3.7, (33, 41)), ((2, 3)
 
 def problem(image=None, size=(48, 64), **options):
     image = picture(12, 16) if image is None else image
-    return Problem(image * 2 - 1, size, options.get("steps"), options.get("align_corners", False))
+    return Problem(
+        image * 2 - 1, size, options.get("steps"), options.get("align_corners", False), "standard", "bicubic", 0.0
+    )
 
 
 def test_the_schedules_are_those_of_the_paper():
