@@ -141,8 +141,6 @@ def sample_bands(
     shape: Sequence[int],
     axes: Sequence[Tensor],
     *,
-    kernel: KernelName | str = "bicubic",
-    border: Border = "mirror",
     like: Tensor | None = None,
 ) -> tuple[Banded, ...]:
     """Build one matrix per axis; together they interpolate a pixel-centre grid at a rectangle of coordinates.
@@ -152,15 +150,14 @@ def sample_bands(
     """
     result = []
     for n, x in zip(shape, axes, strict=True):
-        a = bands(n, ((x.cpu().double() + 1) * n - 1) / 2, kernel=kernel, border=border)
+        a = bands(n, ((x.cpu().double() + 1) * n - 1) / 2)
         result.append(a if like is None else a.to(like))
     return tuple(result)
 
 
-def apply(matrices: Sequence[Tensor | Banded], values: Tensor) -> Tensor:
+def apply(matrices: Sequence[Banded], values: Tensor) -> Tensor:
     """Apply one matrix per grid axis to a tensor (..., *grid)."""
     for i, a in enumerate(matrices):
-        a = a if isinstance(a, Banded) else Banded([(0, a)], a.shape[1])
         values = a(values, i - len(matrices))
     return values
 

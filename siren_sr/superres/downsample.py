@@ -170,9 +170,7 @@ class Downsample:
         return conjugate_gradients(lambda z: self(self.transpose(z)) + noise * z, residual)
 
 
-def conjugate_gradients(
-    operator: Callable[[Tensor], Tensor], wanted: Tensor, *, steps: int = SOLVER_STEPS, rms: float = SOLVER_RMS
-) -> Tensor:
+def conjugate_gradients(operator: Callable[[Tensor], Tensor], wanted: Tensor) -> Tensor:
     """Solve operator(z) = wanted for z by conjugate gradients, starting from zero.
 
     Args:
@@ -185,8 +183,8 @@ def conjugate_gradients(
         Tensor z of the shape of ``wanted``.
     """
     x, r = torch.zeros_like(wanted), wanted
-    p, rr, limit = r, r.square().sum(), rms**2 * wanted.numel()
-    for _ in range(steps):
+    p, rr, limit = r, r.square().sum(), SOLVER_RMS**2 * wanted.numel()
+    for _ in range(SOLVER_STEPS):
         if rr <= limit:
             break
         q = operator(p)

@@ -63,18 +63,17 @@ class Pointwise(Protocol):
         ...
 
 
-def squared_error(prediction: Tensor, target: Tensor, *, channel_sum: bool = False, dims: int = 2) -> Tensor:
+def squared_error(prediction: Tensor, target: Tensor, *, channel_sum: bool = False) -> Tensor:
     """Return the mean squared error of two tensors (..., *grid) of the same shape, a scalar.
 
     Args:
         prediction: What the network has.
         target: What it should have.
-        channel_sum: Whether to sum over all axes but those of the grid, and to average over the grid only, as the
+        channel_sum: For images, whether to sum over all axes but the last two, and to average over these only, as the
             paper's code does.
-        dims: Number of grid axes; it matters only with ``channel_sum``.
     """
     error = (prediction - target).square()
-    return error.sum() / error[(0,) * (error.ndim - dims)].numel() if channel_sum else error.mean()
+    return error.sum() / error[(0,) * (error.ndim - 2)].numel() if channel_sum else error.mean()
 
 
 def psnr_of(error: float) -> float:

@@ -17,6 +17,7 @@ from siren_sr.grids import resampling
 # These numbers were chosen on crops of the 11 DIV2K pairs and of scikit-image's photographs; around them the result
 # hardly changes.
 SIMILARITY = 0.04  # the distance of patches (root mean square) at which non-local means stops averaging
+GUIDE_PATCH, GUIDE_BLUR = 2, 0.8  # radius of its patches, and blur of the picture that they are compared in, in pixels
 SEARCH = 8  # the radius in pixels in which non-local means searches
 FACTORS = (1.25, 1.5, 2.0)  # the factors by which the versions are smaller in which detail is searched
 SCALE_SIMILARITY = 0.02  # the distance of patches (root mean square) at which details stop being averaged
@@ -27,18 +28,17 @@ DETAIL = 0.25
 MINIMUM = 0.4  # the least standard deviation of this blur in pixels: a narrower one does nothing
 PATCH = 3  # the radius in pixels of the patches that are compared at other scales
 FEATURES = 8  # the number of principal components that stand for such a patch
+SAMPLES = 20000  # about how many patches the principal components are taken from
 
 
-def nonlocal_means(x: Tensor, *, patch: int = 2, blur: float = 0.8) -> Tensor:
+def nonlocal_means(x: Tensor) -> Tensor:
     """Average every pixel with those in similar surroundings (Buades, Coll and Morel, CVPR 2005).
 
-    Surroundings are patches of (2·patch + 1)² pixels of the slightly blurred picture. Similar ones are searched up to
-    SEARCH pixels away.
+    Surroundings are patches of (2·GUIDE_PATCH + 1)² pixels of the slightly blurred picture. Similar ones are searched
+    up to SEARCH pixels away.
 
     Args:
         x: The picture, a tensor (C, H, W) in [0, 1].
-        patch: Radius of a patch in pixels.
-        blur: Standard deviation of the blur in pixels.
 
     Returns:
         The averaged picture, a tensor (C, H, W).
@@ -46,7 +46,7 @@ def nonlocal_means(x: Tensor, *, patch: int = 2, blur: float = 0.8) -> Tensor:
     height, width = x.shape[1:]
     search = SEARCH
     mode = "reflect" if search < min(height, width) else "replicate"
-    guide = gaussian(x, blur)
+    guide = gaussian(x, GUIDE_BLUR)
     around, values = (functional.pad(v[None], (search,) * 4, mode=mode)[0] for v in (guide, x))
     total, weights = x.clone(), torch.ones_like(x[0])
     for dy in range(2 * search + 1):
@@ -54,8 +54,8 @@ def nonlocal_means(x: Tensor, *, patch: int = 2, blur: float = 0.8) -> Tensor:
             if dy == dx == search:
                 continue
             distance = (around[:, dy : dy + height, dx : dx + width] - guide).square().mean(0)
-            padded = functional.pad(distance[None, None], (patch,) * 4, mode="replicate")
-            distance = functional.avg_pool2d(padded, 2 * patch + 1, 1)[0, 0]
+            padded = functional.pad(distance[None, None], (GUIDE_PATCH,) * 4, mode="replicate")
+            distance = functional.avg_pool2d(padded, 2 * GUIDE_PATCH + 1, 1)[0, 0]
             weight = torch.exp(-distance / SIMILARITY**2)
             total += weight * values[:, dy : dy + height, dx : dx + width]
             weights += weight
@@ -113,13 +113,13 @@ def _same_place(n: int, m: int, device: torch.device) -> Tensor:
     return (((torch.arange(n, device=device) + 0.5) * (m / n)) - 0.5).round().long().clamp(0, m - 1)
 
 
-def _principal_patches(x: Tensor, *, samples: int = 20000) -> Tensor:
+def _principal_patches(x: Tensor) -> Tensor:
     """Return the principal components of a picture's patches, orthonormal, (FEATURES, C, side, side).
 
-    They are found from about ``samples`` patches, or from all if there are fewer.
+    They are found from about SAMPLES patches, or from all if there are fewer.
     """
     side = 2 * PATCH + 1
-    stride = max(1, math.isqrt(x[0].numel() // samples))
+    stride = max(1, math.isqrt(x[0].numel() // SAMPLES))
     patches = functional.unfold(_padded(x)[None], side, stride=stride)[0]
     patches = (patches - patches.mean(1, keepdim=True)).double().cpu()
     _, vectors = torch.linalg.eigh(patches @ patches.T)

@@ -31,6 +31,7 @@ ACROSS = 0.2  # the weight of variation across a clear edge; along it the weight
 CONTRAST = 0.02  # gradients below this count as no edge
 FIDELITY = 40.0  # the weight μ with which the picture is drawn to S
 SCALES = 0.65  # the share of the target from other scales in S, where other places give the rest
+BLUR, INTEGRATION = 0.8, 2.5  # standard deviations in pixels of the blurs of the picture and of its structure tensor
 SIGMA = 8.0  # the dual step size; the primal step size follows from it and from |∇|² <= 8
 Rounds = tuple[tuple[str, int], ...]
 """Rounds of the search, each a name in `TARGETS` and a number of iterations. T and S are made anew at the start of each
@@ -146,7 +147,7 @@ def _steer(tensor: Tensor | None, y: Tensor) -> Tensor:
     return torch.stack([tensor[0] * y[0] + tensor[1] * y[1], tensor[1] * y[0] + tensor[2] * y[1]])
 
 
-def edge_tensor(x: Tensor, *, blur: float = 0.8, integration: float = 2.5) -> Tensor:
+def edge_tensor(x: Tensor) -> Tensor:
     """Return the weights of variation in every direction: 1 along an edge, and down to ACROSS across a clear one.
 
     The direction and the coherence come from the colour structure tensor (Weickert, "Anisotropic Diffusion in Image
@@ -154,15 +155,13 @@ def edge_tensor(x: Tensor, *, blur: float = 0.8, integration: float = 2.5) -> Te
 
     Args:
         x: The picture (C, H, W).
-        blur: Standard deviation, in pixels, of the blur before the picture is differentiated.
-        integration: Standard deviation, in pixels, of the blur of the structure tensor.
 
     Returns:
         A symmetric matrix (xx, xy, yy) for every pixel, as a tensor (3, H, W).
     """
-    p = functional.pad(gaussian(x, blur)[None], (1, 1, 1, 1), mode="replicate")[0]
+    p = functional.pad(gaussian(x, BLUR)[None], (1, 1, 1, 1), mode="replicate")[0]
     gx, gy = (p[:, 1:-1, 2:] - p[:, 1:-1, :-2]) / 2, (p[:, 2:, 1:-1] - p[:, :-2, 1:-1]) / 2
-    xx, xy, yy = gaussian(torch.stack([gx.square().sum(0), (gx * gy).sum(0), gy.square().sum(0)]), integration)
+    xx, xy, yy = gaussian(torch.stack([gx.square().sum(0), (gx * gy).sum(0), gy.square().sum(0)]), INTEGRATION)
     half = ((xx - yy).square() / 4 + xy.square()).sqrt()
     coherence = 2 * half / (xx + yy + CONTRAST**2)
     angle = 0.5 * torch.atan2(2 * xy, xx - yy)
