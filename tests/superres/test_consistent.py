@@ -32,3 +32,11 @@ def test_a_result_that_is_no_fit_evaluates_the_network_once(monkeypatch):
     assert len(calls) == 1
     fit = super_resolve(image, 3, steps=2, quality="fast", return_fit=True)
     torch.testing.assert_close(fit.render(scale=3), result, rtol=0, atol=1e-5)
+
+
+def test_what_is_learned_from_smaller_versions_reaches_the_result():
+    # The whole way through the task: corrections that are learned, but from stale weights, would cost what they gain.
+    hr = picture(64, 64)
+    lr = low(hr, (32, 32))
+    fast, standard = (metrics.psnr(super_resolve(lr, 2, quality=quality), hr) for quality in ("fast", "standard"))
+    assert standard > fast + 0.5

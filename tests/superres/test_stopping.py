@@ -8,6 +8,8 @@ from problems import picture
 
 from siren_sr import Fit, derivatives, fit_signal, metrics, solve_poisson, super_resolve
 from siren_sr.grids import resampling
+from siren_sr.superres.picture import search
+from siren_sr.superres.picture.quality import QUALITIES, Effort
 
 
 def stages(image, **options):
@@ -98,14 +100,18 @@ def test_inference_mode_of_the_other_tasks():
         torch.testing.assert_close(solve_poisson(gradient=gradient.clone(), mean=0.5, **options), solved)
 
 
-def test_autocast_changes_nothing():
+def test_autocast_changes_nothing(monkeypatch):
+    short = Effort((("plain", 5), ("steered", 5)), prior_updates=0, tile_steps=2, correction_updates=10, versions=2)
+    monkeypatch.setitem(QUALITIES, "standard", short)
+    monkeypatch.setattr(search, "QUICK", short.rounds)
     image = picture(8, 9)
     gradient = derivatives.image_gradient(image)
 
     def everything():
         fit = fit_signal(image, hidden_features=16, steps=2)
         solved = solve_poisson(gradient=gradient, mean=0.5, hidden_features=16, steps=2)
-        return fit.psnr, fit.reconstruction, solved, super_resolve(image, 2, quality="fast")
+        enlarged = [super_resolve(picture(16, 16), 2, quality=quality) for quality in ("fast", "standard")]
+        return fit.psnr, fit.reconstruction, solved, *enlarged
 
     expected = everything()
     with torch.autocast("cpu", dtype=torch.bfloat16):

@@ -46,7 +46,9 @@ def descend(
 
 def reduced_precision(like: Tensor) -> torch.autocast:
     """A context in which convolutions are computed in bfloat16, where that pays on the tensor's device."""
-    return torch.autocast(like.device.type, torch.bfloat16, enabled=has_fast_bfloat16(like))
+    # The cache of converted weights is emptied at the end of the outermost context only. Where a caller is inside
+    # another context, it would hold the weights of old updates, so it is left out.
+    return torch.autocast(like.device.type, torch.bfloat16, enabled=has_fast_bfloat16(like), cache_enabled=False)
 
 
 def has_fast_bfloat16(like: Tensor) -> bool:

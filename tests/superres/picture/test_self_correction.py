@@ -149,3 +149,17 @@ def test_noise_and_small_pictures_are_not_corrected(monkeypatch):
     solve(lr, (128, 128), CORRECTED, noise=0.05)
     small = lr[:, :12, :12]
     torch.testing.assert_close(solve(small, (48, 48), CORRECTED), solve(small, (48, 48), PLAIN))
+
+
+def test_another_autocast_around_it_changes_nothing():
+    known = picture(32, 32)
+    pairs = [(torch.cat([known * 0.9, known]), known)]
+
+    def learned():
+        return self_correction.learn(pairs, scale=4, updates=20, generator=torch.Generator().manual_seed(3))
+
+    alone = learned()
+    with torch.autocast("cpu", enabled=False):
+        within = learned()
+    for a, b in zip(alone.parameters(), within.parameters(), strict=True):
+        assert torch.equal(a, b)
