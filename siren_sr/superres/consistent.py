@@ -60,8 +60,8 @@ def consistent(problem: Problem) -> TiledPlan:
         generator=problem.generator,
         monitor=problem.monitor,
     )
-    # It is not known yet how long the rest takes. The plan assumes that it takes as long as the search.
-    problem.monitor.plan("pixels", 2 * search.steps)
+    # It is not known yet how long the networks take, if they are wanted. The plan assumes as long as the search.
+    problem.monitor.plan("pixels", 2 * search.steps if problem.return_fit else search.steps)
     return TiledPlan(from_unit(search.picture()), image, replace(DETAIL, steps=problem.steps or effort.tile_steps))
 
 

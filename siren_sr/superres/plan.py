@@ -38,6 +38,7 @@ class Problem:
         monitor: Object that is told of the work. A strategy that itself works for long announces this by
             ``monitor.plan(stage, steps)``, calls ``monitor.step()`` after each step, and ends with what it has when
             that returns True.
+        return_fit: Whether the user wants the networks, and not only the picture at the size asked for.
     """
 
     image: Tensor
@@ -50,6 +51,7 @@ class Problem:
     prior: Tensor | None = None
     generator: torch.Generator | None = None
     monitor: Monitor = field(default_factory=Monitor)
+    return_fit: bool = True
 
     @property
     def unit(self) -> Tensor:

@@ -131,7 +131,7 @@ def super_resolve(
             harder: leave ``quality`` alone.
         strategy: "consistent" (the default), the paper's "basic", "trick1", "trick2", or a function
             `Problem` -> `Plan`.
-        steps: Training steps: of every group of tiles for "consistent", in all for the paper's strategies, whose 5000
+        steps: Training steps: of every group of tiles for "consistent", where a fit is asked for; in all for the paper's strategies, whose 5000
             epochs are scaled in proportion. Default: the strategy's own number.
         align_corners: Corner-aligned grids, as in the paper's code, instead of pixel centres. "consistent" accepts
             pixel centres only.
@@ -141,7 +141,8 @@ def super_resolve(
         callback: Called after every step with a `Progress`. Once it returns True, it is not called again and nothing
             more is computed: the result is what there is by then, and any further images of a batch are enlarged by
             bicubic interpolation only. A `Fit` says so in ``stopped``.
-        return_fit: Return the `Fit`, a continuous image that renders at any resolution.
+        return_fit: Return the `Fit`, a continuous image that renders at any resolution. Only then do networks learn to
+            represent the picture that "consistent" finds: at the size asked for, the result is that picture.
 
     Returns:
         An image of the same kind, element type and channels as the input. A path gives a PIL image (a uint16 array
@@ -190,6 +191,9 @@ def _enlarge(image: Any, options: SuperResolveOptions, monitor: Monitor) -> Any:
     problem = _problem(data, options, monitor)
     plan = None if monitor.stopped else options.chosen_strategy()(problem)
     shown = None
+    if isinstance(plan, TiledPlan) and not options.return_fit:
+        # Nobody asked for the networks that would show the picture at other sizes.
+        return data.origin.restore(plan.picture)
     if isinstance(plan, TiledPlan) and not monitor.stopped:
         fit, shown = _run_tiled(plan, problem, data), plan.picture
     elif isinstance(plan, Plan) and not monitor.stopped:
@@ -226,6 +230,7 @@ def _problem(data: Signal, options: SuperResolveOptions, monitor: Monitor) -> Pr
         prior=ask(options.prior, data.values, (height, width)) if ask_prior and options.prior else None,
         generator=arguments.seeded(options.generator),
         monitor=monitor,
+        return_fit=options.return_fit,
     )
 
 

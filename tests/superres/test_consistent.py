@@ -24,12 +24,15 @@ def test_blurring_kernels_at_small_scales(scale, kernel, quality):
     assert metrics.psnr(down(result), lr) > 58  # but for its rounding to 8 bits
 
 
-def test_a_result_that_is_no_fit_evaluates_the_network_once(monkeypatch):
-    image, calls = picture(10, 12), []
+def test_networks_are_fitted_where_a_fit_is_asked_for(monkeypatch):
+    image, calls, stages = picture(10, 12), [], []
     on_grid = TiledSiren.on_grid
     monkeypatch.setattr(TiledSiren, "on_grid", lambda self, axes: calls.append(1) or on_grid(self, axes))
-    result = super_resolve(image, 3, steps=2, quality="fast")
-    assert len(calls) == 1
+    options = {"quality": "fast", "callback": lambda progress: stages.append((progress.stage, progress.steps))}
+    result = super_resolve(image, 3, **options)
+    assert calls == []
+    assert {stage for stage, _ in stages} == {"pixels"}
+    assert {steps for _, steps in stages} == {len(stages)}
     fit = super_resolve(image, 3, steps=2, quality="fast", return_fit=True)
     torch.testing.assert_close(fit.render(scale=3), result, rtol=0, atol=1e-5)
 

@@ -15,7 +15,7 @@ from siren_sr.superres.picture.quality import QUALITIES, Effort
 def stages(image, **options):
     """The stage of every step."""
     seen = []
-    super_resolve(image, 2, callback=lambda progress: seen.append(progress.stage), **options)
+    super_resolve(image, 2, callback=lambda progress: seen.append(progress.stage), return_fit=True, **options)
     return seen
 
 
@@ -57,7 +57,11 @@ def test_a_batch_stops_with_the_image_that_was_stopped(strategy):
     torch.testing.assert_close(fits[2].render(scale=2), expected)
     assert math.isnan(fits[2].psnr)
     seen.clear()
+    super_resolve(images[0], 2, steps=4, strategy=strategy, callback=lambda progress: seen.append(progress.entry.step))
+    last = len(seen)  # fewer, where only a fit needs networks
+    seen.clear()
     results = super_resolve(images, 2, steps=4, strategy=strategy, callback=callback)
+    assert seen == [*range(1, last + 1), 1, 2]
     torch.testing.assert_close(results, torch.stack([fit.render(scale=2) for fit in fits]), rtol=0, atol=1e-5)
 
 

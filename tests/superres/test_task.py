@@ -215,7 +215,7 @@ def test_runs_repeat_and_seeds_matter():
 
 def test_progress_and_stopping():
     seen, iterations = [], sum(steps for _, steps in total_variation.ROUNDS)
-    super_resolve(picture(20, 20), 4, steps=4, callback=seen.append)
+    super_resolve(picture(20, 20), 4, steps=4, callback=seen.append, return_fit=True)
     steps = [p.entry.step for p in seen]
     assert steps == list(range(1, len(steps) + 1))
     assert seen[-1].entry.step == seen[-1].steps
