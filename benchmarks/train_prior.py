@@ -243,7 +243,9 @@ def main() -> None:
     if checkpoint.is_file():
         training.restore(torch.load(checkpoint, weights_only=False))
         print(f"going on after {training.taken} steps, {training.seconds / 3600:.2f} hours", flush=True)
-    watched = {k: (middles(d, s), s) for k, (d, s) in sets.items() if k in WATCHED}
+    watched = {k: v for k, v in sets.items() if k in WATCHED}
+    if "pairs x4" in watched:
+        watched["pairs x4"] = (middles(watched["pairs x4"][0], 4), 4)
     train(training, work, watched)
     save(training.averaged(), a.out, notes=_notes(training))
     evaluate(load(a.out)[0], sets)
