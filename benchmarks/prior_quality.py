@@ -10,14 +10,21 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks.prior_data import shrink
+from benchmarks.prior_data import compress, rounded, shrink
 from benchmarks.super_resolution import pairs
 from siren_sr import metrics
+from siren_sr.grids import resampling
 from siren_sr.signals.orientation import turn_back, turn_upright
 from siren_sr.superres.downsample import Downsample
-from siren_sr.superres.learned import LearnedUpscaler
+from siren_sr.superres.learned import Conditions, LearnedUpscaler
 
 CROP = 384  # side of the validation crops, divisible by 2, 3 and 4
+DEFECTS = {
+    "JPEG 90": Conditions(jpeg=0.10),
+    "JPEG 75": Conditions(jpeg=0.25),
+    "noise 5": Conditions(noise=5 / 255),
+    "blur 0.4": Conditions(blur=0.4),
+}
 
 Pair = tuple[Tensor, Tensor]
 """A small image (3, h, w), and its original (3, H, W)."""
@@ -38,6 +45,22 @@ def folder_pairs(folder: Path | None, scale: int) -> list[Pair]:
     return [] if folder is None else [(small, large) for _, small, large in pairs(folder, scale)]
 
 
+def damaged(data: Sequence[Pair], conditions: Conditions) -> list[Pair]:
+    """The pairs with small images that came about otherwise; the same noise every time."""
+    generator = torch.Generator().manual_seed(0)
+    result = []
+    for small, large in data:
+        if conditions.blur:
+            kernel = conditions.blur * large.shape[1] / small.shape[1]
+            small = rounded(Downsample.between(large.shape[1:], small.shape[1:], kernel=kernel, like=large)(large))
+        if conditions.noise:
+            small = rounded(small + conditions.noise * torch.randn(small.shape, generator=generator))
+        if conditions.jpeg:
+            small = compress(small, round(100 * (1 - conditions.jpeg)), subsampled=True)
+        result.append((small, large))
+    return result
+
+
 def middles(data: Sequence[Pair], scale: int) -> list[Pair]:
     """The same pairs, none larger than `CROP`, so that they are soon measured."""
     result = []
@@ -51,11 +74,24 @@ def middles(data: Sequence[Pair], scale: int) -> list[Pair]:
 
 
 @torch.no_grad()
-def psnr(model: LearnedUpscaler, data: Sequence[Pair], scale: int, *, precision: torch.dtype | None = None) -> float:
-    """Mean luma PSNR of the network alone, in dB; borders are left out as the literature does."""
+def psnr(
+    model: LearnedUpscaler | None,
+    data: Sequence[Pair],
+    scale: int,
+    *,
+    conditions: Conditions | None = None,
+    precision: torch.dtype | None = None,
+) -> float:
+    """Mean luma PSNR in dB of the network alone, or of bicubic interpolation, without borders as in the literature.
+
+    ``conditions`` are what the network is told.
+    """
     found = []
     for small, large in data:
-        result = model(small[None], large.shape[1:], precision=precision)[0]
+        if model is None:
+            result = resampling.resize(small, large.shape[1:])
+        else:
+            result = model(small[None], large.shape[1:], conditions=conditions, precision=precision)[0]
         found.append(metrics.psnr_y(_as_saved(result), large, border=scale))
     return sum(found) / len(found)
 
@@ -79,6 +115,19 @@ def report(model: LearnedUpscaler, data: Sequence[Pair], scale: int) -> dict[str
         row |= {"rgb eight": metrics.psnr(_as_saved(eight), large)}
         sums = {k: sums.get(k, 0.0) + v for k, v in row.items()}
     return {k: v / len(data) for k, v in sums.items()}
+
+
+def robustness(model: LearnedUpscaler, data: Sequence[Pair], scale: int) -> dict[str, dict[str, float]]:
+    """By the name of a defect: luma PSNR of bicubic, of the network, and of the network that is told of the defect."""
+    result = {}
+    for name, conditions in DEFECTS.items():
+        images = damaged(data, conditions)
+        result[name] = {
+            "bicubic": psnr(None, images, scale),
+            "untold": psnr(model, images, scale),
+            "told": psnr(model, images, scale, conditions=conditions),
+        }
+    return result
 
 
 def _turned(model: LearnedUpscaler, small: Tensor, size: Sequence[int], orientation: int) -> Tensor:

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from benchmarks import header
 from benchmarks.prior_data import Batch, Photographs, photographs
 from benchmarks.prior_optimizer import Muon
-from benchmarks.prior_quality import Pair, crops, folder_pairs, middles, psnr, report, write_curve
+from benchmarks.prior_quality import Pair, crops, folder_pairs, middles, psnr, report, robustness, write_curve
 from siren_sr import __version__
 from siren_sr.superres.learned import LearnedUpscaler, load, save
 from siren_sr.superres.learned.interpolation import place
@@ -204,7 +204,9 @@ def evaluate(model: LearnedUpscaler, sets: Mapping[str, tuple[Sequence[Pair], in
     """Print a line of measures for each set of pairs."""
     for name, (data, scale) in sets.items():
         values = report(model, data, scale)
-        print(f"{name:12}" + "  ".join(f"{k} {v:.3f}" for k, v in values.items()), flush=True)
+        print(f"{name:14}" + "  ".join(f"{k} {v:.3f}" for k, v in values.items()), flush=True)
+        for defect, values in robustness(model, data, scale).items() if name.startswith("held out") else ():
+            print(f"  {defect:12}" + "  ".join(f"{k} {v:.3f}" for k, v in values.items()), flush=True)
 
 
 def keep_memory() -> None:

@@ -17,6 +17,7 @@ rows and along columns these terms are separate sums, which cost nothing per poi
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
@@ -30,7 +31,7 @@ from siren_sr.network.siren import Siren
 from siren_sr.superres.learned import decoding, interpolation
 from siren_sr.superres.learned.conditions import Conditions
 
-CHUNK = 2**14  # points that the decoder evaluates at once: what fits the caches of a processor
+SIDE = 96  # points per side that the decoder evaluates at once: what fits the caches of a processor
 TILE = 384  # pixels of the image that go through the convolutions at once, per side
 MOST = 8  # times that a side may grow
 DETAIL, PHASES = 4.0, 4.0  # initial gains of the first convolution, and of the point's place in the decoder
@@ -205,22 +206,16 @@ class LearnedUpscaler(nn.Module):
             base = interpolation.on_grid(image, rows, columns)
         with torch.autocast(device, precision or torch.bfloat16, enabled=precision is not None):
             first = self.features(image[:, :, down, across], told)
-            # Gradients need all of it anyway.
-            step = len(rows) if torch.is_grad_enabled() else max(1, CHUNK // (len(columns) * len(image)))
             ends = [(-part.start, n) for part, n in zip((down, across), image.shape[2:], strict=True)]
-            chunks = [
-                decoding.on_grid(
-                    self.decoder,
-                    first,
-                    part - down.start,
-                    columns - across.start,
-                    cell=cell,
-                    harmonics=self.harmonics,
-                    ends=ends,
-                )
-                for part in rows.split(step)
+            decode = functools.partial(decoding.on_grid, self.decoder, first, cell=cell, harmonics=self.harmonics)
+            rows, columns = rows - down.start, columns - across.start
+            # Gradients need all of it anyway.
+            side = max(len(rows), len(columns)) if torch.is_grad_enabled() else SIDE
+            strips = [
+                torch.cat([decode(part, other, ends=ends) for other in columns.split(side)], 2)
+                for part in rows.split(side)
             ]
-        return base + torch.cat(chunks, 1).permute(0, 3, 1, 2).to(base)
+        return base + torch.cat(strips, 1).permute(0, 3, 1, 2).to(base)
 
     def at_points(
         self,
