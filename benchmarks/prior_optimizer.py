@@ -20,9 +20,19 @@ class Muon(torch.optim.Optimizer):
     rate comparable to Adam's is that of Liu et al., arXiv 2502.16982.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], lr: float, *, momentum: float = 0.95) -> None:
-        """Take weights of at least two axes."""
-        super().__init__(parameters, {"lr": lr, "momentum": momentum})
+    def __init__(
+        self, parameters: Iterable[nn.Parameter], lr: float, *, momentum: float = 0.95, decay: float = 0.1
+    ) -> None:
+        """Take weights of at least two axes.
+
+        Args:
+            parameters: The weights.
+            lr: Rate, comparable to Adam's.
+            momentum: Share of the mean gradient that a step keeps.
+            decay: Share of a weight, times the rate, that every step takes away. Steps have a fixed size, however small
+                the gradient: without decay weights grew tenfold in 2,500 steps, and with them the features.
+        """
+        super().__init__(parameters, {"lr": lr, "momentum": momentum, "decay": decay})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -32,9 +42,9 @@ class Muon(torch.optim.Optimizer):
             for p in group["params"]:
                 shapes.setdefault(p.shape, []).append(p)
             for alike in shapes.values():
-                self._update(alike, group["lr"], group["momentum"])
+                self._update(alike, group["lr"], group["momentum"], group["decay"])
 
-    def _update(self, parameters: list[nn.Parameter], lr: float, momentum: float) -> None:
+    def _update(self, parameters: list[nn.Parameter], lr: float, momentum: float, decay: float) -> None:
         gradient = torch.stack([p.grad.reshape(len(p), -1) for p in parameters if p.grad is not None])
         mean = torch.stack([self.state[p].setdefault("mean", torch.zeros_like(p)).flatten(1) for p in parameters])
         mean = mean.lerp(gradient, 1 - momentum)
@@ -42,7 +52,7 @@ class Muon(torch.optim.Optimizer):
         size = 0.2 * max(gradient.shape[1:]) ** 0.5
         for p, m, step in zip(parameters, mean, steps, strict=True):
             self.state[p]["mean"].copy_(m.view_as(p))
-            p.add_(step.view_as(p), alpha=-lr * size)
+            p.mul_(1 - lr * decay).add_(step.view_as(p), alpha=-lr * size)
 
 
 def orthogonal(matrices: Tensor) -> Tensor:

@@ -39,6 +39,7 @@ from siren_sr.superres.picture.convolution import has_fast_bfloat16
 WARM_UP = 100  # steps, but no more than a tenth of a short run
 END = 0.01  # share of the rate that is left at the end
 MEAN = 0.998  # share of the running mean of the weights that a step keeps; less at first
+FALL = 0.5  # dB on held-out pictures, from one checkpoint to the next, that mean a collapse
 SCALES = (2, 3, 4)
 WATCHED = ("held out x2", "held out x4", "pairs x4", "Set5 x4")  # sets that the curve shows
 
@@ -50,7 +51,7 @@ class Settings:
     Attributes:
         hours: Length of the run, or
         steps: number of updates; whichever ends first.
-        rate: Of Muon for the convolutions and the decoder.
+        rate: Of Muon, for the inner convolutions.
         adam_rate: Of Adam for everything else.
         batch: Images of a batch.
         patch: Pixels of a small image, per side.
@@ -62,14 +63,14 @@ class Settings:
 
     hours: float = math.inf
     steps: int = 2**62
-    rate: float = 4e-3
+    rate: float = 2e-3
     adam_rate: float = 1e-3
     batch: int = 16
-    patch: int = 32
-    points: int = 48
+    patch: int = 24
+    points: int = 36
     degraded: float = 0.2
     seed: int = 0
-    every: float = 240.0
+    every: float = 150.0
 
 
 class Training:
@@ -151,6 +152,7 @@ class Training:
             "data": self.data.state,
             "numbers": (self.taken, self.seconds, self.losses),
             "rows": self.rows,
+            "rates": self.rates,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -160,12 +162,12 @@ class Training:
             optimizer.load_state_dict(stored)
         self.mean, self.data.state = state["mean"], state["data"]
         self.taken, self.seconds, self.losses = state["numbers"]
-        self.rows = state["rows"]
+        self.rows, self.rates = state["rows"], state["rates"]
 
 
 def _kinds(model: LearnedUpscaler) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """The weights between hidden layers, which Muon updates, and everything else."""
-    modules = (model.body, model.tail, model.decoder.layers, model.amplitude)
+    """The weights of the inner convolutions, which Muon updates, and everything else."""
+    modules = (model.body, model.tail)
     inner = [p for module in modules for p in module.parameters() if p.ndim >= 2]
     known = {id(p) for p in inner}
     return inner, [p for p in model.parameters() if id(p) not in known]
@@ -173,7 +175,7 @@ def _kinds(model: LearnedUpscaler) -> tuple[list[nn.Parameter], list[nn.Paramete
 
 def train(training: Training, work: Path, validation: Mapping[str, tuple[Sequence[Pair], int]]) -> None:
     """Update until the run is over; measure and store it every few minutes, and at the end."""
-    last = training.seconds
+    last, best = training.seconds, training.rows[-1:]
     while training.progress < 1:
         training.step()
         if training.seconds - last < training.settings.every and training.progress < 1:
@@ -181,6 +183,13 @@ def train(training: Training, work: Path, validation: Mapping[str, tuple[Sequenc
         last, model = training.seconds, training.averaged()
         row = {"step": training.taken, "seconds": last, "loss": training.losses}
         row |= {f"{k} dB": psnr(model, d, s, precision=training.precision) for k, (d, s) in validation.items()}
+        if best and any(row[k] < best[-1][k] - FALL for k in row if k.startswith("held out")):
+            print(f"collapsed at step {training.taken}: back to the last checkpoint, at half the rates", flush=True)
+            seconds, rates = training.seconds, [rate / 2 for rate in training.rates]
+            training.restore(torch.load(work / "checkpoint.pt", weights_only=False))
+            training.seconds, training.rates = seconds, rates
+            continue
+        best = [row]
         training.rows.append(row)
         print("  ".join(f"{k} {v:.5g}" for k, v in row.items()), flush=True)
         write_curve(training.rows, work / "curve.json")
