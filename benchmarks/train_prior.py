@@ -63,7 +63,7 @@ class Settings:
 
     hours: float = math.inf
     steps: int = 2**62
-    rate: float = 2e-3
+    rate: float = 1e-3
     adam_rate: float = 1e-3
     batch: int = 16
     patch: int = 24

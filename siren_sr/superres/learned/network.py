@@ -38,16 +38,17 @@ DETAIL, PHASES = 4.0, 4.0  # initial gains of the first convolution, and of the 
 
 
 class Residual(nn.Module):
-    """x + conv(relu(conv(x))), of 3x3 convolutions."""
+    """x + conv(relu(conv(x))), of 3x3 convolutions; the ReLU has a slope below zero, so that no unit can die."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, slope: float) -> None:
         """Make the block with uninitialized parameters."""
         super().__init__()
+        self.slope = slope
         self.first, self.second = _convolution(channels, channels), _convolution(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels, h, w) -> the same."""
-        return x + self.second(torch.relu(self.first(x)))
+        return x + self.second(nn.functional.leaky_relu(self.first(x), self.slope))
 
 
 class LearnedUpscaler(nn.Module):
@@ -59,6 +60,7 @@ class LearnedUpscaler(nn.Module):
         hidden_features: Width of the decoder.
         hidden_layers: Sine layers of the decoder after its first.
         harmonics: How many whole periods per pixel the decoder is told of the point's place.
+        slope: Of the convolutions' ReLU below zero.
         generator: CPU ``torch.Generator`` for the initial values; None takes a fresh, unpredictable one.
 
     Examples:
@@ -75,6 +77,7 @@ class LearnedUpscaler(nn.Module):
         hidden_features: int = 64,
         hidden_layers: int = 1,
         harmonics: int = 2,
+        slope: float = 0.1,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -84,10 +87,11 @@ class LearnedUpscaler(nn.Module):
             "hidden_features": hidden_features,
             "hidden_layers": hidden_layers,
             "harmonics": harmonics,
+            "slope": slope,
         }
         self.channels, self.harmonics = channels, harmonics
         self.head = _convolution(3 + len(fields(Conditions)), channels)
-        self.body = nn.ModuleList(Residual(channels) for _ in range(blocks))
+        self.body = nn.ModuleList(Residual(channels, slope) for _ in range(blocks))
         self.tail = _convolution(channels, channels)
         # ω0 = 1: the layers' initial frequencies are in their weights, and one learning rate suits all parameters.
         self.decoder = Siren(
