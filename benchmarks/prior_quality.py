@@ -153,8 +153,10 @@ def write_curve(rows: Sequence[dict[str, float]], path: Path) -> None:
     hours = [row["seconds"] / 3600 for row in rows]
     left.plot(hours, [row["loss"] for row in rows])
     left.set(xlabel="hours", ylabel="loss: mean absolute error", yscale="log")
-    for key in (key for key in rows[-1] if key.endswith(" dB")):
+    watched = [key for key in rows[-1] if key.endswith(" dB")]
+    for key in watched:
         right.plot(hours, [row.get(key, float("nan")) for row in rows], label=key.removesuffix(" dB"))
     right.set(xlabel="hours", ylabel="luma PSNR, dB")
-    right.legend()
+    if watched:
+        right.legend()
     figure.savefig(path.with_suffix(".png"), dpi=120)
