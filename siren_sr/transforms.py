@@ -6,7 +6,7 @@ Importing this file loads torchvision; ``import siren_sr`` does not.
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -33,7 +33,7 @@ class SuperResolve(v2.Transform):
         quality: "fast", "standard" or "best".
         kernel: The downsampling that made the images.
         noise: Standard deviation of the images' noise, for images in [0, 1].
-        prior: Your own upscaler.
+        prior: None, "photographs", or your own upscaler.
         strategy: Name of a strategy, or a function `siren_sr.superres.Problem` -> plan.
         steps: Training steps (default: the strategy's own number).
         device: Where to compute (default: where the tensor is, or the CPU).
@@ -56,7 +56,7 @@ class SuperResolve(v2.Transform):
         quality: Quality = DEFAULT.quality,
         kernel: Any = DEFAULT.kernel,
         noise: float = DEFAULT.noise,
-        prior: Prior | None = DEFAULT.prior,
+        prior: Prior | Literal["photographs"] | None = DEFAULT.prior,
         strategy: StrategyName | str | Strategy = DEFAULT.strategy,
         steps: int | None = DEFAULT.steps,
         device: torch.device | str | None = DEFAULT.device,

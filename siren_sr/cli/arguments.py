@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from siren_sr.superres.options import PHOTOGRAPHS
+
 PROGRAM = "siren-sr"
 
 
@@ -86,10 +88,13 @@ def number_or_name(text: str) -> float | str:
 
 
 @contextlib.contextmanager
-def users_upscaler(text: str | None) -> Iterator[Callable[..., Any] | None]:
-    """What MODULE:FUNCTION names; modules of the working directory count, also those that it imports as it runs."""
-    if text is None:
-        yield None
+def users_upscaler(text: str | None) -> Iterator[Any]:
+    """The prior "photographs", or what MODULE:FUNCTION names.
+
+    Modules of the working directory count, also those that the function imports as it runs.
+    """
+    if text is None or text == PHOTOGRAPHS:
+        yield text
         return
     module, _, name = text.partition(":")
     if not module or not name:

@@ -20,6 +20,7 @@ from siren_sr.training.progress import Callback
 
 STRATEGIES: dict[str, Strategy] = {"consistent": consistent, "basic": basic, "trick1": trick1, "trick2": trick2}
 """Strategies by name; to add one by name, put it here."""
+PHOTOGRAPHS = "photographs"
 PUBLISHED = (basic, trick1, trick2)
 
 Scale = float | Sequence[float]
@@ -45,8 +46,9 @@ class SuperResolveOptions:
         needs_consistent=True,
     )
     noise: float = option(0.0, "standard deviation of the image's noise, for an image in [0, 1]", needs_consistent=True)
-    prior: Prior | None = option(
-        help="your own upscaler, (1, C, h, w) -> (1, C, H, W) in [0, 1]", needs_consistent=True
+    prior: Prior | Literal["photographs"] | None = option(
+        help="photographs, what a network has learned from others; or your own upscaler, (1, C, h, w) -> (1, C, H, W)",
+        needs_consistent=True,
     )
     strategy: StrategyName | str | Strategy = option("consistent", "consistent, basic, trick1 or trick2")
     steps: int | None = option(help="training steps")
@@ -65,8 +67,13 @@ class SuperResolveOptions:
                 f"noise={self.noise} is not in [0, 1]: it is a standard deviation for an image in [0, 1]; divide by "
                 "255 if it is in levels of 8 bit"
             )
-        arguments.optional_callable("prior", self.prior, what="a callable, (1, C, h, w) -> (1, C, H, W)")
-        if self.prior is not None and self.quality != "standard":
+        if isinstance(self.prior, str):
+            arguments.choice("prior", self.prior, (PHOTOGRAPHS,))
+        else:
+            arguments.optional_callable(
+                "prior", self.prior, what=f'"{PHOTOGRAPHS}" or a callable, (1, C, h, w) -> (1, C, H, W)'
+            )
+        if self.prior is not None and not isinstance(self.prior, str) and self.quality != "standard":
             raise ValueError(
                 f"quality={self.quality!r} says how long to look for a picture, and prior= gives it: leave one out"
             )

@@ -1,0 +1,97 @@
+"""The prior that is shipped with the library."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from problems import picture
+from searching import low
+
+from siren_sr import metrics, super_resolve
+from siren_sr.grids import resampling
+from siren_sr.superres.learned import photographs
+
+HR = picture(96, 96) * 0.8 + 0.1
+
+
+def enlarged(image, scale=4, **options):
+    return super_resolve(image, scale, prior="photographs", **options)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_better_than_bicubic_and_explains_the_image(scale):
+    lr = low(HR, (96 // scale, 96 // scale))
+    bicubic = metrics.psnr(resampling.resize(lr, (96, 96)).clamp(0, 1), HR)
+    for quality in ("fast", "standard"):
+        result = enlarged(lr, scale, quality=quality)
+        assert metrics.psnr(result, HR) > bicubic + 1
+        assert metrics.psnr(resampling.resize(result, lr.shape[1:]), lr) > 45
+
+
+def test_no_orientation_is_preferred():
+    lr = low(HR, (24, 20))
+    expected = enlarged(lr)
+    torch.testing.assert_close(enlarged(lr.flip(2)), expected.flip(2), rtol=0, atol=0.01)
+    torch.testing.assert_close(enlarged(lr.rot90(1, (1, 2))), expected.rot90(1, (1, 2)), rtol=0, atol=0.01)
+
+
+def test_whatever_the_user_holds():
+    lr = low(HR, (24, 24))
+    colour = enlarged(lr)
+    # A gray image is one colour three times; a fourth channel is a gray image of its own.
+    gray = enlarged(lr[:1])
+    repeated = enlarged(lr[:1].expand(3, -1, -1)).mean(0, keepdim=True)
+    torch.testing.assert_close(gray, repeated, rtol=0, atol=0.01)
+    four = enlarged(torch.cat([lr, lr[:1]]))
+    torch.testing.assert_close(four[:3], colour, rtol=0, atol=1e-4)
+    torch.testing.assert_close(four[3:], gray, rtol=0, atol=1e-4)
+    five = enlarged(torch.cat([lr[:1]] * 5))
+    torch.testing.assert_close(five, gray.expand(5, -1, -1), rtol=0, atol=1e-4)
+    array = (lr * 255).round().byte().permute(1, 2, 0).numpy()
+    pil = np.asarray(enlarged(Image.fromarray(array)))
+    np.testing.assert_array_equal(pil, enlarged(array))
+    assert enlarged(np.uint16(257) * array.astype(np.uint16)).dtype == np.uint16
+    assert enlarged(lr.double(), (1.5, 2.3)).dtype == torch.float64
+    assert enlarged(lr, (1.5, 2.3)).shape == (3, 36, 55)
+
+
+def test_noise_and_blur_are_told(generator):
+    lr = low(HR, (48, 48))
+    noisy = (lr + 8 / 255 * torch.randn(lr.shape, generator=generator)).clamp(0, 1)
+    untold, told = (metrics.psnr(enlarged(noisy, 2, noise=noise), HR) for noise in (0.0, 8 / 255))
+    assert told > untold + 1
+    blurred = low(HR, (48, 48), kernel=1.0)
+    untold, told = (metrics.psnr(enlarged(blurred, 2, kernel=kernel), HR) for kernel in ("bicubic", 1.0))
+    assert told > untold + 1
+
+
+def test_a_fit_shows_the_picture_at_its_size():
+    lr = low(HR, (24, 24))
+    fit = enlarged(lr, return_fit=True, steps=2)
+    torch.testing.assert_close(fit.render(scale=4), enlarged(lr), rtol=0, atol=1e-5)
+    assert fit.render(scale=6.5).shape == (3, 156, 156)
+
+
+def test_the_file_is_small_and_says_where_it_comes_from():
+    path = photographs.resources.files("siren_sr.superres.learned").joinpath(photographs.FILE)
+    assert len(path.read_bytes()) < 1 << 20
+    _, notes = photographs.load(str(path))
+    assert "CREDITS.tsv" in notes["licence"]
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"scale": 9}, "enlarges up to 8 times, got 9: use prior=None"),
+        ({"noise": 0.2}, "knows noise up to 0.047"),
+        ({"kernel": "box"}, "got kernel='box': use prior=None"),
+        ({"kernel": 4.0}, "Gaussians of up to 0.6 pixels of the image, got kernel=4.0"),
+        ({"kernel": torch.ones(3, 3)}, "knows kernel="),
+        ({"prior": "photos"}, "prior='photos' is unknown"),
+        ({"strategy": "basic"}, "knows no prior"),
+    ],
+    ids=str,
+)
+def test_what_it_was_not_trained_on_is_refused(options, text):
+    with pytest.raises(ValueError, match=text):
+        super_resolve(picture(8, 8), **{"prior": "photographs", **options})
