@@ -32,9 +32,9 @@ from benchmarks.prior_data import Batch, Photographs, photographs
 from benchmarks.prior_optimizer import Muon
 from benchmarks.prior_quality import Pair, crops, folder_pairs, middles, psnr, report, robustness, write_curve
 from siren_sr import __version__
+from siren_sr.grids.resampling import centres
+from siren_sr.superres.convolution import has_fast_bfloat16
 from siren_sr.superres.learned import LearnedUpscaler, load, save
-from siren_sr.superres.learned.interpolation import place
-from siren_sr.superres.picture.convolution import has_fast_bfloat16
 
 WARM_UP = 100  # steps, but no more than a tenth of a short run
 END = 0.01  # share of the rate that is left at the end
@@ -128,7 +128,7 @@ class Training:
             for n in batch.large.shape[2:]
         ]
         sides = batch.large.shape[2:], batch.small.shape[2:]
-        rows, columns = (place(m, n)[i] for m, n, i in zip(*sides, chosen, strict=True))
+        rows, columns = (centres(m, n)[i] for m, n, i in zip(*sides, chosen, strict=True))
         cell = [m / n for m, n in zip(*sides, strict=True)]
         result = self.model.on_grid(
             batch.small, rows, columns, cell, conditions=batch.conditions, precision=self.precision

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -148,8 +147,6 @@ class Fit:
             ValueError: The path does not end in .safetensors.
             OSError: The file cannot be written; nothing is left behind, and an existing file is untouched.
         """
-        from safetensors.torch import save as to_bytes
-
         check_save_path(path)
         tensors = {f"model.{k}": v.detach().cpu().contiguous() for k, v in self.model.state_dict().items()}
         rows = [[getattr(e, f.name) for f in fields(Entry)] for e in self.history]
@@ -178,8 +175,7 @@ class Fit:
                 "kind": {name: getattr(self.origin, name) for name in _KIND},
             },
         }
-        data = to_bytes(tensors, metadata={"siren_sr": json.dumps(meta)})
-        io.atomic_write(path, lambda file: file.write(data))
+        io.write_tensors(path, tensors, meta, what="a fit")
 
     @staticmethod
     def load(
@@ -210,9 +206,7 @@ def check_save_path(path: str | os.PathLike[str]) -> None:
         ValueError: The path does not end in .safetensors.
         OSError: The folder is missing or cannot be written.
     """
-    if not os.fspath(path).endswith(".safetensors"):
-        raise ValueError(f"a fit is saved as .safetensors, got {os.fspath(path)!r}: change the extension")
-    io.check_folder(path)
+    io.check_tensors_path(path, what="a fit")
 
 
 _CARRIED = ("exif", "icc_profile", "xmp")  # the blocks of an image file that a fit keeps
@@ -221,21 +215,8 @@ NETWORKS: dict[str, type[Siren] | type[TiledSiren]] = {"Siren": Siren, "TiledSir
 
 
 def _load(path: Any, *, device: Any, activation: Activation | None) -> Fit:
-    from safetensors import SafetensorError, safe_open
-
     device = arguments.device(device)
-
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"no such file: {os.fspath(path)!r}")
-    try:
-        with safe_open(os.fspath(path), framework="pt") as file:
-            meta = json.loads((file.metadata() or {}).get("siren_sr", "{}"))
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, json.JSONDecodeError) as error:
-        raise ValueError(f"{os.fspath(path)!r} is damaged or not a safetensors file: {error}") from None
-    found = meta.get("format") if isinstance(meta, dict) else None
-    if found != FORMAT:
-        raise ValueError(f"{os.fspath(path)!r} is not a fit of siren_sr (format {found!r}, expected {FORMAT!r})")
+    meta, tensors = io.read_tensors(path, format=FORMAT, what="a fit")
     try:
         fit = _rebuild(meta, tensors, activation)
     except (LookupError, TypeError, AttributeError, StopIteration, RuntimeError) as error:

@@ -18,9 +18,10 @@ from siren_sr import init as initializers
 from siren_sr.arguments import option
 from siren_sr.fitting.tiles import TileRecipe
 from siren_sr.init import InitializerLike
-from siren_sr.network.fused import PRECISIONS
+from siren_sr.network.fused import product_type
 from siren_sr.network.layers import ActivationLike, resolve_activation
 from siren_sr.network.siren import Siren
+from siren_sr.omega import Measure
 from siren_sr.training.field import Objective
 from siren_sr.training.loop import Stage
 from siren_sr.training.objectives import OBJECTIVES, ObjectiveFactory, ObjectiveLike
@@ -99,6 +100,12 @@ class NetworkOptions:
             dtype=like.dtype,
         )
 
+    def given_omega_0(self) -> float | str | Measure | None:
+        """ω0 where it needs no look at the signal (other activations than the sine have 30), a rule for it, or None."""
+        if self.omega_0 is None:
+            return None if self.activation == "sine" else 30.0
+        return self.omega_0 if isinstance(self.omega_0, str) or callable(self.omega_0) else float(self.omega_0)
+
     def stage(
         self,
         recipe: Recipe,
@@ -143,12 +150,7 @@ class FitOptions(NetworkOptions):
         self.make_objective()
         if self.batch is not None:
             arguments.settle(self, batch=arguments.count("batch", self.batch))
-        if self.sample_rate is not None:
-            arguments.settle(self, sample_rate=_sample_rate(self.sample_rate))
-        if self.dims is not None and (isinstance(self.dims, bool) or self.dims not in (1, 2, 3)):
-            raise ValueError(f"dims must be 1, 2 or 3, got {self.dims!r}")
-        if self.precision not in PRECISIONS:
-            raise ValueError(f'precision={self.precision!r} is unknown: use None (the network\'s own) or "bf16"')
+        product_type(self.precision)
         if isinstance(self.tiles, np.bool_):
             arguments.settle(self, tiles=bool(self.tiles))
         if not isinstance(self.tiles, (bool, TileRecipe, type(None))):
@@ -165,13 +167,6 @@ class FitOptions(NetworkOptions):
             for field in dataclasses.fields(self)
             if "one_network" in field.metadata and getattr(self, field.name) != field.default
         ]
-
-
-def _sample_rate(value: Any) -> float:
-    try:
-        return arguments.positive("sample_rate", value)
-    except ValueError:
-        raise ValueError(f"sample_rate must be a positive number of Hz, got {value!r}") from None
 
 
 def _check_omega(omega_0: Any) -> None:

@@ -225,11 +225,9 @@ def audio_hidden_layers(samples: int, channels: int = 1) -> int:
 
 def _first_omega_0(data: Signal, options: FitOptions, *, updates: int, hidden_layers: int, pointwise: bool) -> float:
     """Return the ω0 that the user asked for, or else the one that this training learns best with, or the paper's."""
-    asked = options.omega_0
-    if asked is not None and not isinstance(asked, str) and not callable(asked):
-        return float(asked)
-    if asked is None and options.activation != "sine":
-        return 30.0
+    asked = options.given_omega_0()
+    if isinstance(asked, (int, float)):
+        return asked
     if asked is None:
         # The prediction is made for the library's own training only.
         own = (options.optimizer, options.scheduler, options.batch) == (None, None, None)

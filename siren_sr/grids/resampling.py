@@ -67,6 +67,22 @@ KERNELS: dict[str, tuple[Kernel, float]] = {
 }
 
 
+def centres(m: int, n: int) -> Tensor:
+    """Return where the centres of m new samples lie among n old ones, counted from the centre of the first, float64.
+
+    Examples:
+        >>> centres(4, 2).tolist()
+        [-0.25, 0.25, 0.75, 1.25]
+    """
+    return (torch.arange(m, dtype=torch.float64) + 0.5) * (n / m) - 0.5
+
+
+def mirrored(index: Tensor, n: int) -> Tensor:
+    """Return the numbers of the samples that stand for those outside a grid of n samples, mirrored at its edges."""
+    index = index % (2 * n)
+    return torch.where(index < n, index, 2 * n - 1 - index)
+
+
 def bands(
     n: int,
     positions: Tensor,
@@ -108,8 +124,7 @@ def bands(
     elif border == "replicate":
         index = index.clamp(0, n - 1)
     elif border == "mirror":
-        index = index % (2 * n)
-        index = torch.where(index < n, index, 2 * n - 1 - index)
+        index = mirrored(index, n)
     else:
         raise ValueError(f"border={border!r} is unknown: use 'mirror', 'replicate' or 'renormalize'")
     return Banded.from_taps(n, index, weights / weights.sum(1, keepdim=True))
@@ -130,7 +145,7 @@ def resize_bands(
     """
     result = []
     for n, m in zip(shape, size, strict=True):
-        positions = (torch.arange(m, dtype=torch.float64) + 0.5) * (n / m) - 0.5
+        positions = centres(m, n)
         stretch = max(1.0, n / m) if antialias else 1.0
         a = bands(n, positions, stretch=stretch, kernel=kernel, border=border)
         result.append(a if like is None else a.to(like))

@@ -12,6 +12,7 @@ from .atomic import atomic_write, check_folder
 from .audio import AUDIO_FORMATS, AudioFile, AudioFormat, check_audio_writable, read_audio, write_audio
 from .image import MAX_PIXELS, ImageFile
 from .read import read_image
+from .tensors import check_tensors_path, read_tensors, write_tensors
 from .write import IMAGE_FORMATS, ImageFormat, check_writable, write_image
 
 __all__ = [
@@ -25,9 +26,12 @@ __all__ = [
     "atomic_write",
     "check_audio_writable",
     "check_folder",
+    "check_tensors_path",
     "check_writable",
     "read_audio",
     "read_image",
+    "read_tensors",
     "write_audio",
     "write_image",
+    "write_tensors",
 ]

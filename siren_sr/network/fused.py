@@ -44,6 +44,17 @@ PRECISIONS: dict[str | None, torch.dtype | None] = {None: None, "bf16": torch.bf
 """The type in which the products of hidden layers are computed, by its name; None keeps the network's own type."""
 
 
+def product_type(precision: str | None) -> torch.dtype | None:
+    """Return the type of the products of hidden layers; None keeps the network's own.
+
+    Raises:
+        ValueError: The precision is unknown.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f'precision={precision!r} is unknown: use None (the network\'s own) or "bf16"')
+    return PRECISIONS[precision]
+
+
 class Tape:
     """The buffers that one chunk of points needs between its forward and its backward pass."""
 
@@ -74,7 +85,7 @@ class Fused:
         the weights and the sums of gradients stay as they are. On a CPU, PyTorch returns the sums of such products in
         bfloat16, so that hidden phases are rounded to it as well.
         """
-        self._dtype = PRECISIONS[precision]
+        self._dtype = product_type(precision)
         self.network, self.order, self.dims = network, order, dims
         self.rows = (1, 1 + dims, 2 + dims)[order]
         self._spacing = [1.0] * dims if spacing is None else list(spacing)

@@ -331,11 +331,9 @@ def _set_mean(model: Siren, stage: Stage, mean: Tensor) -> None:
 
 def _first_omega_0(kind: Kind, target: Tensor, options: PoissonOptions, *, updates: int, hidden_layers: int) -> float:
     """ω0 as the user wants it, or equation (7) for the image that the target belongs to, without the image."""
-    asked = options.omega_0
-    if asked is not None and not isinstance(asked, str) and not callable(asked):
-        return float(asked)
-    if asked is None and options.activation != "sine":
-        return 30.0
+    asked = options.given_omega_0()
+    if isinstance(asked, (int, float)):
+        return asked
     if asked is None:
         laplacian = target if kind == "laplacian" else laplacian_of_gradient(target)
         star = omega.FACTOR * float(laplacian.std()) if laplacian.numel() > 1 else 0.0

@@ -132,8 +132,9 @@ def as_signal(
     """
     if isinstance(data, Signal):
         return data
-    if sample_rate is not None and not (np.isfinite(sample_rate) and sample_rate > 0):
-        raise ValueError(f"sample_rate must be a positive number of Hz, got {sample_rate}")
+    sample_rate = None if sample_rate is None else _sample_rate(sample_rate)
+    if isinstance(dims, bool):
+        raise ValueError(f"dims must be 1, 2 or 3, got {dims}")
     chosen = arguments.device(device)
     container, info = _container(data), None
     if isinstance(data, (io.ImageFile, io.AudioFile)) or is_path(data):
@@ -172,6 +173,13 @@ def as_signal(
     compute = torch.float64 if values.dtype == torch.float64 and isinstance(data, Tensor) else torch.float32
     values = origin.normalize(values).to(compute).to(home if chosen is None else chosen)
     return Signal(values.contiguous(), origin)
+
+
+def _sample_rate(value: Any) -> float:
+    try:
+        return arguments.positive("sample_rate", value)
+    except ValueError:
+        raise ValueError(f"sample_rate must be a positive number of Hz, got {value!r}") from None
 
 
 def _container(data: Any) -> Container:

@@ -74,7 +74,7 @@ def kernel_bands(size: Sequence[int], shape: Sequence[int], kernel: str | float 
     if isinstance(kernel, str):
         rows, columns = resampling.resize_bands(size, shape, kernel=kernel)
         return [(rows, columns)]
-    positions = [(torch.arange(m, dtype=torch.float64) + 0.5) * (n / m) - 0.5 for n, m in zip(size, shape, strict=True)]
+    positions = [resampling.centres(m, n) for n, m in zip(size, shape, strict=True)]
     if isinstance(kernel, float):
         sigma = kernel
         if sigma > max(size):
@@ -101,6 +101,5 @@ def _taps(n: int, positions: Tensor, taps: Tensor) -> Banded:
     at = positions[:, None] + torch.arange(len(taps)) - (len(taps) - 1) / 2
     low = torch.floor(at + 1e-9)
     share = (at - low).clamp(min=0)
-    index = torch.cat([low, low + 1], 1).long() % (2 * n)
-    index = torch.where(index < n, index, 2 * n - 1 - index)
+    index = resampling.mirrored(torch.cat([low, low + 1], 1).long(), n)
     return Banded.from_taps(n, index, torch.cat([taps * (1 - share), taps * share], 1))

@@ -195,23 +195,19 @@ def _enlarge(image: Any, options: SuperResolveOptions, monitor: Monitor) -> Any:
         data = replace(data, values=fill_hidden(data.values))
     problem = _problem(data, options, monitor)
     plan = None if monitor.stopped else options.chosen_strategy()(problem)
-    shown = None
     if isinstance(plan, TiledPlan) and not options.return_fit:
         # Nobody asked for the networks that would show the picture at other sizes.
         return data.origin.restore(plan.picture)
     if isinstance(plan, TiledPlan) and not monitor.stopped:
-        fit, shown = _run_tiled(plan, problem, data), plan.picture
+        fit = _run_tiled(plan, problem, data)
     elif isinstance(plan, Plan) and not monitor.stopped:
         fit = _run(plan, problem, data)
     elif monitor.stopped:
         # No network: the base holds the picture reached, or for want of one the image.
-        shown = plan.picture if isinstance(plan, TiledPlan) else None
-        fit = _without_network(data, problem, data.values if shown is None else shown)
+        fit = _without_network(data, problem, plan.picture if isinstance(plan, TiledPlan) else data.values)
     else:
         raise TypeError(f"strategy must return a Plan or a TiledPlan, got {type(plan).__name__}")
-    if options.return_fit:
-        return fit
-    return fit.render(size=problem.size) if shown is None else data.origin.restore(shown)
+    return fit if options.return_fit else fit.render(size=problem.size)
 
 
 def _problem(data: Signal, options: SuperResolveOptions, monitor: Monitor) -> Problem:

@@ -109,8 +109,7 @@ class Evaluation:
         Raises:
             ValueError: The precision is unknown, or this network cannot be evaluated in it.
         """
-        if precision not in fused.PRECISIONS:
-            raise ValueError(f'precision={precision!r} is unknown: use None (the network\'s own) or "bf16"')
+        fused.product_type(precision)
         if precision is not None and not fused.supports(model):
             raise ValueError(f"precision={precision!r} is for plain sine networks: leave it out with other networks")
         self.model, self.grid, self.order = model, grid, order

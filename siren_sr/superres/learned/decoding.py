@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from siren_sr.grids.resampling import mirrored
 from siren_sr.network.siren import Siren
 from siren_sr.superres.learned import interpolation
 
@@ -50,7 +51,7 @@ def on_grid(
     matrices = []
     for axis, (positions, (start, n)) in enumerate(zip((rows, columns), ends, strict=True), 1):
         numbers = interpolation.span(positions)
-        entries = interpolation.mirror(numbers - start, n) + start
+        entries = mirrored(numbers - start, n) + start
         features = features.index_select(axis, entries.to(features.device))
         matrices.append(interpolation.weights(positions, numbers, like=features))
     features = (matrices[0] @ features.flatten(2)).unflatten(2, features.shape[2:])

@@ -10,29 +10,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from siren_sr.grids.resampling import bicubic
-
-
-def place(m: int, n: int) -> Tensor:
-    """Return where the centres of m new pixels lie among n old ones.
-
-    Examples:
-        >>> place(4, 2).tolist()
-        [-0.25, 0.25, 0.75, 1.25]
-    """
-    return (torch.arange(m, dtype=torch.float64) + 0.5) * (n / m) - 0.5
+from siren_sr.grids.resampling import bicubic, mirrored
 
 
 def span(positions: Tensor) -> Tensor:
     """Return the numbers of all samples that the kernel reads at some positions, also of those outside the grid."""
     first, last = int(torch.floor(positions.min())) - 1, int(torch.floor(positions.max())) + 2
     return torch.arange(first, last + 1, device=positions.device)
-
-
-def mirror(numbers: Tensor, n: int) -> Tensor:
-    """Return the numbers of the samples that stand for those outside a grid of n samples."""
-    numbers = numbers % (2 * n)
-    return torch.where(numbers < n, numbers, 2 * n - 1 - numbers)
 
 
 def weights(positions: Tensor, numbers: Tensor, *, like: Tensor) -> Tensor:
@@ -43,8 +27,8 @@ def weights(positions: Tensor, numbers: Tensor, *, like: Tensor) -> Tensor:
 def on_grid(image: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Interpolate images (B, C, h, w) at a rectangle of positions, as MATLAB enlarges: (B, C, rows, columns)."""
     a, b = ((p, span(p), n) for p, n in zip((rows, columns), image.shape[2:], strict=True))
-    image = image.index_select(2, mirror(a[1], a[2]).to(image.device))
-    image = image.index_select(3, mirror(b[1], b[2]).to(image.device))
+    image = image.index_select(2, mirrored(a[1], a[2]).to(image.device))
+    image = image.index_select(3, mirrored(b[1], b[2]).to(image.device))
     return weights(*a[:2], like=image) @ image @ weights(*b[:2], like=image).T
 
 
@@ -53,7 +37,7 @@ def at_points(values: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     taps = torch.arange(-1, 3, device=rows.device)
     y, x = (torch.floor(p.detach()).long()[:, None] + taps for p in (rows, columns))
     along_y, along_x = (bicubic(p[:, None] - i).to(values) for p, i in ((rows, y), (columns, x)))
-    y, x = mirror(y, values.shape[1]), mirror(x, values.shape[2])
+    y, x = mirrored(y, values.shape[1]), mirrored(x, values.shape[2])
     result = values.new_zeros(len(values), len(rows), values.shape[3])
     for i in range(4):
         for j in range(4):

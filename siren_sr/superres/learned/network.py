@@ -26,6 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from siren_sr.grids import resampling
 from siren_sr.init import sitzmann_
 from siren_sr.network.siren import Siren
 from siren_sr.superres.learned import decoding, interpolation
@@ -169,7 +170,7 @@ class LearnedUpscaler(nn.Module):
             ValueError: The image has another shape, or the size is out of range.
         """
         _check(image, size)
-        rows, columns = (interpolation.place(m, n) for m, n in zip(size, image.shape[2:], strict=True))
+        rows, columns = (resampling.centres(m, n) for m, n in zip(size, image.shape[2:], strict=True))
         cell = [m / n for m, n in zip(size, image.shape[2:], strict=True)]
         strips = []
         for part in _parts(rows, image.shape[2], tile):
@@ -261,7 +262,7 @@ class LearnedUpscaler(nn.Module):
 
     def _seen(self, positions: Tensor, n: int) -> slice:
         """The pixels of n that the values at some positions depend on."""
-        entries = interpolation.mirror(interpolation.span(positions), n)
+        entries = resampling.mirrored(interpolation.span(positions), n)
         return slice(max(0, int(entries.min()) - self.reach), min(n, int(entries.max()) + 1 + self.reach))
 
 

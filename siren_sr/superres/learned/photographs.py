@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from siren_sr.signals import from_unit, to_unit
+from siren_sr.superres.convolution import has_fast_bfloat16, turn, turn_back
 from siren_sr.superres.learned.conditions import Conditions
 from siren_sr.superres.learned.network import LearnedUpscaler
 from siren_sr.superres.learned.storage import load
@@ -79,32 +80,12 @@ def enlarge(image: Tensor, size: Sequence[int], told: Conditions, *, orientation
     colours = [unit[:3]] if len(unit) in (3, 4) else []
     grays = unit[3 if colours else 0 :]
     triplets = torch.stack([*colours, *(gray.expand(3, -1, -1) for gray in grays)])
-    precision = torch.bfloat16 if _has_fast_products(image) else None
+    precision = torch.bfloat16 if has_fast_bfloat16(unit) else None
     found = torch.zeros(len(triplets), 3, *size, device=image.device)
     with torch.no_grad():
         for i in range(orientations):
             turned = size if i % 2 == 0 else size[::-1]
-            picture = model(_turn(triplets, i), turned, conditions=told, precision=precision)
-            found += _turn_back(picture.float(), i) / orientations
+            picture = model(turn(triplets, i), turned, conditions=told, precision=precision)
+            found += turn_back(picture.float(), i) / orientations
     parts = [found[0]] * bool(colours) + [picture.mean(0, keepdim=True) for picture in found[len(colours) :]]
     return from_unit(torch.cat(parts).clamp(0, 1)).to(image)
-
-
-def _has_fast_products(like: Tensor) -> bool:
-    """Whether products in bfloat16 pay on a tensor's device; the picture is the same but for 0.001 dB."""
-    if like.device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return like.device.type == "cpu" and supported is not None and bool(supported())
-
-
-def _turn(x: Tensor, i: int) -> Tensor:
-    """One of the eight orientations of (B, C, h, w)."""
-    x = x.rot90(i % 4, (2, 3))
-    return x.flip(3) if i > 3 else x
-
-
-def _turn_back(x: Tensor, i: int) -> Tensor:
-    """The inverse of `_turn`."""
-    x = x.flip(3) if i > 3 else x
-    return x.rot90(-(i % 4), (2, 3))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -35,14 +34,9 @@ def save(
         ValueError: The path does not end in .safetensors.
         OSError: The folder is missing or cannot be written.
     """
-    from safetensors.torch import save as to_bytes
-
-    if not os.fspath(path).endswith(".safetensors"):
-        raise ValueError(f"a network is saved as .safetensors, got {os.fspath(path)!r}: change the extension")
     tensors = {key: value.detach().cpu().to(dtype).contiguous() for key, value in model.state_dict().items()}
     header = {"format": FORMAT, "model": model.config(), "notes": dict(notes or {})}
-    data = to_bytes(tensors, metadata={"siren_sr": json.dumps(header)})
-    io.atomic_write(path, lambda file: file.write(data))
+    io.write_tensors(path, tensors, header, what="a network")
 
 
 def load(path: str | os.PathLike[str]) -> tuple[LearnedUpscaler, dict[str, Any]]:
@@ -52,24 +46,10 @@ def load(path: str | os.PathLike[str]) -> tuple[LearnedUpscaler, dict[str, Any]]
         OSError: Missing or unreadable file.
         ValueError: Not a network of this library.
     """
-    from safetensors import SafetensorError, safe_open
-
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"no such file: {os.fspath(path)!r}")
-    try:
-        with safe_open(os.fspath(path), framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get("siren_sr", "{}"))
-            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, json.JSONDecodeError) as error:
-        raise ValueError(f"{os.fspath(path)!r} is damaged or not a safetensors file: {error}") from None
-    found = header.get("format") if isinstance(header, dict) else None
-    if found != FORMAT:
-        raise ValueError(
-            f"{os.fspath(path)!r} is not a learned upscaler of siren_sr (format {found!r}, expected {FORMAT!r})"
-        )
+    header, tensors = io.read_tensors(path, format=FORMAT, what="a learned upscaler")
     try:
         model = LearnedUpscaler(**header["model"], generator=torch.Generator())
-        model.load_state_dict(tensors)
+        model.load_state_dict({key: value.float() for key, value in tensors.items()})
     except (LookupError, TypeError, RuntimeError) as error:
         text = " ".join(str(error).split())
         raise ValueError(f"{os.fspath(path)!r} is damaged: {type(error).__name__}: {text}") from error

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from siren_sr.superres.convolution import CHANNELS_LAST, descend, reduced_precision
 from siren_sr.superres.downsample import Downsample
-from siren_sr.superres.picture.convolution import CHANNELS_LAST, descend, reduced_precision
 from siren_sr.training.progress import Monitor
 
 # These numbers were chosen on crops of the 11 DIV2K pairs and of scikit-image's photographs, reduced to half size.

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from siren_sr.grids import resampling
+from siren_sr.superres.convolution import CHANNELS_LAST, descend, reduced_precision, turn, turn_back
 from siren_sr.superres.downsample import Downsample
-from siren_sr.superres.picture.convolution import CHANNELS_LAST, descend, reduced_precision
 from siren_sr.training.progress import Monitor
 
 # These numbers were chosen on crops of the 11 DIV2K pairs and of scikit-image's photographs.
@@ -158,7 +158,7 @@ def learn(
 def correct(network: Corrector, given: Tensor) -> Tensor:
     """Correct a picture and return the mean over its eight orientations: (2·C, H, W) -> (C, H, W)."""
     with torch.no_grad():
-        found = [_turn(_run(network, _turn(given, i)[None])[0], i, back=True) for i in range(8)]
+        found = [turn_back(_run(network, turn(given, i)[None])[0], i) for i in range(8)]
     return torch.stack(found).mean(0)
 
 
@@ -170,7 +170,7 @@ def _run(network: Corrector, given: Tensor) -> Tensor:
 
 def _crop(pictures: Sequence[Tensor], generator: torch.Generator) -> Tensor:
     part = _part(pictures[_draw(len(pictures), generator)], (CROP, CROP), generator)
-    return _turn(part, _draw(8, generator))
+    return turn(part, _draw(8, generator))
 
 
 def _part(x: Tensor, sides: Sequence[int], generator: torch.Generator) -> Tensor:
@@ -183,12 +183,3 @@ def _part(x: Tensor, sides: Sequence[int], generator: torch.Generator) -> Tensor
 
 def _draw(n: int, generator: torch.Generator) -> int:
     return int(torch.randint(n, (), generator=generator))
-
-
-def _turn(x: Tensor, number: int, *, back: bool = False) -> Tensor:
-    """Turn (C, H, W) into one of its eight orientations, or with ``back`` from this orientation to the first."""
-    if not back:
-        x = x.rot90(number % 4, (1, 2))
-        return x.flip(2) if number > 3 else x
-    x = x.flip(2) if number > 3 else x
-    return x.rot90(-(number % 4), (1, 2))

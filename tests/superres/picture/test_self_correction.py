@@ -5,6 +5,7 @@ from searching import solve
 
 from siren_sr import metrics
 from siren_sr.grids import resampling
+from siren_sr.superres import convolution
 from siren_sr.superres.downsample import Downsample
 from siren_sr.superres.picture import search, self_correction
 from siren_sr.superres.picture.quality import Effort
@@ -15,10 +16,10 @@ PLAIN, CORRECTED = Effort(PLAN, 0, 5), Effort(PLAN, 0, 5, correction_updates=40)
 
 def test_turning_back_undoes_turning(generator):
     x = torch.rand(3, 4, 6, generator=generator)
-    turned = [self_correction._turn(x, i) for i in range(8)]
+    turned = [convolution.turn(x, i) for i in range(8)]
     assert len({tuple(t.flatten().tolist()) for t in turned}) == 8
     for i, t in enumerate(turned):
-        assert torch.equal(self_correction._turn(t, i, back=True), x)
+        assert torch.equal(convolution.turn_back(t, i), x)
 
 
 def test_what_is_corrected_alike_in_every_orientation_turns_with_the_picture(generator):

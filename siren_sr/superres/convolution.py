@@ -1,4 +1,4 @@
-"""What the two convolutional networks of super resolution share: how they are trained, and in which precision."""
+"""What the convolutional networks of super resolution share: training, precision, and the eight orientations."""
 
 from __future__ import annotations
 
@@ -63,3 +63,15 @@ def has_fast_bfloat16(like: Tensor) -> bool:
     # PyTorch has no public name for it; without the instructions bfloat16 is many times slower.
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return like.device.type == "cpu" and supported is not None and bool(supported())
+
+
+def turn(x: Tensor, number: int) -> Tensor:
+    """Turn pictures (..., H, W) into one of their eight orientations, 0 to 7."""
+    x = x.rot90(number % 4, (-2, -1))
+    return x.flip(-1) if number > 3 else x
+
+
+def turn_back(x: Tensor, number: int) -> Tensor:
+    """The inverse of `turn`."""
+    x = x.flip(-1) if number > 3 else x
+    return x.rot90(-(number % 4), (-2, -1))

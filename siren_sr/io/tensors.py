@@ -1,0 +1,72 @@
+"""Tensors in a file: safetensors, with everything else as JSON in the header; nothing is unpickled."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .atomic import PathLike, atomic_write, check_folder
+
+if TYPE_CHECKING:  # reading an image must not wait for PyTorch
+    from torch import Tensor
+
+KEY = "siren_sr"  # of the header's entry that holds the JSON
+
+
+def check_tensors_path(path: PathLike, *, what: str) -> None:
+    """Raise, before the computing, what `write_tensors` would raise after it.
+
+    Args:
+        path: The file to be written.
+        what: What it will hold, for the error's text, such as "a fit".
+
+    Raises:
+        ValueError: The path does not end in .safetensors.
+        OSError: The folder is missing or cannot be written.
+    """
+    if not os.fspath(path).endswith(".safetensors"):
+        raise ValueError(f"{what} is saved as .safetensors, got {os.fspath(path)!r}: change the extension")
+    check_folder(path)
+
+
+def write_tensors(path: PathLike, tensors: Mapping[str, Tensor], header: Mapping[str, Any], *, what: str) -> None:
+    """Write tensors and a header of plain values, atomically; errors as `check_tensors_path`."""
+    from safetensors.torch import save
+
+    check_tensors_path(path, what=what)
+    data = save(dict(tensors), metadata={KEY: json.dumps(header)})
+    atomic_write(path, lambda file: file.write(data))
+
+
+def read_tensors(path: PathLike, *, format: str, what: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read what `write_tensors` wrote.
+
+    Args:
+        path: The file.
+        format: What the header's "format" must be.
+        what: What the file should hold, for the error's text.
+
+    Returns:
+        The header and the tensors, on the CPU.
+
+    Raises:
+        OSError: Missing or unreadable file.
+        ValueError: A damaged file, or one of another format.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    name = os.fspath(path)
+    if not os.path.isfile(name):
+        raise FileNotFoundError(f"no such file: {name!r}")
+    try:
+        with safe_open(name, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get(KEY, "{}"))
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, json.JSONDecodeError) as error:
+        raise ValueError(f"{name!r} is damaged or not a safetensors file: {error}") from None
+    found = header.get("format") if isinstance(header, dict) else None
+    if found != format:
+        raise ValueError(f"{name!r} is not {what} of siren_sr (format {found!r}, expected {format!r})")
+    return header, tensors
