@@ -1,4 +1,4 @@
-"""Photographs as training pairs for the learned upscaler: crops, and small images made from them as users have them."""
+"""Training pairs for the learned upscaler: crops of photographs, and small images made from them as users have them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from siren_sr.superres.downsample import Downsample
 from siren_sr.superres.learned import Conditions
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+DRAWN = 25  # one crop in so many is of a drawing, if there are any
 HELD_OUT = 14  # every so many pictures, one is for validation
 
 
@@ -77,7 +78,16 @@ class Photographs:
         state: All of the randomness, to be stored with a checkpoint and put back.
     """
 
-    def __init__(self, pictures: Sequence[Tensor], *, batch: int, patch: int, degraded: float, seed: int) -> None:
+    def __init__(
+        self,
+        pictures: Sequence[Tensor],
+        *,
+        batch: int,
+        patch: int,
+        degraded: float,
+        seed: int,
+        drawn: Sequence[Tensor] = (),
+    ) -> None:
         """Hold the pictures and halves of them, where detail is denser and traces of compression are gone.
 
         Args:
@@ -86,11 +96,13 @@ class Photographs:
             patch: Pixels of a small image, per side.
             degraded: Share of the batches whose images have blur, noise or compression.
             seed: Of the draws.
+            drawn: Pictures that are no photographs; one crop in `DRAWN` is of one of them.
         """
         halves = [(shrink(p / 255, [n // 2 for n in p.shape[1:]]) * 255).byte() for p in pictures]
         self.pictures = [p for p in (*pictures, *halves) if min(p.shape[1:]) >= 8 * patch]
         # A half has a quarter of the pixels, but as much to see.
         self.weights = [p[0].numel() * (1 if i < len(pictures) else 2) for i, p in enumerate(self.pictures)]
+        self.drawn = [p for p in drawn if min(p.shape[1:]) >= 8 * patch]
         self.batch, self.patch, self.degraded = batch, patch, degraded
         self.random = random.Random(seed)
         self.generator = torch.Generator().manual_seed(seed)
@@ -126,7 +138,10 @@ class Photographs:
 
     def _crop(self, size: tuple[int, int]) -> Tensor:
         """Part of a picture, in one of eight orientations."""
-        picture = self.random.choices(self.pictures, self.weights)[0]
+        if self.drawn and self.random.random() * DRAWN < 1:
+            picture = self.random.choice(self.drawn)
+        else:
+            picture = self.random.choices(self.pictures, self.weights)[0]
         turned = self.random.random() < 0.5
         sides = size[::-1] if turned else size
         top, left = (self.random.randint(0, n - m) for n, m in zip(picture.shape[1:], sides, strict=True))
@@ -138,7 +153,7 @@ class Photographs:
         """Make small images as users have them: each of the three defects has even odds, in the order of a camera."""
         small_size = (self.patch,) * 2
         scale = min(large.shape[2:]) / self.patch
-        blur = self.random.uniform(0.2, 0.6) if self.random.random() < 0.5 else 0.0
+        blur = self.random.uniform(0.2, 0.8) if self.random.random() < 0.5 else 0.0
         if blur * scale >= 0.4 and large.shape[2] == large.shape[3]:
             small = _gaussian(large.shape[2:], small_size, round(blur * scale, 1))(large)
             blur = round(blur * scale, 1) / scale
@@ -146,8 +161,8 @@ class Photographs:
             small, blur = shrink(large, small_size), 0.0
         rows = []
         for i in range(len(small)):
-            noise = self.random.uniform(0, 12 / 255) if self.random.random() < 0.5 else 0.0
-            jpeg = self.random.randint(60, 95) if self.random.random() < 0.5 else 0
+            noise = self.random.uniform(0, 25 / 255) if self.random.random() < 0.5 else 0.0
+            jpeg = self.random.randint(30, 95) if self.random.random() < 0.5 else 0
             small[i] = rounded(small[i] + noise * torch.randn(small[i].shape, generator=self.generator))
             if jpeg:
                 small[i] = compress(small[i], jpeg, subsampled=self.random.random() < 0.5)

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from siren_sr.superres.convolution import has_fast_bfloat16
+
 NEWTON = (3.4445, -4.7750, 2.0315)  # of Jordan's quintic, which brings singular values near 1 in five steps
 
 
@@ -56,12 +58,16 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """Orthogonal matrices near (..., n, m): singular values about 1, the singular vectors kept."""
+    """Orthogonal matrices near (..., n, m): singular values about 1, the singular vectors kept.
+
+    The iterations contract, so that bfloat16 is precise enough where it is fast.
+    """
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.mT if tall else matrices
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    x = x.bfloat16() if has_fast_bfloat16(matrices) else x
     a, b, c = NEWTON
     for _ in range(5):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.mT if tall else x
+    return (x.mT if tall else x).to(matrices)

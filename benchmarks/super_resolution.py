@@ -5,8 +5,9 @@
 DIR holds one of these: ``HR/NAME.png`` with ``LR_bicubic/X4/NAMEx4.png`` (as Set5 is usually packed); ``NAME.png`` with
 ``NAMEx4.png``; or high-resolution images alone, from which the low-resolution ones are made with MATLAB's bicubic.
 The methods are bicubic; back-projection (bicubic and ten corrections by the bicubic enlargement of what is missing,
-Irani and Peleg, 1991); the paper's basic, trick1 and trick2; the library's fast, standard (the default) and best, which
-use nothing but the image; and photographs-fast and photographs, whose prior was learned from other photographs.
+Irani and Peleg, 1991); the paper's basic, trick1 and trick2; the library's fast, standard (the default) and best, whose
+prior was learned from other photographs; and alone-fast, alone-standard and alone-best, which use nothing but the image
+(prior=None).
 
 For each method the benchmark prints one line per image and one of means: PSNR and SSIM of the luma (border = scale),
 PSNR of RGB in the usual convention and with errors summed over channels as in the paper, and seconds. With --out it
@@ -31,9 +32,9 @@ from siren_sr import __version__, io, metrics, super_resolve
 from siren_sr.grids import resampling
 from siren_sr.superres.picture.quality import Quality
 
-OURS = ("fast", "standard", "best")
-WITH_PRIOR: dict[str, Quality] = {"photographs-fast": "fast", "photographs": "standard"}
-METHODS = ("bicubic", "back-projection", "basic", "trick1", "trick2", *OURS, *WITH_PRIOR)
+OURS: tuple[Quality, ...] = ("fast", "standard", "best")
+ALONE: dict[str, Quality] = {f"alone-{quality}": quality for quality in OURS}
+METHODS = ("bicubic", "back-projection", "basic", "trick1", "trick2", *OURS, *ALONE)
 CROP = 64  # the side of a crop on the sheet, in pixels
 COLUMNS = ("psnr_y", "ssim_y", "psnr_rgb", "psnr_sum", "seconds")
 
@@ -93,8 +94,8 @@ def enlarge(lr: Tensor, method: str, size: torch.Size, steps: int | None) -> Ten
         for _ in range(10):
             image = image + resampling.resize(lr - resampling.resize(image, lr.shape[1:]), size)
         image = image.clamp(0, 1)
-    elif method in WITH_PRIOR:
-        image = super_resolve(lr, size=tuple(size), prior="photographs", quality=WITH_PRIOR[method])
+    elif method in ALONE:
+        image = super_resolve(lr, size=tuple(size), prior=None, quality=ALONE[method])
     elif method in OURS:
         image = super_resolve(lr, size=tuple(size), quality=method)
     else:

@@ -5,11 +5,17 @@
 
 The same command goes on after an interruption: every few minutes the state is stored as DIR/checkpoint.pt (--work;
 beside the result by default), with the curve as DIR/curve.json and curve.png. When the rate has been decayed, the mean
-of the last weights is written to --out, in numbers of 16 bits. Runs add up: --start takes such a file, and the new run
-goes on from its weights, at a rate of its own. With --steps the same seed gives the same weights; with --hours the
-length, and with it the decay of the rate, depends on the machine.
+of the last weights is written to --out, in numbers of 16 bits. Runs add up: --weights takes such a file, and the new
+run goes on from its weights, at a rate of its own. With --steps the same seed gives the same weights; with --hours the
+length, and with it the decay of the rate, depends on the machine. All cores but one stay idle, unless
 
-Every 14th picture is held out. The curve shows the luma PSNR of their middles and, where --pairs and --set5 are given,
+    python -m torch.distributed.run --nproc-per-node 2 -m benchmarks.train_prior ...
+
+starts several processes of one thread each, which draw their own batches and share their gradients. They wait for each
+other once per step only; threads would wait after every product, and much longer when another program is busy.
+
+One crop in 25 is of a drawing (benchmarks.prior_drawings), so that text and line art keep their edges. Every 14th
+picture is held out. The curve shows the luma PSNR of their middles and, where --pairs and --set5 are given,
 of these pairs (DIR as in `benchmarks.super_resolution`); nothing is trained on them.
 """
 
@@ -25,10 +31,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from benchmarks import header
 from benchmarks.prior_data import Batch, Photographs, photographs
+from benchmarks.prior_drawings import drawings
 from benchmarks.prior_optimizer import Muon
 from benchmarks.prior_quality import Pair, crops, folder_pairs, middles, psnr, report, robustness, write_curve
 from siren_sr import __version__
@@ -53,24 +60,26 @@ class Settings:
         steps: number of updates; whichever ends first.
         rate: Of Muon, for the inner convolutions.
         adam_rate: Of Adam for everything else.
-        batch: Images of a batch.
+        batch: Images of a batch, in each process.
         patch: Pixels of a small image, per side.
         points: Rows and columns of each large image on which the loss is taken, at random: neighbours say the same.
         degraded: Share of batches with blur, noise or compression.
         seed: Of the initial weights and of all draws.
         every: Seconds between checkpoints.
+        drawings: How many drawings are made, of which one crop in `benchmarks.prior_data.DRAWN` is.
     """
 
     hours: float = math.inf
     steps: int = 2**62
     rate: float = 1e-3
     adam_rate: float = 1e-3
-    batch: int = 16
-    patch: int = 24
-    points: int = 36
+    batch: int = 8
+    patch: int = 48
+    points: int = 48
     degraded: float = 0.2
     seed: int = 0
     every: float = 150.0
+    drawings: int = 48
 
 
 class Training:
@@ -83,7 +92,12 @@ class Training:
         self.model.train()
         self.precision = torch.bfloat16 if has_fast_bfloat16(next(self.model.parameters())) else None
         self.data = Photographs(
-            pictures, batch=settings.batch, patch=settings.patch, degraded=settings.degraded, seed=settings.seed
+            pictures,
+            batch=settings.batch,
+            patch=settings.patch,
+            degraded=settings.degraded,
+            seed=settings.seed + rank(),
+            drawn=drawings(settings.drawings, settings.seed),
         )
         matrices, others = _kinds(self.model)
         self.optimizers: list[torch.optim.Optimizer] = [
@@ -111,15 +125,30 @@ class Training:
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        value, self.seconds = self._shared(loss.item(), self.seconds)
         for optimizer in self.optimizers:
             optimizer.step()
         self.taken += 1
         kept = min(MEAN, 1 - 1 / (1 + 0.2 * self.taken))
         for mean, p in zip(self.mean, self.model.parameters(), strict=True):
             mean.lerp_(p.detach(), 1 - kept)
-        value = loss.item()
         self.losses = value if self.taken == 1 else self.losses + 0.01 * (value - self.losses)
         self.seconds += time.perf_counter() - start
+
+    def _shared(self, *values: float) -> list[float]:
+        """Replace the gradients by their mean over all processes, and return the means of some numbers."""
+        if not distributed.is_initialized():
+            return list(values)
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        # float64, since seconds decide when all processes end, and must not be rounded to a shorter run.
+        sums = torch.tensor(values, dtype=torch.float64)
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        distributed.all_reduce(flat)
+        distributed.all_reduce(sums)
+        count = distributed.get_world_size()
+        for gradient, mean in zip(gradients, (flat / count).split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(mean.view_as(gradient))
+        return (sums / count).tolist()
 
     def _loss(self, batch: Batch) -> Tensor:
         """Mean absolute error on some rows and columns of the pictures."""
@@ -149,7 +178,7 @@ class Training:
             "model": self.model.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "mean": self.mean,
-            "data": self.data.state,
+            "data": gathered(self.data.state),
             "numbers": (self.taken, self.seconds, self.losses),
             "rows": self.rows,
             "rates": self.rates,
@@ -160,9 +189,23 @@ class Training:
         self.model.load_state_dict(state["model"])
         for optimizer, stored in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(stored)
-        self.mean, self.data.state = state["mean"], state["data"]
+        self.mean, self.data.state = state["mean"], state["data"][rank()]
         self.taken, self.seconds, self.losses = state["numbers"]
         self.rows, self.rates = state["rows"], state["rates"]
+
+
+def rank() -> int:
+    """The number of this process among those that train together, from 0."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+def gathered(value: Any) -> list[Any]:
+    """The value of every process, in the order of their numbers."""
+    if not distributed.is_initialized():
+        return [value]
+    values: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(values, value)
+    return values
 
 
 def _kinds(model: LearnedUpscaler) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
@@ -174,7 +217,10 @@ def _kinds(model: LearnedUpscaler) -> tuple[list[nn.Parameter], list[nn.Paramete
 
 
 def train(training: Training, work: Path, validation: Mapping[str, tuple[Sequence[Pair], int]]) -> None:
-    """Update until the run is over; measure and store it every few minutes, and at the end."""
+    """Update until the run is over; measure and store it every few minutes, and at the end.
+
+    All processes measure, since all must know of a collapse; the first one stores and tells.
+    """
     last, best = training.seconds, training.rows[-1:]
     while training.progress < 1:
         training.step()
@@ -191,10 +237,13 @@ def train(training: Training, work: Path, validation: Mapping[str, tuple[Sequenc
             continue
         best = [row]
         training.rows.append(row)
+        state = training.state()
+        if rank():
+            continue
         print("  ".join(f"{k} {v:.5g}" for k, v in row.items()), flush=True)
         write_curve(training.rows, work / "curve.json")
         temporary = work / "checkpoint.tmp"
-        torch.save(training.state(), temporary)
+        torch.save(state, temporary)
         temporary.replace(work / "checkpoint.pt")
         save(model, work / "latest.safetensors", notes=_notes(training))
 
@@ -234,7 +283,12 @@ def keep_memory() -> None:
 def main() -> None:
     """Run the command."""
     a = _arguments()
-    print(header(threads=a.threads), flush=True)
+    title = header(threads=a.threads)
+    if distributed.is_torchelastic_launched():
+        distributed.init_process_group("gloo")
+        title += f", {distributed.get_world_size()} processes"
+    if rank() == 0:
+        print(title, flush=True)
     held_out: list[Tensor] = []
     pictures: list[Tensor] = []
     if a.data:
@@ -248,16 +302,30 @@ def main() -> None:
     keep_memory()
     work = a.work or a.out.parent
     work.mkdir(parents=True, exist_ok=True)
-    settings = Settings(a.hours, a.steps, a.rate, a.adam_rate, degraded=a.degraded, seed=a.seed, every=a.every)
-    training = Training(pictures, settings, start=load(a.start)[0] if a.start else None)
+    settings = Settings(
+        a.hours,
+        a.steps,
+        a.rate,
+        a.adam_rate,
+        a.batch,
+        a.patch,
+        a.points,
+        degraded=a.degraded,
+        seed=a.seed,
+        every=a.every,
+    )
+    training = Training(pictures, settings, start=load(a.weights)[0] if a.weights else None)
     checkpoint = work / "checkpoint.pt"
     if checkpoint.is_file():
         training.restore(torch.load(checkpoint, weights_only=False))
-        print(f"going on after {training.taken} steps, {training.seconds / 3600:.2f} hours", flush=True)
+        if rank() == 0:
+            print(f"going on after {training.taken} steps, {training.seconds / 3600:.2f} hours", flush=True)
     watched = {k: v for k, v in sets.items() if k in WATCHED}
     if "pairs x4" in watched:
         watched["pairs x4"] = (middles(watched["pairs x4"][0], 4), 4)
     train(training, work, watched)
+    if rank():
+        return
     save(training.averaged(), a.out, notes=_notes(training))
     evaluate(load(a.out)[0], sets)
 
@@ -269,9 +337,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=2**62)
     parser.add_argument("--out", type=Path, help="file to write, .safetensors")
     parser.add_argument("--work", type=Path, help="folder of checkpoint and curve (default: beside --out)")
-    parser.add_argument("--start", type=Path, help="file whose weights the run starts from")
+    parser.add_argument("--weights", type=Path, help="file whose weights the run starts from")
     parser.add_argument("--rate", type=float, default=Settings.rate)
     parser.add_argument("--adam-rate", type=float, default=Settings.adam_rate)
+    parser.add_argument("--batch", type=int, default=Settings.batch, help="images per process and step")
+    parser.add_argument("--patch", type=int, default=Settings.patch, help="pixels of a small image, per side")
+    parser.add_argument("--points", type=int, default=Settings.points, help="rows and columns that the loss sees")
     parser.add_argument("--degraded", type=float, default=Settings.degraded, help="share of degraded batches")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--every", type=float, default=Settings.every, help="seconds between checkpoints")

@@ -17,6 +17,7 @@ import torch
 from siren_sr.superres.options import PHOTOGRAPHS
 
 PROGRAM = "siren-sr"
+NO_PRIOR = "none"  # the value of --prior that asks for none
 
 
 def command(commands: Any, name: str, run: Callable[..., int], text: str, example: str) -> argparse.ArgumentParser:
@@ -89,16 +90,16 @@ def number_or_name(text: str) -> float | str:
 
 @contextlib.contextmanager
 def users_upscaler(text: str | None) -> Iterator[Any]:
-    """The prior "photographs", or what MODULE:FUNCTION names.
+    """The prior "photographs", none, or what MODULE:FUNCTION names.
 
     Modules of the working directory count, also those that the function imports as it runs.
     """
-    if text is None or text == PHOTOGRAPHS:
-        yield text
+    if text in (None, NO_PRIOR, PHOTOGRAPHS):
+        yield None if text == NO_PRIOR else text
         return
     module, _, name = text.partition(":")
     if not module or not name:
-        raise ValueError(f"--prior {text}: give MODULE:FUNCTION, for example mymodel:upscale")
+        raise ValueError(f"--prior {text}: give {PHOTOGRAPHS}, {NO_PRIOR} or MODULE:FUNCTION, such as mymodel:upscale")
     folder = os.getcwd()
     sys.path.insert(0, folder)
     try:

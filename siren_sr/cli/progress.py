@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import signal
 import sys
@@ -11,7 +12,9 @@ from siren_sr.cli.arguments import PROGRAM
 
 
 class Training:
-    """A progress bar and the handling of Ctrl-C around a training, as a context and as the training's callback.
+    """What goes along with a training, as a context and as the training's callback.
+
+    It draws a progress bar, shows what the library logs of its choices, and handles Ctrl-C.
 
     The first Ctrl-C ends the training after the present step, and a second one ends it at once. Before the first step
     there is nothing to keep, and one is enough.
@@ -21,8 +24,9 @@ class Training:
     """
 
     def __init__(self, *, quiet: bool) -> None:
-        """Prepare a progress bar, which is not drawn if ``quiet`` is True."""
+        """Prepare a progress bar, which is not drawn if ``quiet`` is True; nor is anything else told then."""
         self._quiet, self.stopped, self._bar, self._last = quiet, False, None, None
+        self._log, self._told = logging.getLogger("siren_sr"), _Told(logging.INFO)
 
     @property
     def reached(self) -> str:
@@ -35,12 +39,19 @@ class Training:
 
     def __enter__(self) -> Training:
         self._previous = signal.signal(signal.SIGINT, self._interrupt)
+        self._level = self._log.level
+        if not self._quiet:
+            self._log.addHandler(self._told)
+            self._log.setLevel(logging.INFO)
         return self
 
     def __exit__(self, *_: object) -> None:
         signal.signal(signal.SIGINT, self._previous)
+        self._log.removeHandler(self._told)
+        self._log.setLevel(self._level)
         if self._bar is not None:
             self._bar.close()
+        self._told.tell()
 
     def _interrupt(self, *_: object) -> None:
         # This is the second Ctrl-C, or there is nothing to report yet.
@@ -64,6 +75,22 @@ class Training:
             self._bar.set_postfix_str(f"{progress.entry.psnr:.2f} dB", refresh=False)
         self._bar.update(1)
         return self.stopped
+
+
+class _Told(logging.Handler):
+    """Keeps what was logged until the progress bar is gone."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage() not in self._lines:
+            self._lines.append(record.getMessage())
+
+    def tell(self) -> None:
+        for line in self._lines:
+            say(line, 0)
 
 
 def say(text: str, code: int) -> int:

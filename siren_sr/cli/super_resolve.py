@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
     add_option(
         p, SuperResolveOptions, "noise", type=float, help="standard deviation of the image's noise, in levels of 255"
     )
-    add_option(p, SuperResolveOptions, "prior", metavar="photographs|MODULE:FUNCTION")
+    add_option(p, SuperResolveOptions, "prior", metavar="photographs|none|MODULE:FUNCTION")
     add_option(p, SuperResolveOptions, "strategy")
     add_training(p, SuperResolveOptions)
 

@@ -40,6 +40,8 @@ class Fit:
         base: Optional samples (C, *grid), on a grid of their own. The network's output is added to their bicubic
             interpolant.
         stopped: Whether a callback ended the training before its last step.
+        prior: Where details come from that the image does not show: "photographs", or the name of the user's own
+            upscaler. None: nothing but the signal was used.
     """
 
     model: Network
@@ -50,6 +52,7 @@ class Fit:
     align_corners: bool = False
     base: Tensor | None = None
     stopped: bool = False
+    prior: str | None = None
 
     @property
     def reconstruction(self) -> Any:
@@ -172,6 +175,7 @@ class Fit:
                 "align_corners": self.align_corners,
                 "sample_rate": self.origin.sample_rate,
                 "stopped": self.stopped,
+                "prior": self.prior,
                 "kind": {name: getattr(self.origin, name) for name in _KIND},
             },
         }
@@ -256,4 +260,5 @@ def _rebuild(meta: dict[str, Any], tensors: dict[str, Tensor], activation: Activ
         align_corners=fit["align_corners"],
         base=base,
         stopped=fit["stopped"],
+        prior=fit.get("prior"),
     )

@@ -28,9 +28,11 @@ PIECE = 48  # the quick form takes the middle of an image, whose longer side has
 
 
 def table7(setup: Setup) -> Report:
-    """Compare bicubic, the paper's three strategies, the library's default, and a user's network if one is given."""
+    """Compare bicubic, the paper's three strategies, the library's with and without its prior, and a user's network."""
     names, steps = data.chosen(setup, 1), setup.steps(5000, 5000)
-    methods = ["bicubic", "basic", "trick1", "trick2", "default"] + (["prior"] if setup.prior is not None else [])
+    methods = ["bicubic", "basic", "trick1", "trick2", "alone", "photographs"] + (
+        ["prior"] if setup.prior is not None else []
+    )
     found: dict[str, list[tuple[float, float]]] = {m: [] for m in methods}
     shown: dict[str, Tensor] = {}
     for name in names:
@@ -101,7 +103,9 @@ def _enlarge(setup: Setup, image: Tensor, size: tuple[int, ...], method: str, st
     if method == "bicubic":  # this is torch's bicubic with a = -0.75, as in the paper
         return functional.interpolate(image[None], size=size, mode="bicubic", align_corners=False)[0]
     options: dict[str, Any] = {"size": size, "generator": setup.generator(), "device": setup.device}
-    if method == "default":
+    if method == "alone":
+        return super_resolve(image, prior=None, callback=setup.watch, **options)
+    if method == "photographs":
         return super_resolve(image, callback=setup.watch, **options)
     if method == "prior":
         return super_resolve(image, prior=setup.prior, callback=setup.watch, **options)

@@ -34,8 +34,8 @@ def consistent(problem: Problem) -> TiledPlan:
     """Plan the library's own way: a picture that downsamples to the image, and tiles of sine networks that show it.
 
     1. The picture: `siren_sr.superres.picture.search` finds a picture x with D x = image, where D is the downsampling
-       of ``problem.kernel``. The result of a user's prior is moved to the nearest such picture instead. If the image
-       has noise, D x is the image without it.
+       of ``problem.kernel``. Where there is a prior, what it proposes is moved to the nearest such picture instead. If
+       the image has noise, D x is the image without it.
     2. The network: tiles are fitted to that picture minus the bicubic enlargement.
     3. The base: it keeps the samples of what the network does not show, so that the result is the picture and explains
        the image.
@@ -49,7 +49,8 @@ def consistent(problem: Problem) -> TiledPlan:
     down = Downsample.between(problem.size, shape, kernel=problem.kernel, like=image)
     if problem.prior is not None:
         given = down.project(problem.prior, image, noise=_slack(problem.noise, shape, problem.size))
-        return TiledPlan(given, image, replace(DETAIL, steps=problem.steps or DETAIL.steps))
+        recipe = replace(DETAIL, steps=problem.steps or DETAIL.steps)
+        return TiledPlan(given, image, recipe, prior=problem.prior_name)
     effort = QUALITIES[problem.quality]
     search = Search(
         problem.unit,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import torch
 
@@ -20,7 +20,7 @@ from siren_sr.training.progress import Callback
 
 STRATEGIES: dict[str, Strategy] = {"consistent": consistent, "basic": basic, "trick1": trick1, "trick2": trick2}
 """Strategies by name; to add one by name, put it here."""
-PHOTOGRAPHS = "photographs"
+PHOTOGRAPHS: Final = "photographs"
 PUBLISHED = (basic, trick1, trick2)
 
 Scale = float | Sequence[float]
@@ -47,7 +47,9 @@ class SuperResolveOptions:
     )
     noise: float = option(0.0, "standard deviation of the image's noise, for an image in [0, 1]", needs_consistent=True)
     prior: Prior | Literal["photographs"] | None = option(
-        help="photographs, what a network has learned from others; or your own upscaler, (1, C, h, w) -> (1, C, H, W)",
+        PHOTOGRAPHS,
+        "where details come from: photographs, from which a network has learned; or your own upscaler, (1, C, h, w) -> "
+        "(1, C, H, W)",
         needs_consistent=True,
     )
     strategy: StrategyName | str | Strategy = option("consistent", "consistent, basic, trick1 or trick2")
@@ -72,10 +74,6 @@ class SuperResolveOptions:
         else:
             arguments.optional_callable(
                 "prior", self.prior, what=f'"{PHOTOGRAPHS}" or a callable, (1, C, h, w) -> (1, C, H, W)'
-            )
-        if self.prior is not None and not isinstance(self.prior, str) and self.quality != "standard":
-            raise ValueError(
-                f"quality={self.quality!r} says how long to look for a picture, and prior= gives it: leave one out"
             )
         if self.steps is not None:
             arguments.settle(self, steps=arguments.count("steps", self.steps))
@@ -103,7 +101,9 @@ class SuperResolveOptions:
         changed = [
             field.name
             for field in fields(self)
-            if "needs_consistent" in field.metadata and not _same(getattr(self, field.name), field.default)
+            if "needs_consistent" in field.metadata
+            and not _same(getattr(self, field.name), field.default)
+            and not (field.name == "prior" and self.prior is None)
         ]
         if changed:
             name, names = getattr(chosen, "__name__", ""), ", ".join(changed)

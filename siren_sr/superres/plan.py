@@ -5,6 +5,7 @@ A strategy never trains. To add one, write a function from a problem to a plan a
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,7 +34,8 @@ class Problem:
         kernel: Kernel of the downsampling that made the image; `siren_sr.superres.kernels.check_kernel` says what it
             may be.
         noise: Standard deviation of the image's noise, in units of an image in [0, 1].
-        prior: The user's own enlarged image (C, H, W) in [-1, 1], or None.
+        ask_prior: Function that returns what `prior` is.
+        prior_name: Name of the prior, for the plan; None where there is none.
         generator: CPU generator of the random numbers that a strategy needs.
         monitor: Object that is told of the work. A strategy that itself works for long announces this by
             ``monitor.plan(stage, steps)``, calls ``monitor.step()`` after each step, and ends with what it has when
@@ -48,10 +50,16 @@ class Problem:
     quality: Quality
     kernel: Any
     noise: float
-    prior: Tensor | None = None
+    ask_prior: Callable[[], Tensor | None] = lambda: None
+    prior_name: str | None = None
     generator: torch.Generator | None = None
     monitor: Monitor = field(default_factory=Monitor)
     return_fit: bool = True
+
+    @functools.cached_property
+    def prior(self) -> Tensor | None:
+        """The picture that the prior proposes, (C, H, W) in [-1, 1], or None; it is asked when this is first read."""
+        return self.ask_prior()
 
     @property
     def unit(self) -> Tensor:
@@ -68,12 +76,14 @@ class Plan:
         first_omega_0: ω0 of its first layer.
         hidden_features: Width of its sine layers, >= 1.
         hidden_layers: Number of its sine layers after the first, >= 0.
+        prior: Name of the prior that has a share in the targets; None where nothing but the image has.
     """
 
     stages: tuple[Stage, ...]
     first_omega_0: float
     hidden_features: int = 256
     hidden_layers: int = 2
+    prior: str | None = None
 
 
 # The detail that a smooth base lacks is small, so that one hidden layer is enough for it. These numbers were chosen on
@@ -92,11 +102,13 @@ class TiledPlan:
         picture: The picture, a tensor (C, H, W) in [-1, 1].
         base: Image (C, h, w) whose bicubic enlargement the networks need not show.
         tiles: How the tiles are made and trained.
+        prior: Name of the prior that has a share in the picture; None where nothing but the image has.
     """
 
     picture: Tensor
     base: Tensor
     tiles: TileRecipe = DETAIL
+    prior: str | None = None
 
 
 Strategy = Callable[[Problem], Plan | TiledPlan]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
@@ -21,11 +23,11 @@ from siren_sr.io import ImageFile
 from siren_sr.network.siren import Siren
 from siren_sr.network.tiled import TiledSiren
 from siren_sr.signals import Signal, as_signal, fill_hidden, is_batch, members, stacked
-from siren_sr.superres.learned import photographs
 from siren_sr.superres.options import Scale, StrategyName, SuperResolveOptions
 from siren_sr.superres.picture.quality import Quality
 from siren_sr.superres.plan import Plan, Problem, Strategy, TiledPlan
-from siren_sr.superres.upscaler import Prior, ask
+from siren_sr.superres.proposals import Proposals
+from siren_sr.superres.upscaler import Prior
 from siren_sr.training.field import psnr_of, squared_error
 from siren_sr.training.loop import final_score, train
 from siren_sr.training.progress import Callback, Monitor
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     Image = TypeVar("Image", Tensor, NDArray[Any], PIL.Image.Image)
 
 DEFAULT = SuperResolveOptions()
+log = logging.getLogger(__name__)
 DEFAULT_SCALE = 4
 
 
@@ -110,7 +113,7 @@ def super_resolve(
     callback: Callback | None = DEFAULT.callback,
     return_fit: bool = DEFAULT.return_fit,
 ) -> Any:
-    """Enlarge one image, using nothing but the image.
+    """Enlarge one image.
 
     Args:
         image: Tensor (C, H, W), (H, W) or a batch (B, C, H, W), also a ``torchvision.tv_tensors.Image``; array
@@ -125,14 +128,15 @@ def super_resolve(
             ``siren_sr.grids.resampling.KERNELS`` such as "box", a number, which is the standard deviation of a Gaussian
             in pixels of the result, or a 2-D array of weights on such pixels.
         noise: Standard deviation of the image's noise, for an image in [0, 1]; 10/255 of an 8-bit image is visible.
-        prior: Where the details come from that the image does not show. None (the default) uses nothing but the image.
-            "photographs" asks a network that has learned from other photographs: more detail, in a fraction of the
-            time, some of it invented. It knows scales up to 8, ``kernel="bicubic"`` and narrow Gaussians, and noise up
-            to 12/255; "fast" asks it once, other qualities in eight orientations. Or your own upscaler, (1, C, h, w)
-            float32 in [0, 1] -> (1, C, H, W) in [0, 1], a pretrained network for example. It is given all channels,
-            alpha too, and leaves nothing to try harder: leave ``quality`` alone. Either's picture, resized if it has
-            another size, is moved to the nearest one that explains the image (with ``noise``, only as far as the image
-            is to be believed). At the size asked for, the result is that picture.
+        prior: Where the details come from that the image does not show. "photographs" (the default) asks a network of
+            sines that is shipped with the library and has learned from other photographs: "fast" asks it once, other
+            qualities in eight orientations. It knows scales up to 8, ``kernel="bicubic"`` and narrow Gaussians, and
+            moderate noise; other images are enlarged as without it. None uses nothing but the image: a search, by the
+            image's own edges and repetitions, which takes longer and invents nothing. Or your own upscaler, (1, C, h,
+            w) float32 in [0, 1] -> (1, C, H, W) in [0, 1], a pretrained network for example. It is given all channels,
+            alpha too, once, and with "best" in eight orientations. The picture of a prior, resized if it has another
+            size, is moved to the nearest one that explains the image (with ``noise``, only as far as the image is to
+            be believed). `Fit.prior` says what was used.
         strategy: "consistent" (the default), the paper's "basic", "trick1", "trick2", or a function
             `Problem` -> `Plan`.
         steps: Training steps. With "consistent" they are those of every group of tiles, where a fit is asked for; with
@@ -156,7 +160,7 @@ def super_resolve(
 
     Raises:
         ValueError: A bad image, scale, size, kernel, noise, device or result of the prior, an unknown strategy or
-            quality, an option that the strategy or the prior would make ignored, or a training that diverged.
+            quality, an option that the strategy would make ignored, or a training that diverged.
         TypeError: Unsupported kinds.
         OSError: A file that cannot be read.
 
@@ -182,19 +186,66 @@ def super_resolve(
     monitor = Monitor(callback)
     with arguments.undisturbed():
         if not is_batch(image):
-            return _enlarge(image, options, monitor)
-        results = [_enlarge(one, options, monitor) for one in members(image)]
+            return _results([image], options, monitor)[0]
+        results = _results(members(image), options, monitor)
         return results if return_fit else stacked(results, image)
 
 
-def _enlarge(image: Any, options: SuperResolveOptions, monitor: Monitor) -> Any:
+def _results(images: Iterable[Any], options: SuperResolveOptions, monitor: Monitor) -> list[Any]:
+    """The images enlarged, which have the same shape, or their fits."""
+    data = [_read(image, options) for image in images]
+    size = _size(data[0], options)
+    proposals = Proposals([one.values for one in data], size, options, monitor)
+    return [
+        _enlarge(one, size, functools.partial(proposals.picture, i), proposals.name, options, monitor)
+        for i, one in enumerate(data)
+    ]
+
+
+def _read(image: Any, options: SuperResolveOptions) -> Signal:
+    data = as_signal(image, dims=2, device=options.device).upright()
+    return replace(data, values=fill_hidden(data.values)) if data.has_alpha else data
+
+
+def _size(data: Signal, options: SuperResolveOptions) -> tuple[int, int]:
+    """The size (H, W) that is wanted."""
+    scale = DEFAULT_SCALE if options.scale is None and options.size is None else options.scale
+    height, width = coordinates.grid_size(data.shape, scale=scale, size=options.size, channels=len(data.values))
+    if height < data.shape[0] or width < data.shape[1]:
+        raise ValueError(
+            f"the result would be {height}x{width}, smaller than the image, {data.shape[0]}x{data.shape[1]}: "
+            "scale must be >= 1 on each axis (to shrink an image use siren_sr.grids.resampling.resize)"
+        )
+    return height, width
+
+
+def _enlarge(
+    data: Signal,
+    size: tuple[int, int],
+    ask_prior: Callable[[], Tensor | None],
+    prior_name: str | None,
+    options: SuperResolveOptions,
+    monitor: Monitor,
+) -> Any:
     """One image, or its fit."""
     monitor.restart()
-    data = as_signal(image, dims=2, device=options.device).upright()
-    if data.has_alpha:
-        data = replace(data, values=fill_hidden(data.values))
-    problem = _problem(data, options, monitor)
+    problem = Problem(
+        image=data.values,
+        size=size,
+        steps=options.steps,
+        align_corners=options.align_corners,
+        quality=options.quality,
+        kernel=options.kernel,
+        noise=options.noise,
+        ask_prior=ask_prior,
+        prior_name=prior_name,
+        generator=arguments.seeded(options.generator),
+        monitor=monitor,
+        return_fit=options.return_fit,
+    )
     plan = None if monitor.stopped else options.chosen_strategy()(problem)
+    if isinstance(plan, Plan | TiledPlan) and plan.prior is not None:
+        log.info('details come from prior="%s"; without a prior nothing but the image is used', plan.prior)
     if isinstance(plan, TiledPlan) and not options.return_fit:
         # Nobody asked for the networks that would show the picture at other sizes.
         return data.origin.restore(plan.picture)
@@ -207,42 +258,8 @@ def _enlarge(image: Any, options: SuperResolveOptions, monitor: Monitor) -> Any:
         fit = _without_network(data, problem, plan.picture if isinstance(plan, TiledPlan) else data.values)
     else:
         raise TypeError(f"strategy must return a Plan or a TiledPlan, got {type(plan).__name__}")
+    fit = fit if plan is None else replace(fit, prior=plan.prior)
     return fit if options.return_fit else fit.render(size=problem.size)
-
-
-def _problem(data: Signal, options: SuperResolveOptions, monitor: Monitor) -> Problem:
-    """What the strategy is given."""
-    scale = DEFAULT_SCALE if options.scale is None and options.size is None else options.scale
-    height, width = coordinates.grid_size(data.shape, scale=scale, size=options.size, channels=len(data.values))
-    if height < data.shape[0] or width < data.shape[1]:
-        raise ValueError(
-            f"the result would be {height}x{width}, smaller than the image, {data.shape[0]}x{data.shape[1]}: "
-            "scale must be >= 1 on each axis (to shrink an image use siren_sr.grids.resampling.resize)"
-        )
-    prior = None if monitor.stopped else _prior_picture(data, options, (height, width))
-    return Problem(
-        image=data.values,
-        size=(height, width),
-        steps=options.steps,
-        align_corners=options.align_corners,
-        quality=options.quality,
-        kernel=options.kernel,
-        noise=options.noise,
-        prior=prior,
-        generator=arguments.seeded(options.generator),
-        monitor=monitor,
-        return_fit=options.return_fit,
-    )
-
-
-def _prior_picture(data: Signal, options: SuperResolveOptions, size: tuple[int, int]) -> Tensor | None:
-    """What the prior makes of the image, (C, H, W) in [-1, 1]; None without a prior."""
-    if options.prior is None:
-        return None
-    if not isinstance(options.prior, str):
-        return ask(options.prior, data.values, size)
-    told = photographs.conditions(options.kernel, options.noise, shape=data.shape, size=size)
-    return photographs.enlarge(data.values, size, told, orientations=photographs.ORIENTATIONS[options.quality])
 
 
 def _without_network(data: Signal, problem: Problem, base: Tensor) -> Fit:

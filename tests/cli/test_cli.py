@@ -121,6 +121,18 @@ def test_super_resolve(photo, tmp_path, capsys):
     assert names(tmp_path) == ["a.png", "b.png", "photo.png"]
 
 
+def test_a_line_says_where_details_come_from(photo, tmp_path, capsys):
+    for options, text in (
+        ((), 'details come from prior="photographs"'),
+        (("--kernel", "box"), "not 'box': nothing but the image is"),
+        (("--prior", "none"), ""),
+    ):
+        assert call("super-resolve", photo, tmp_path / "a.png", "--scale", "2", "--quality", "fast", *options) == 0
+        shown = capsys.readouterr().err
+        assert text in shown
+        assert shown.count("siren-sr: ") == bool(text)
+
+
 def test_sixteen_bits_alpha_orientation_and_profile_survive(tmp_path):
     rgba = torch.cat([picture(9, 12, 3), picture(9, 12, 1)]).permute(1, 2, 0).numpy()
     exif = b"II*\0\x08\0\0\0" + struct.pack("<HHHIHHI", 1, 274, 3, 1, 6, 0, 0)
@@ -163,6 +175,7 @@ def test_super_resolve_with_kernel_noise_and_prior(photo, tmp_path, monkeypatch,
         (("--quality", "fast", "--kernel", "1.2"), {"quality": "fast", "kernel": 1.2}),
         (("--quality", "fast", "--kernel", "blur.npy"), {"quality": "fast", "kernel": np.ones((3, 3))}),
         (("--quality", "fast", "--noise", "10"), {"quality": "fast", "noise": 10 / 255}),
+        (("--prior", "none", "--quality", "fast"), {"prior": None, "quality": "fast"}),
         (("--prior", "my_upscaler:double"), {"prior": torch.nn.Upsample(scale_factor=2)}),
     ):
         assert call("super-resolve", photo, "out.png", *quick, *arguments) == 0

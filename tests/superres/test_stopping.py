@@ -41,26 +41,26 @@ def test_a_callback_that_returns_true_once(before, after, tmp_path):
     torch.testing.assert_close(super_resolve(image, 2, steps=4, callback=callback), fit.render(scale=2))
 
 
-@pytest.mark.parametrize("strategy", ["consistent", "basic"])
-def test_a_batch_stops_with_the_image_that_was_stopped(strategy):
+@pytest.mark.parametrize("options", [{"prior": None}, {"strategy": "basic"}], ids=str)
+def test_a_batch_stops_with_the_image_that_was_stopped(options):
     images, seen = torch.stack([picture(8, 8), picture(8, 8).flip(2), picture(8, 8).flip(1)]), []
-    last = len(stages(images[0], steps=4, strategy=strategy))
+    last = len(stages(images[0], steps=4, **options))
 
     def callback(progress):
         seen.append(progress.entry.step)
         return len(seen) == last + 2  # two steps into the second image
 
-    fits = super_resolve(images, 2, steps=4, strategy=strategy, callback=callback, return_fit=True)
+    fits = super_resolve(images, 2, steps=4, **options, callback=callback, return_fit=True)
     assert seen == [*range(1, last + 1), 1, 2]
     assert [fit.stopped for fit in fits] == [False, True, True]
     expected = resampling.resize(images[2], (16, 16)).clamp(0, 1)
     torch.testing.assert_close(fits[2].render(scale=2), expected)
     assert math.isnan(fits[2].psnr)
     seen.clear()
-    super_resolve(images[0], 2, steps=4, strategy=strategy, callback=lambda progress: seen.append(progress.entry.step))
+    super_resolve(images[0], 2, steps=4, **options, callback=lambda progress: seen.append(progress.entry.step))
     last = len(seen)  # fewer, where only a fit needs networks
     seen.clear()
-    results = super_resolve(images, 2, steps=4, strategy=strategy, callback=callback)
+    results = super_resolve(images, 2, steps=4, **options, callback=callback)
     assert seen == [*range(1, last + 1), 1, 2]
     torch.testing.assert_close(results, torch.stack([fit.render(scale=2) for fit in fits]), rtol=0, atol=1e-5)
 

@@ -103,9 +103,12 @@ def test_better_than_bicubic_on_set5(data):
 @pytest.mark.parametrize(("scale", "size"), SCALES)
 def test_at_any_scale_the_result_explains_the_image(scale, size):
     image = picture(9, 11) * 0.8 + 0.1
-    result = super_resolve(image, scale, steps=3)
+    result = super_resolve(image, scale, prior=None)
     assert result.shape == (3, *size)
     torch.testing.assert_close(resampling.resize(result, (9, 11)), image, rtol=0, atol=1e-4)
+    result = super_resolve(image, scale)  # whose prior doubts the image a little
+    assert result.shape == (3, *size)
+    torch.testing.assert_close(resampling.resize(result, (9, 11)), image, rtol=0, atol=1 / 255)
 
 
 @pytest.mark.parametrize("align_corners", [False, True])
@@ -133,14 +136,14 @@ def test_thin_images(shape):
 @pytest.mark.parametrize("quality", ["fast", "standard"])
 def test_no_axis_channel_sign_or_brightness_is_preferred(quality):
     image = 0.25 + 0.5 * picture(12, 17)
-    expected = super_resolve(image, 3, steps=2, quality=quality)
+    expected = super_resolve(image, 3, prior=None, quality=quality)
     for change, back in (
         (lambda x: x.mT, lambda y: y.mT),
         (lambda x: x.flip(0), lambda y: y.flip(0)),
         (lambda x: 1 - x, lambda y: 1 - y),
         (lambda x: x + 0.2, lambda y: y - 0.2),
     ):
-        found = back(super_resolve(change(image), 3, steps=2, quality=quality))
+        found = back(super_resolve(change(image), 3, prior=None, quality=quality))
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
 
@@ -215,14 +218,15 @@ def test_runs_repeat_and_seeds_matter():
 
 def test_progress_and_stopping():
     seen, iterations = [], sum(steps for _, steps in total_variation.ROUNDS)
-    super_resolve(picture(20, 20), 4, steps=4, callback=seen.append, return_fit=True)
+    options = {"prior": None, "steps": 4, "return_fit": True}
+    super_resolve(picture(20, 20), 4, callback=seen.append, **options)
     steps = [p.entry.step for p in seen]
     assert steps == list(range(1, len(steps) + 1))
     assert seen[-1].entry.step == seen[-1].steps
     assert [p.stage for p in seen] == ["pixels"] * iterations + ["network"] * (len(seen) - iterations)
     assert all(a.entry.seconds <= b.entry.seconds for a, b in itertools.pairwise(seen))
     for limit in (3, iterations + 3):
-        fit = super_resolve(picture(20, 20), 4, steps=4, callback=lambda p, n=limit: p.entry.step >= n, return_fit=True)
+        fit = super_resolve(picture(20, 20), 4, callback=lambda p, n=limit: p.entry.step >= n, **options)
         assert fit.stopped
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -151,6 +151,7 @@ class LearnedUpscaler(nn.Module):
         conditions: Conditions | Tensor | None = None,
         precision: torch.dtype | None = None,
         tile: int = TILE,
+        stop: Callable[[], bool] | None = None,
     ) -> Tensor:
         """Enlarge images.
 
@@ -162,6 +163,7 @@ class LearnedUpscaler(nn.Module):
             precision: ``torch.bfloat16`` computes the products in it, None in float32.
             tile: Pixels of the image, per side, that are worked on at once; memory grows with it, and the result is the
                 same.
+            stop: Asked after every one of `tiles`; once it answers True, the rest is interpolated only.
 
         Returns:
             (B, 3, H, W), not clamped.
@@ -172,13 +174,16 @@ class LearnedUpscaler(nn.Module):
         _check(image, size)
         rows, columns = (resampling.centres(m, n) for m, n in zip(size, image.shape[2:], strict=True))
         cell = [m / n for m, n in zip(size, image.shape[2:], strict=True)]
-        strips = []
+        stopped, strips = False, []
         for part in _parts(rows, image.shape[2], tile):
-            parts = [
-                self.on_grid(image, part, other, cell, conditions=conditions, precision=precision)
-                for other in _parts(columns, image.shape[3], tile)
-            ]
-            strips.append(torch.cat(parts, 3))
+            strip = []
+            for other in _parts(columns, image.shape[3], tile):
+                if stopped:
+                    strip.append(interpolation.on_grid(image, part, other))
+                    continue
+                strip.append(self.on_grid(image, part, other, cell, conditions=conditions, precision=precision))
+                stopped = stop is not None and stop()
+            strips.append(torch.cat(strip, 3))
         return torch.cat(strips, 2)
 
     def on_grid(
@@ -278,6 +283,11 @@ def _check(image: Tensor, size: Sequence[int]) -> None:
             f"size must be (H, W), each from 1 to {MOST} times the image's {tuple(image.shape[2:])}, "
             f"got {tuple(size)}: resize the result further"
         )
+
+
+def tiles(shape: Sequence[int], tile: int = TILE) -> int:
+    """Return the number of tiles in which images of (h, w) are worked on."""
+    return math.prod(math.ceil(n / tile) for n in shape)
 
 
 def _parts(positions: Tensor, n: int, tile: int) -> Iterator[Tensor]:

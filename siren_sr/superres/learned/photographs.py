@@ -15,13 +15,15 @@ from torch import Tensor
 from siren_sr.signals import from_unit, to_unit
 from siren_sr.superres.convolution import has_fast_bfloat16, turn, turn_back
 from siren_sr.superres.learned.conditions import Conditions
-from siren_sr.superres.learned.network import LearnedUpscaler
+from siren_sr.superres.learned.network import LearnedUpscaler, tiles
 from siren_sr.superres.learned.storage import load
+from siren_sr.training.progress import Monitor
 
 FILE = "photographs.safetensors"
 WIDEST = 0.6  # the widest Gaussian, in pixels of the image, that the network has been trained on
 STRONGEST = 12 / 255  # the strongest noise
 LARGEST = 8.0  # the largest scale
+SMALLEST = 8  # the fewest pixels of a side: in less there is nothing to recognise
 ORIENTATIONS = {"fast": 1, "standard": 8, "best": 8}
 
 
@@ -32,60 +34,63 @@ def network() -> LearnedUpscaler:
         return load(path)[0].requires_grad_(False)
 
 
-def conditions(kernel: Any, noise: float, *, shape: Sequence[int], size: Sequence[int]) -> Conditions:
-    """What the network is told of an image.
+def conditions(kernel: Any, noise: float, *, shape: Sequence[int], size: Sequence[int]) -> Conditions | str:
+    """What the network is told of an image; or why it cannot be asked, since it was not trained on such images.
 
     Args:
         kernel: The downsampling that made the image, see `siren_sr.superres.kernels.check_kernel`.
         noise: Standard deviation of the image's noise, for an image in [0, 1].
         shape: (h, w) of the image.
         size: (H, W) wanted.
-
-    Raises:
-        ValueError: The network was not trained on such images.
     """
+    if min(shape) < SMALLEST:
+        return f"it knows images of at least {SMALLEST} pixels per side, not {shape[0]}x{shape[1]}"
     scale = [n / m for n, m in zip(size, shape, strict=True)]
     if max(scale) > LARGEST:
-        raise ValueError(f'prior="photographs" enlarges up to {LARGEST:g} times, got {max(scale):g}: use prior=None')
+        return f"it enlarges up to {LARGEST:g} times, not {max(scale):g}"
     if noise > STRONGEST:
-        raise ValueError(
-            f'prior="photographs" knows noise up to {STRONGEST:.3f} (12 of 255), got {noise:g}: use prior=None'
-        )
+        return f"it knows noise up to {STRONGEST:.3f}, not {noise:g}"
     if isinstance(kernel, str) and kernel == "bicubic":
         return Conditions(noise)
     blur = float(kernel) / min(scale) if isinstance(kernel, numbers.Real) else math.inf
     if blur > WIDEST:
-        raise ValueError(
-            'prior="photographs" knows kernel="bicubic" and Gaussians of up to '
-            f"{WIDEST:g} pixels of the image, got kernel={kernel!r}: use prior=None"
-        )
+        given = repr(kernel) if isinstance(kernel, str | numbers.Real) else "an array"
+        return f'it knows kernel="bicubic" and Gaussians of up to {WIDEST:g} pixels of the image, not {given}'
     return Conditions(noise, blur)
 
 
-def enlarge(image: Tensor, size: Sequence[int], told: Conditions, *, orientations: int) -> Tensor:
-    """The network's picture of an image.
+def enlarge(
+    images: Tensor, *, size: tuple[int, int], told: Conditions, orientations: int, monitor: Monitor | None = None
+) -> Tensor:
+    """The network's pictures of images.
 
     Args:
-        image: (C, h, w) in [-1, 1]. Three or four channels are a colour and what else there is; any other number are
-            single gray images each.
+        images: (B, C, h, w) in [-1, 1]. Three or four channels are a colour and what else there is; any other number
+            are single gray images each.
         size: (H, W).
-        told: What is known of how the image came about.
+        told: What is known of how the images came about.
         orientations: 1, or 8 for the mean over all turned and mirrored versions.
+        monitor: Told of every tile; when it answers True, bicubic interpolation takes the place of what is missing.
 
     Returns:
-        (C, H, W) in [-1, 1], of the image's type and device.
+        (B, C, H, W) in [-1, 1], of the images' type and device.
     """
-    model = network().to(image.device)
-    unit = to_unit(image).float()
-    colours = [unit[:3]] if len(unit) in (3, 4) else []
-    grays = unit[3 if colours else 0 :]
-    triplets = torch.stack([*colours, *(gray.expand(3, -1, -1) for gray in grays)])
+    monitor = Monitor() if monitor is None else monitor
+    model = network().to(images.device)
+    unit = to_unit(images).float()
+    colours = unit[:, :3] if unit.shape[1] in (3, 4) else unit.new_zeros(0, 3, *unit.shape[2:])
+    grays = unit[:, 3 if len(colours) else 0 :]
+    triplets = torch.cat([colours, grays.flatten(0, 1)[:, None].expand(-1, 3, -1, -1)])
     precision = torch.bfloat16 if has_fast_bfloat16(unit) else None
-    found = torch.zeros(len(triplets), 3, *size, device=image.device)
-    with torch.no_grad():
-        for i in range(orientations):
-            turned = size if i % 2 == 0 else size[::-1]
-            picture = model(turn(triplets, i), turned, conditions=told, precision=precision)
-            found += turn_back(picture.float(), i) / orientations
-    parts = [found[0]] * bool(colours) + [picture.mean(0, keepdim=True) for picture in found[len(colours) :]]
-    return from_unit(torch.cat(parts).clamp(0, 1)).to(image)
+    monitor.plan("prior", orientations * tiles(unit.shape[2:]))
+    found, count = torch.zeros(len(triplets), 3, *size, device=unit.device), 0
+    for i in range(orientations):
+        turned = size if i % 2 == 0 else size[::-1]
+        with torch.no_grad():
+            picture = model(turn(triplets, i), turned, conditions=told, precision=precision, stop=monitor.step)
+        if count and monitor.stopped:
+            break
+        found, count = found + turn_back(picture.float(), i), count + 1
+    found /= count
+    rest = found[len(colours) :].mean(1).view(len(unit), grays.shape[1], *size)
+    return from_unit(torch.cat([found[: len(colours)], rest], 1) if len(colours) else rest).clamp(-1, 1).to(images)

@@ -117,7 +117,7 @@ def test_the_standard_network_fits_a_megabyte(tmp_path):
 
 
 def small_run(steps, seed=0):
-    settings = Settings(steps=steps, batch=2, patch=8, points=16, degraded=0.5, seed=seed, adam_rate=5e-3)
+    settings = Settings(steps=steps, batch=2, patch=8, points=16, degraded=0.5, seed=seed, adam_rate=5e-3, drawings=4)
     blocks = torch.rand(3, 24, 40, generator=torch.Generator().manual_seed(2)).repeat_interleave(4, 1)
     sharp = [(p * 255).byte() for p in (blocks.repeat_interleave(4, 2), blocks.flip(2).repeat_interleave(3, 2))]
     start = LearnedUpscaler(channels=16, blocks=1, hidden_features=16, generator=torch.Generator().manual_seed(seed))

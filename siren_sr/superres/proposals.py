@@ -1,0 +1,88 @@
+"""What a prior proposes for the images of a call: which prior is asked, how often, and for how many images at once."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from siren_sr.superres import upscaler
+from siren_sr.superres.convolution import turn, turn_back
+from siren_sr.superres.learned import photographs
+from siren_sr.superres.learned.network import TILE
+from siren_sr.superres.options import SuperResolveOptions
+from siren_sr.superres.upscaler import Prior
+from siren_sr.training.progress import Monitor
+
+log = logging.getLogger(__name__)
+
+
+class Proposals:
+    """The pictures that a prior proposes for images of one shape; nothing is computed before it is asked for.
+
+    Attributes:
+        name: Of the prior, see `siren_sr.Fit`; None where none has a say. If that is because the prior does not know
+            such images, a line at level INFO of the logger "siren_sr" says why.
+    """
+
+    def __init__(
+        self, images: Sequence[Tensor], size: tuple[int, int], options: SuperResolveOptions, monitor: Monitor
+    ) -> None:
+        """Decide who will be asked.
+
+        Args:
+            images: Of equal shape, (C, h, w) in [-1, 1].
+            size: The size (H, W) that is wanted.
+            options: The options of the task.
+            monitor: Told of the work.
+        """
+        self._images, self._found = images, dict[int, Tensor]()
+        self._together, self.name = 1, None
+        self._make: Callable[[Tensor], Tensor] | None = None
+        if isinstance(options.prior, str):
+            shape = images[0].shape[-2:]
+            told = photographs.conditions(options.kernel, options.noise, shape=shape, size=size)
+            if isinstance(told, str):
+                log.info('prior="%s" is not used, since %s: nothing but the image is', options.prior, told)
+                return
+            self.name, self._together = options.prior, max(1, TILE**2 // math.prod(shape))
+            self._make = functools.partial(
+                photographs.enlarge,
+                size=size,
+                told=told,
+                orientations=photographs.ORIENTATIONS[options.quality],
+                monitor=monitor,
+            )
+        elif options.prior is not None:
+            self.name = getattr(options.prior, "__name__", type(options.prior).__name__)
+            times = 8 if options.quality == "best" else 1
+            self._make = functools.partial(_asked, prior=options.prior, size=size, times=times)
+
+    def picture(self, number: int) -> Tensor | None:
+        """The picture (C, H, W) in [-1, 1] for one of the images; None where no prior has a say.
+
+        Small images are worked on together, as many as fill a tile of the network. Each picture is given away once.
+        """
+        if self._make is None:
+            return None
+        if number not in self._found:
+            numbers = range(number, min(number + self._together, len(self._images)))
+            pictures = self._make(torch.stack([self._images[i] for i in numbers]))
+            self._found = dict(zip(numbers, pictures, strict=True))
+        return self._found.pop(number)
+
+
+def _asked(images: Tensor, *, prior: Prior, size: tuple[int, int], times: int) -> Tensor:
+    """What a user's upscaler makes of each image, as the mean over its first so many orientations."""
+    pictures = []
+    for image in images:
+        found = torch.zeros(len(image), *size, dtype=image.dtype, device=image.device)
+        for i in range(times):
+            turned = size if i % 2 == 0 else size[::-1]
+            found += turn_back(upscaler.ask(prior, turn(image, i), turned), i) / times
+        pictures.append(found)
+    return torch.stack(pictures)
