@@ -1,5 +1,8 @@
 """Make the README's picture: a photograph at a quarter of its size, enlarged by bicubic and by siren_sr.
 
+siren_sr is shown twice: "alone" it is given nothing but that picture; by default it asks its prior, too, a network that
+has seen other photographs.
+
     python examples/before_after.py docs/images/before_after.png
 
 The photograph is scikit-image's astronaut (NASA, public domain). The example needs scikit-image and Pillow.
@@ -27,10 +30,11 @@ def main(path: str) -> None:
     panels = {
         "given: 64 x 64": small.repeat_interleave(SCALE, 1).repeat_interleave(SCALE, 2),
         "bicubic x4": resampling.resize(small, (256, 256)).clamp(0, 1),
+        "alone x4": super_resolve(small, SCALE, prior=None),
         "siren_sr x4": super_resolve(small, SCALE),
         "original": original,
     }
-    sheet = Image.new("RGB", (4 * 264 - 8, 256 + 28), "white")
+    sheet = Image.new("RGB", (len(panels) * 264 - 8, 256 + 28), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(16)
     for i, (name, image) in enumerate(panels.items()):
         if name.endswith("x4"):

@@ -1,6 +1,8 @@
 """Make the guide's sheet of crops, failures included: photographs at a quarter of their size, enlarged again.
 
-    python examples/crops.py docs/images/crops.png [fast standard best]
+    python examples/crops.py docs/images/crops.png [alone-fast alone fast standard best]
+
+"alone" uses nothing but the small picture (prior=None), the others ask the prior "photographs" too.
 
 The photographs come with scikit-image and may be shown: the astronaut (NASA, public domain), the cat and the coffee
 (their authors, CC0), handwriting (public domain) and grass (CC0). The example needs scikit-image and Pillow.
@@ -50,6 +52,9 @@ def main(path: str, qualities: list[str]) -> None:
             else:
                 if method == "bicubic":
                     image = resampling.resize(small, (SIDE, SIDE))
+                elif method.startswith("alone"):
+                    quality = cast(Quality, method.removeprefix("alone").removeprefix("-") or "standard")
+                    image = super_resolve(small, SCALE, prior=None, quality=quality)
                 else:
                     image = super_resolve(small, SCALE, quality=cast(Quality, method))
                 label = f"{method} {metrics.psnr_y(image.clamp(0, 1), original, border=SCALE):.2f} dB"
@@ -65,4 +70,4 @@ def main(path: str, qualities: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:] or ["fast", "standard", "best"])
+    main(sys.argv[1], sys.argv[2:] or ["alone", "standard"])

@@ -54,7 +54,8 @@ class Proposals:
                 photographs.enlarge,
                 size=size,
                 told=told,
-                orientations=photographs.ORIENTATIONS[options.quality],
+                quality=options.quality,
+                generator=options.generator,
                 monitor=monitor,
             )
         elif options.prior is not None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import functools
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from siren_sr import arguments
 from siren_sr.signals import from_unit, to_unit
 from siren_sr.superres.convolution import has_fast_bfloat16, turn, turn_back
+from siren_sr.superres.learned import internal
 from siren_sr.superres.learned.conditions import Conditions
 from siren_sr.superres.learned.network import LearnedUpscaler, tiles
 from siren_sr.superres.learned.storage import load
@@ -25,6 +27,7 @@ STRONGEST = 12 / 255  # the strongest noise
 LARGEST = 8.0  # the largest scale
 SMALLEST = 8  # the fewest pixels of a side: in less there is nothing to recognise
 ORIENTATIONS = {"fast": 1, "standard": 8, "best": 8}
+UPDATES = {"fast": 0, "standard": 120, "best": 400}  # of internal learning
 
 
 @functools.lru_cache(maxsize=1)
@@ -60,7 +63,13 @@ def conditions(kernel: Any, noise: float, *, shape: Sequence[int], size: Sequenc
 
 
 def enlarge(
-    images: Tensor, *, size: tuple[int, int], told: Conditions, orientations: int, monitor: Monitor | None = None
+    images: Tensor,
+    *,
+    size: tuple[int, int],
+    told: Conditions,
+    quality: str,
+    generator: torch.Generator | None = None,
+    monitor: Monitor | None = None,
 ) -> Tensor:
     """The network's pictures of images.
 
@@ -69,28 +78,58 @@ def enlarge(
             are single gray images each.
         size: (H, W).
         told: What is known of how the images came about.
-        orientations: 1, or 8 for the mean over all turned and mirrored versions.
-        monitor: Told of every tile; when it answers True, bicubic interpolation takes the place of what is missing.
+        quality: A key of `ORIENTATIONS`, how often the network is asked, and of `UPDATES`, how long it learns from each
+            image by itself before. From images with noise or blur it does not learn.
+        generator: CPU generator of what it learns from (default: seed 0 for every image).
+        monitor: Told of every update and tile; when it answers True, bicubic interpolation takes the place of what is
+            missing.
 
     Returns:
         (B, C, H, W) in [-1, 1], of the images' type and device.
     """
     monitor = Monitor() if monitor is None else monitor
     model = network().to(images.device)
-    unit = to_unit(images).float()
-    colours = unit[:, :3] if unit.shape[1] in (3, 4) else unit.new_zeros(0, 3, *unit.shape[2:])
-    grays = unit[:, 3 if len(colours) else 0 :]
-    triplets = torch.cat([colours, grays.flatten(0, 1)[:, None].expand(-1, 3, -1, -1)])
-    precision = torch.bfloat16 if has_fast_bfloat16(unit) else None
-    monitor.plan("prior", orientations * tiles(unit.shape[2:]))
-    found, count = torch.zeros(len(triplets), 3, *size, device=unit.device), 0
+    updates = UPDATES[quality] if told == Conditions() and internal.possible(images.shape[2:], size) else 0
+    groups = images.split(1 if updates else len(images))
+    asked = ORIENTATIONS[quality] * tiles(images.shape[2:])
+    monitor.plan("prior", len(groups) * (updates + asked))
+    results = []
+    for group in groups:
+        triplets, back = _as_colours(to_unit(group).float())
+        learned = model
+        if updates and not monitor.stopped:
+            seeded = arguments.seeded(generator)
+            learned = internal.adapted(model, triplets, size, updates=updates, generator=seeded, monitor=monitor)
+        results.append(back(_mean(learned, triplets, size, told, ORIENTATIONS[quality], monitor)))
+    return from_unit(torch.cat(results)).clamp(-1, 1).to(images)
+
+
+def _mean(
+    model: LearnedUpscaler, images: Tensor, size: tuple[int, int], told: Conditions, orientations: int, monitor: Monitor
+) -> Tensor:
+    """The mean of a network's answers to the first so many orientations of images."""
+    precision = torch.bfloat16 if has_fast_bfloat16(images) else None
+    found, count = torch.zeros(len(images), 3, *size, device=images.device), 0
+    stopped = monitor.stopped
     for i in range(orientations):
         turned = size if i % 2 == 0 else size[::-1]
         with torch.no_grad():
-            picture = model(turn(triplets, i), turned, conditions=told, precision=precision, stop=monitor.step)
+            picture = model(turn(images, i), turned, conditions=told, precision=precision, stop=monitor.step)
         if count and monitor.stopped:
             break
         found, count = found + turn_back(picture.float(), i), count + 1
-    found /= count
-    rest = found[len(colours) :].mean(1).view(len(unit), grays.shape[1], *size)
-    return from_unit(torch.cat([found[: len(colours)], rest], 1) if len(colours) else rest).clamp(-1, 1).to(images)
+        if stopped:
+            break
+    return found / count
+
+
+def _as_colours(images: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """Images (B, C, h, w) as colours (n, 3, h, w), and the function that makes (B, C, H, W) of n colours again."""
+    colours = images[:, :3] if images.shape[1] in (3, 4) else images.new_zeros(0, 3, *images.shape[2:])
+    grays = images[:, 3 if len(colours) else 0 :]
+
+    def back(found: Tensor) -> Tensor:
+        rest = found[len(colours) :].mean(1).view(len(images), grays.shape[1], *found.shape[2:])
+        return torch.cat([found[: len(colours)], rest], 1) if len(colours) else rest
+
+    return torch.cat([colours, grays.flatten(0, 1)[:, None].expand(-1, 3, -1, -1)]), back

@@ -1,0 +1,88 @@
+"""Internal learning: the trained network learns from the image itself, and is left as it was."""
+
+import pytest
+import torch
+from problems import picture
+from searching import low
+
+from siren_sr import metrics, super_resolve
+from siren_sr.superres.learned import internal, photographs
+from siren_sr.training.progress import Monitor
+
+
+def learned(images, size, updates=20, seed=0, monitor=None):
+    generator = torch.Generator().manual_seed(seed)
+    monitor = monitor or Monitor()
+    return internal.adapted(photographs.network(), images, size, updates=updates, generator=generator, monitor=monitor)
+
+
+def test_what_repeats_itself_is_learned(monkeypatch):
+    # A spiral looks the same at every scale: its middle shows on few pixels what its rim shows on many.
+    fine = torch.linspace(-1, 1, 4 * 192, dtype=torch.float64)
+    radius, angle = torch.hypot(fine[:, None], fine), torch.atan2(fine[:, None], fine)
+    spiral = 0.5 + 0.35 * torch.sign(torch.sin(9 * radius.log() + 3 * angle))
+    hr = torch.nn.functional.avg_pool2d(spiral[None, None], 4)[0].expand(3, -1, -1).float()
+    lr = low(hr, (48, 48))
+    reached = {}
+    for updates in (0, photographs.UPDATES["standard"]):
+        monkeypatch.setitem(photographs.UPDATES, "standard", updates)
+        reached[updates] = metrics.psnr(super_resolve(lr, 4), hr)
+    assert reached[photographs.UPDATES["standard"]] > reached[0] + 0.1
+
+
+def test_the_trained_network_is_left_as_it_was():
+    before = [p.clone() for p in photographs.network().parameters()]
+    network = learned(low(picture(96, 96), (24, 24))[None], (96, 96), updates=3)
+    assert all(torch.equal(a, b) for a, b in zip(before, photographs.network().parameters(), strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True))
+    assert not any(p.requires_grad for p in network.parameters())
+
+
+@pytest.mark.parametrize(("shape", "size"), [((40, 26), (160, 104)), ((50, 30), (185, 111)), ((64, 30), (384, 90))])
+def test_examples_are_versions_and_what_remains_of_them(shape, size):
+    images = low(picture(*size), shape)[None]
+    down = internal.Downsample.between(size, shape, like=images)
+    examples = internal._examples(images, picture(*size)[None], down)
+    assert torch.equal(examples[0][1], images)
+    for small, version in examples:
+        times = [n / m for n, m in zip(version.shape[2:], small.shape[2:], strict=True)]
+        torch.testing.assert_close(times, [n / m for n, m in zip(size, shape, strict=True)], rtol=0.1, atol=0)
+        expected = low(version[0], small.shape[2:])
+        torch.testing.assert_close(small[0], expected, rtol=0, atol=1.01 / 255)
+    learned(images, size, updates=2)
+
+
+def test_a_call_repeats_itself_and_draws_nothing_from_the_global_state():
+    images = low(picture(96, 96), (24, 24))[None]
+    state = torch.random.get_rng_state()
+    first, again, other = (learned(images, (96, 96), updates=3, seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert torch.equal(first.head.weight, again.head.weight)
+    assert not torch.equal(first.head.weight, other.head.weight)
+
+
+def test_where_it_is_left_out():
+    assert internal.possible((32, 32), (128, 128))
+    assert not internal.possible((31, 32), (128, 128))  # fewer than 8 pixels would remain
+    assert not internal.possible((64, 64), (128, 192))  # hardly enlarged
+    lr, stages = low(picture(128, 128), (32, 32)), []
+    for options in ({"noise": 0.02}, {"quality": "fast"}, {"scale": 2}):
+        stages.clear()
+        super_resolve(lr, **{"scale": 4, **options}, callback=lambda p: stages.append(p.entry.step))
+        assert len(stages) in (1, 8)
+
+
+def test_many_channels_and_large_images_take_no_more_updates():
+    monitor = Monitor()
+    learned(picture(24, 400).expand(5, -1, -1, -1), (96, 1600), updates=2, monitor=monitor)
+    assert monitor.done == 2
+    assert internal._part(torch.zeros(1, 3, 24, 400), torch.Generator()).shape == (1, 3, 24, internal.SIDE)
+
+
+def test_stopping_keeps_what_was_learned_so_far():
+    images = low(picture(128, 128), (32, 32))
+    seen = []
+    result = super_resolve(images, 4, callback=lambda p: seen.append((p.entry.step, p.steps)) or len(seen) == 3)
+    assert [step for step, _ in seen] == [1, 2, 3]
+    assert {steps for _, steps in seen} == {photographs.UPDATES["standard"] + 8}
+    assert result.shape == (3, 128, 128)
