@@ -43,7 +43,7 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description="Super resolution on a folder of images.")
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--scale", type=int, default=4)
+    parser.add_argument("--scale", type=float, default=4, help="any number > 1; files are found for whole ones")
     parser.add_argument("--methods", nargs="+", default=["bicubic", "back-projection", "standard"], choices=METHODS)
     parser.add_argument("--images", nargs="+", help="names, without extension (default: all)")
     parser.add_argument("--steps", type=int, help="steps of the paper's strategies (default: their 5000 epochs)")
@@ -103,8 +103,9 @@ def enlarge(lr: Tensor, method: str, size: torch.Size, steps: int | None) -> Ten
     return (image * 255).round() / 255
 
 
-def quality(image: Tensor, hr: Tensor, border: int) -> dict[str, float]:
+def quality(image: Tensor, hr: Tensor, scale: float) -> dict[str, float]:
     """Measure an image in all conventions at once."""
+    border = round(scale)
     return {
         "psnr_y": metrics.psnr_y(image, hr, border=border),
         "ssim_y": metrics.ssim_y(image, hr, border=border),
@@ -124,19 +125,20 @@ def strip(shown: dict[str, Tensor], hr: Tensor) -> Tensor:
     return torch.nn.functional.pad(torch.cat(list(crops), dim=2), (2, 2, 2, 2), value=1.0)
 
 
-def pairs(folder: Path, scale: int) -> Iterator[tuple[str, Tensor, Tensor]]:
-    """Yield (name, LR, HR) with images (C, H, W) in [0, 1]; HR is cropped to a multiple of the scale."""
+def pairs(folder: Path, scale: float) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Yield (name, LR, HR) with images (C, H, W) in [0, 1]; HR is cropped to a multiple of a whole scale."""
     high = folder / "HR" if (folder / "HR").is_dir() else folder
-    low = folder / "LR_bicubic" / f"X{scale}" if (folder / "HR").is_dir() else folder
+    low = folder / "LR_bicubic" / f"X{scale:g}" if (folder / "HR").is_dir() else folder
     for path in sorted(high.glob("*.png")):
         if path.stem.endswith(tuple(f"x{s}" for s in range(2, 9))):
             continue
         hr = read(path)
-        hr = hr[:, : hr.shape[1] // scale * scale, : hr.shape[2] // scale * scale]
-        partner = low / f"{path.stem}x{scale}.png"
+        partner = low / f"{path.stem}x{scale:g}.png"
+        if float(scale).is_integer():
+            hr = hr[:, : int(hr.shape[1] // scale * scale), : int(hr.shape[2] // scale * scale)]
         if partner.is_file():
             lr = read(partner)
-            hr = hr[:, : lr.shape[1] * scale, : lr.shape[2] * scale]
+            hr = hr[:, : round(lr.shape[1] * scale), : round(lr.shape[2] * scale)]
         else:
             size = (math.floor(hr.shape[1] / scale), math.floor(hr.shape[2] / scale))
             lr = (resampling.resize(hr, size).clamp(0, 1) * 255).round() / 255

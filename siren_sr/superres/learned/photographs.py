@@ -6,6 +6,7 @@ import functools
 import math
 import numbers
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
@@ -22,12 +23,29 @@ from siren_sr.superres.learned.storage import load
 from siren_sr.training.progress import Monitor
 
 FILE = "photographs.safetensors"
-WIDEST = 0.6  # the widest Gaussian, in pixels of the image, that the network has been trained on
-STRONGEST = 12 / 255  # the strongest noise
+WIDEST = 0.8  # the widest Gaussian, in pixels of the image, that the network has been trained on
+STRONGEST = 25 / 255  # the strongest noise
 LARGEST = 8.0  # the largest scale
 SMALLEST = 8  # the fewest pixels of a side: in less there is nothing to recognise
-ORIENTATIONS = {"fast": 1, "standard": 8, "best": 8}
-UPDATES = {"fast": 0, "standard": 120, "best": 400}  # of internal learning
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard to try.
+
+    Attributes:
+        orientations: 1, or 8 for the mean over all turned and mirrored versions of an image.
+        updates: How many times a copy of the network learns from the image before, see `internal`.
+        copies: How many copies do so, each by chances of its own; the mean over them is taken.
+    """
+
+    orientations: int
+    updates: int = 0
+    copies: int = 1
+
+
+EFFORTS = {"fast": Effort(1), "standard": Effort(8, updates=120), "best": Effort(8, updates=120, copies=4)}
+"""By the values of ``quality``."""
 
 
 @functools.lru_cache(maxsize=1)
@@ -78,8 +96,7 @@ def enlarge(
             are single gray images each.
         size: (H, W).
         told: What is known of how the images came about.
-        quality: A key of `ORIENTATIONS`, how often the network is asked, and of `UPDATES`, how long it learns from each
-            image by itself before. From images with noise or blur it does not learn.
+        quality: A key of `EFFORTS`. From images with noise or blur nothing is learned.
         generator: CPU generator of what it learns from (default: seed 0 for every image).
         monitor: Told of every update and tile; when it answers True, bicubic interpolation takes the place of what is
             missing.
@@ -89,18 +106,27 @@ def enlarge(
     """
     monitor = Monitor() if monitor is None else monitor
     model = network().to(images.device)
-    updates = UPDATES[quality] if told == Conditions() and internal.possible(images.shape[2:], size) else 0
-    groups = images.split(1 if updates else len(images))
-    asked = ORIENTATIONS[quality] * tiles(images.shape[2:])
-    monitor.plan("prior", len(groups) * (updates + asked))
+    effort = EFFORTS[quality]
+    if told != Conditions() or not internal.possible(images.shape[2:], size):
+        effort = Effort(effort.orientations)
+    groups = images.split(1 if effort.updates else len(images))
+    asked = effort.orientations * tiles(images.shape[2:])
+    monitor.plan("prior", len(groups) * effort.copies * (effort.updates + asked))
     results = []
     for group in groups:
         triplets, back = _as_colours(to_unit(group).float())
-        learned = model
-        if updates and not monitor.stopped:
-            seeded = arguments.seeded(generator)
-            learned = internal.adapted(model, triplets, size, updates=updates, generator=seeded, monitor=monitor)
-        results.append(back(_mean(learned, triplets, size, told, ORIENTATIONS[quality], monitor)))
+        chances = arguments.seeded(generator)
+        found = []
+        for _ in range(effort.copies):
+            if found and monitor.stopped:
+                break
+            learned = model
+            if effort.updates and not monitor.stopped:
+                learned = internal.adapted(
+                    model, triplets, size, updates=effort.updates, generator=chances, monitor=monitor
+                )
+            found.append(_mean(learned, triplets, size, told, effort.orientations, monitor))
+        results.append(back(torch.stack(found).mean(0)))
     return from_unit(torch.cat(results)).clamp(-1, 1).to(images)
 
 

@@ -24,10 +24,11 @@ def test_what_repeats_itself_is_learned(monkeypatch):
     hr = torch.nn.functional.avg_pool2d(spiral[None, None], 4)[0].expand(3, -1, -1).float()
     lr = low(hr, (48, 48))
     reached = {}
-    for updates in (0, photographs.UPDATES["standard"]):
-        monkeypatch.setitem(photographs.UPDATES, "standard", updates)
+    for updates in (0, photographs.EFFORTS["standard"].updates):
+        monkeypatch.setitem(photographs.EFFORTS, "standard", photographs.Effort(8, updates=updates))
         reached[updates] = metrics.psnr(super_resolve(lr, 4), hr)
-    assert reached[photographs.UPDATES["standard"]] > reached[0] + 0.1
+    without, learnt = reached.values()
+    assert learnt > without + 0.1
 
 
 def test_the_trained_network_is_left_as_it_was():
@@ -84,5 +85,5 @@ def test_stopping_keeps_what_was_learned_so_far():
     seen = []
     result = super_resolve(images, 4, callback=lambda p: seen.append((p.entry.step, p.steps)) or len(seen) == 3)
     assert [step for step, _ in seen] == [1, 2, 3]
-    assert {steps for _, steps in seen} == {photographs.UPDATES["standard"] + 8}
+    assert {steps for _, steps in seen} == {photographs.EFFORTS["standard"].updates + 8}
     assert result.shape == (3, 128, 128)
