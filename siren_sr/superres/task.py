@@ -130,7 +130,7 @@ def super_resolve(
         noise: Standard deviation of the image's noise, for an image in [0, 1]; 10/255 of an 8-bit image is visible.
         prior: Where the details come from that the image does not show. "photographs" (the default) asks a network of
             sines that is shipped with the library and has learned from other photographs: "fast" asks it once, other
-            qualities in eight orientations. It knows scales up to 8, ``kernel="bicubic"`` and narrow Gaussians, and
+            qualities in eight orientations. It knows scales from 1.25 to 8, ``kernel="bicubic"`` and narrow Gaussians, and
             moderate noise; other images are enlarged as without it. None uses nothing but the image: a search, by the
             image's own edges and repetitions, which takes longer and invents nothing. Or your own upscaler, (1, C, h,
             w) float32 in [0, 1] -> (1, C, H, W) in [0, 1], a pretrained network for example. It is given all channels,

@@ -23,9 +23,9 @@ from siren_sr.superres.learned.storage import load
 from siren_sr.training.progress import Monitor
 
 FILE = "photographs.safetensors"
-WIDEST = 0.8  # the widest Gaussian, in pixels of the image, that the network has been trained on
+WIDEST = 0.7  # the widest Gaussian, in pixels of the image; trained were 0.8, where the search is sometimes better
 STRONGEST = 25 / 255  # the strongest noise
-LARGEST = 8.0  # the largest scale
+LEAST, LARGEST = 1.25, 8.0  # scales; below, little is to be guessed, and the search is sometimes better
 SMALLEST = 8  # the fewest pixels of a side: in less there is nothing to recognise
 
 
@@ -67,8 +67,8 @@ def conditions(kernel: Any, noise: float, *, shape: Sequence[int], size: Sequenc
     if min(shape) < SMALLEST:
         return f"it knows images of at least {SMALLEST} pixels per side, not {shape[0]}x{shape[1]}"
     scale = [n / m for n, m in zip(size, shape, strict=True)]
-    if max(scale) > LARGEST:
-        return f"it enlarges up to {LARGEST:g} times, not {max(scale):g}"
+    if not LEAST <= min(scale) <= max(scale) <= LARGEST:
+        return f"it enlarges {LEAST:g} to {LARGEST:g} times, not {scale[0]:g}x{scale[1]:g}"
     if noise > STRONGEST:
         return f"it knows noise up to {STRONGEST:.3f}, not {noise:g}"
     if isinstance(kernel, str) and kernel == "bicubic":

@@ -85,7 +85,8 @@ def test_the_file_is_small_and_says_where_it_comes_from():
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"scale": 9}, "enlarges up to 8 times, not 9"),
+        ({"scale": 9}, "enlarges 1.25 to 8 times, not 9x9"),
+        ({"scale": (1, 2)}, "enlarges 1.25 to 8 times, not 1x2"),
         ({"noise": 0.2}, "knows noise up to .*, not 0.2"),
         ({"kernel": "box"}, "not 'box'"),
         ({"kernel": 4.0}, "Gaussians of up to .* pixels of the image, not 4.0"),
