@@ -33,7 +33,7 @@ class SuperResolve(v2.Transform):
         quality: "fast", "standard" or "best".
         kernel: The downsampling that made the images.
         noise: Standard deviation of the images' noise, for images in [0, 1].
-        prior: None, "photographs", or your own upscaler.
+        prior: "photographs" (the default), None for nothing but the image, or your own upscaler.
         strategy: Name of a strategy, or a function `siren_sr.superres.Problem` -> plan.
         steps: Training steps (default: the strategy's own number).
         device: Where to compute (default: where the tensor is, or the CPU).
