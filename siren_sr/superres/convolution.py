@@ -62,7 +62,9 @@ def has_fast_bfloat16(like: Tensor) -> bool:
         return torch.cuda.is_bf16_supported()
     # PyTorch has no public name for it; without the instructions bfloat16 is many times slower.
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return like.device.type == "cpu" and supported is not None and bool(supported())
+    # A user may have told PyTorch to do without them (ATEN_CPU_CAPABILITY).
+    used = "AVX512" in torch.backends.cpu.get_cpu_capability()
+    return like.device.type == "cpu" and used and supported is not None and bool(supported())
 
 
 def turn(x: Tensor, number: int) -> Tensor:

@@ -129,12 +129,12 @@ def super_resolve(
             in pixels of the result, or a 2-D array of weights on such pixels.
         noise: Standard deviation of the image's noise, for an image in [0, 1]; 10/255 of an 8-bit image is visible.
         prior: Where the details come from that the image does not show. "photographs" (the default) asks a network that
-            is shipped with the library and has learned from other photographs: "fast" asks it once, "standard" in eight
-            orientations, and from ×3 on it learns from the image first, "best" in four copies. It knows scales from
-            1.25 to 8, ``kernel="bicubic"`` and narrow Gaussians, and noise up to 25/255; other images are enlarged as
-            without it. None uses nothing but the image: a search, by the image's own edges and repetitions, which takes
-            longer and invents nothing. Or your own upscaler, (1, C, h, w) float32 in [0, 1] -> (1, C, H, W) in [0, 1],
-            a pretrained network for example. It is given all channels, alpha too, once, and with "best" in eight
+            is shipped with the library and has learned from other photographs, in eight orientations; with "best" it
+            learns from the image before, from ×3.5 on. It knows scales from 1.25 to 8, ``kernel="bicubic"`` and narrow
+            Gaussians, and noise up to 25/255; other images are enlarged as without it.
+            None uses nothing but the image: a search, by the image's own edges and repetitions, which takes longer and
+            invents nothing. Or your own upscaler, (1, C, h, w) float32 in [0, 1] -> (1, C, H, W) in [0, 1], a
+            pretrained network for example. It is given all channels, alpha too, once, and with "best" in eight
             orientations. The picture of a prior, resized if it has another size, is moved to the nearest one that
             explains the image (with ``noise``, only as far as the image is to be believed). `Fit.prior` says what was
             used.

@@ -152,7 +152,7 @@ def test_stopping_leaves_what_there_is_by_then():
     assert seen == [("prior", 8)] * 3
     assert metrics.psnr(result, super_resolve(lr, 2)) > 35  # the mean of three orientations
     first = super_resolve(torch.stack([lr, lr]), 2, quality="fast", callback=lambda p: True)
-    torch.testing.assert_close(first[0], super_resolve(lr, 2, quality="fast"), rtol=0, atol=1e-4)
+    assert metrics.psnr(first[0], super_resolve(lr, 2, quality="fast")) > 30  # one orientation of eight
     torch.testing.assert_close(first[1], resampling.resize(lr, (48, 48)).clamp(0, 1))
 
 
