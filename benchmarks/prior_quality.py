@@ -14,7 +14,7 @@ from benchmarks.prior_data import compress, rounded, shrink
 from benchmarks.super_resolution import pairs
 from siren_sr import metrics
 from siren_sr.grids import resampling
-from siren_sr.signals.orientation import turn_back, turn_upright
+from siren_sr.superres.convolution import mean_of_turned
 from siren_sr.superres.downsample import Downsample
 from siren_sr.superres.learned import Conditions, LearnedUpscaler
 
@@ -92,7 +92,7 @@ def psnr(
             result = resampling.resize(small, large.shape[1:])
         else:
             result = model(small[None], large.shape[1:], conditions=conditions, precision=precision)[0]
-        found.append(metrics.psnr_y(_as_saved(result), large, border=scale))
+        found.append(metrics.psnr_y(rounded(result), large, border=scale))
     return sum(found) / len(found)
 
 
@@ -106,13 +106,13 @@ def report(model: LearnedUpscaler, data: Sequence[Pair], scale: int) -> dict[str
         start = time.perf_counter()
         alone = model(small[None], large.shape[1:])[0]
         seconds = time.perf_counter() - start
-        eight = torch.stack([_turned(model, small, large.shape[1:], k) for k in range(1, 9)]).mean(0)
+        eight = mean_of_turned(model, small[None], large.shape[1:])[0]
         down = Downsample.between(large.shape[1:], small.shape[1:], like=small)
         images = {"alone": alone, "eight": eight}
         images |= {f"{k} projected": down.project(v.clamp(0, 1), small, noise=1e-4) for k, v in images.items()}
-        row = {k: metrics.psnr_y(_as_saved(v), large, border=scale) for k, v in images.items()}
-        row |= {"rgb alone": metrics.psnr(_as_saved(alone), large), "seconds": seconds}
-        row |= {"rgb eight": metrics.psnr(_as_saved(eight), large)}
+        row = {k: metrics.psnr_y(rounded(v), large, border=scale) for k, v in images.items()}
+        row |= {"rgb alone": metrics.psnr(rounded(alone), large), "seconds": seconds}
+        row |= {"rgb eight": metrics.psnr(rounded(eight), large)}
         sums = {k: sums.get(k, 0.0) + v for k, v in row.items()}
     return {k: v / len(data) for k, v in sums.items()}
 
@@ -128,17 +128,6 @@ def robustness(model: LearnedUpscaler, data: Sequence[Pair], scale: int) -> dict
             "told": psnr(model, images, scale, conditions=conditions),
         }
     return result
-
-
-def _turned(model: LearnedUpscaler, small: Tensor, size: Sequence[int], orientation: int) -> Tensor:
-    """The network's answer for one of eight orientations, turned back."""
-    turned = turn_back(small[None], orientation)
-    sides = size if turned.shape[2:] == small.shape[1:] and orientation < 5 else size[::-1]
-    return turn_upright(model(turned, sides), orientation)[0]
-
-
-def _as_saved(image: Tensor) -> Tensor:
-    return (image.clamp(0, 1) * 255).round() / 255
 
 
 def write_curve(rows: Sequence[dict[str, float]], path: Path) -> None:

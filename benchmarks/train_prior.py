@@ -40,7 +40,7 @@ from benchmarks.prior_optimizer import Muon
 from benchmarks.prior_quality import Pair, crops, folder_pairs, middles, psnr, report, robustness, write_curve
 from siren_sr import __version__
 from siren_sr.grids.resampling import centres
-from siren_sr.superres.convolution import has_fast_bfloat16
+from siren_sr.superres.convolution import fast_precision
 from siren_sr.superres.learned import LearnedUpscaler, load, save
 
 WARM_UP = 100  # steps, but no more than a tenth of a short run
@@ -90,7 +90,7 @@ class Training:
         self.settings = settings
         self.model = start or LearnedUpscaler(generator=torch.Generator().manual_seed(settings.seed))
         self.model.train()
-        self.precision = torch.bfloat16 if has_fast_bfloat16(next(self.model.parameters())) else None
+        self.precision = fast_precision(next(self.model.parameters()))
         self.data = Photographs(
             pictures,
             batch=settings.batch,
@@ -221,7 +221,7 @@ def train(training: Training, work: Path, validation: Mapping[str, tuple[Sequenc
 
     All processes measure, since all must know of a collapse; the first one stores and tells.
     """
-    last, best = training.seconds, training.rows[-1:]
+    last = training.seconds
     while training.progress < 1:
         training.step()
         if training.seconds - last < training.settings.every and training.progress < 1:
@@ -229,13 +229,13 @@ def train(training: Training, work: Path, validation: Mapping[str, tuple[Sequenc
         last, model = training.seconds, training.averaged()
         row = {"step": training.taken, "seconds": last, "loss": training.losses}
         row |= {f"{k} dB": psnr(model, d, s, precision=training.precision) for k, (d, s) in validation.items()}
-        if best and any(row[k] < best[-1][k] - FALL for k in row if k.startswith("held out")):
+        before = training.rows[-1] if training.rows else row
+        if any(row[k] < before[k] - FALL for k in row if k.startswith("held out")):
             print(f"collapsed at step {training.taken}: back to the last checkpoint, at half the rates", flush=True)
             seconds, rates = training.seconds, [rate / 2 for rate in training.rates]
             training.restore(torch.load(work / "checkpoint.pt", weights_only=False))
             training.seconds, training.rates = seconds, rates
             continue
-        best = [row]
         training.rows.append(row)
         state = training.state()
         if rank():

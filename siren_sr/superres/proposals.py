@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from siren_sr.superres import upscaler
-from siren_sr.superres.convolution import turn, turn_back
+from siren_sr.superres.convolution import mean_of_turned
 from siren_sr.superres.learned import photographs
 from siren_sr.superres.learned.network import TILE
 from siren_sr.superres.options import SuperResolveOptions
@@ -79,11 +79,5 @@ class Proposals:
 
 def _asked(images: Tensor, *, prior: Prior, size: tuple[int, int], times: int) -> Tensor:
     """What a user's upscaler makes of each image, as the mean over its first so many orientations."""
-    pictures = []
-    for image in images:
-        found = torch.zeros(len(image), *size, dtype=image.dtype, device=image.device)
-        for i in range(times):
-            turned = size if i % 2 == 0 else size[::-1]
-            found += turn_back(upscaler.ask(prior, turn(image, i), turned), i) / times
-        pictures.append(found)
-    return torch.stack(pictures)
+    ask = functools.partial(upscaler.ask, prior)
+    return torch.stack([mean_of_turned(ask, image, size, count=times) for image in images])

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from siren_sr.grids import resampling
 from siren_sr.grids.resampling import centres
-from siren_sr.superres.convolution import descend, has_fast_bfloat16, turn
+from siren_sr.superres.convolution import decayed, descend, draw, fast_precision, random_part, turn
 from siren_sr.superres.downsample import Downsample
 from siren_sr.superres.learned.network import LearnedUpscaler
 from siren_sr.training.progress import Monitor
@@ -65,9 +65,9 @@ def adapted(
         became: what it gains for pictures that repeat themselves it mostly keeps, and loses half as much elsewhere.
     """
     network = copy.deepcopy(model).requires_grad_(True)
-    precision = torch.bfloat16 if has_fast_bfloat16(images) else None
+    precision = fast_precision(images)
     times = [n / m for n, m in zip(size, images.shape[2:], strict=True)]
-    images = _part(images, generator)
+    images = random_part(images, (SIDE, SIDE), generator)
     size = [round(n * t) for n, t in zip(images.shape[2:], times, strict=True)]
     with torch.no_grad():
         picture = model(images, size, precision=precision).float()
@@ -76,25 +76,24 @@ def adapted(
     pixels = torch.tensor([float(small[0, 0].numel()) for small, _ in examples])
 
     def rate(i: int) -> float:
-        decay = END + (1 - END) * 0.5 * (1 + math.cos(math.pi * i / updates))
-        return RATE * min(1.0, (i + 1) / WARM_UP) * decay
+        return decayed(i, highest=RATE, updates=updates, warm_up=WARM_UP, end=END)
 
     def loss() -> Tensor:
-        number, turned = int(torch.multinomial(pixels, 1, generator=generator)), _draw(8, generator)
+        number, turned = int(torch.multinomial(pixels, 1, generator=generator)), draw(8, generator)
         small, version = (turn(x, turned) for x in examples[number])
         cell = [m / n for m, n in zip(version.shape[2:], small.shape[2:], strict=True)]
         parts, chosen, places = [], [], []
         for n, m, times in zip(small.shape[2:], version.shape[2:], cell, strict=True):
             length = min(PATCH, n)
-            start = _draw(n - length + 1, generator)
+            start = draw(n - length + 1, generator)
             inside = torch.arange(math.ceil(start * times), math.floor((start + length) * times))
             inside = inside[torch.randperm(len(inside), generator=generator)[:POINTS].sort().values]
             parts.append(slice(start, start + length))
             chosen.append(inside.to(images.device))
             places.append(centres(m, n)[inside] - start)
-        one = _draw(len(images), generator)
-        part = small[one : one + 1, :, parts[0], parts[1]]
-        found = network.on_grid(part, places[0], places[1], cell, precision=precision)
+        one = draw(len(images), generator)
+        crop = small[one : one + 1, :, parts[0], parts[1]]
+        found = network.on_grid(crop, places[0], places[1], cell, precision=precision)
         return (found[0] - version[one][:, chosen[0]][..., chosen[1]]).abs().mean()
 
     weights = list(network.parameters())
@@ -119,15 +118,3 @@ def _examples(images: Tensor, pictures: Tensor, down: Downsample) -> list[Exampl
         # Images have 8 bits, and the network knows no others.
         found.append(((reduced.clamp(0, 1) * 255).round() / 255, version))
     return found
-
-
-def _part(images: Tensor, generator: torch.Generator) -> Tensor:
-    """All of small images, and of larger ones a part at a random place."""
-    for axis in (2, 3):
-        length = min(SIDE, images.shape[axis])
-        images = images.narrow(axis, _draw(images.shape[axis] - length + 1, generator), length)
-    return images
-
-
-def _draw(n: int, generator: torch.Generator) -> int:
-    return int(torch.randint(n, (), generator=generator))

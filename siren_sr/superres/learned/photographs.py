@@ -15,7 +15,7 @@ from torch import Tensor
 
 from siren_sr import arguments
 from siren_sr.signals import from_unit, to_unit
-from siren_sr.superres.convolution import has_fast_bfloat16, turn, turn_back
+from siren_sr.superres.convolution import fast_precision, mean_of_turned
 from siren_sr.superres.learned import internal
 from siren_sr.superres.learned.conditions import Conditions
 from siren_sr.superres.learned.network import LearnedUpscaler, tiles
@@ -120,27 +120,16 @@ def enlarge(
             learned = internal.adapted(
                 model, triplets, size, updates=effort.updates, generator=chances, monitor=monitor
             )
-        results.append(back(_mean(learned, triplets, size, told, effort.orientations, monitor)))
+        ask = functools.partial(_ask, learned, told=told, monitor=monitor)
+        found = mean_of_turned(ask, triplets, size, count=effort.orientations, stopped=lambda: monitor.stopped)
+        results.append(back(found))
     return from_unit(torch.cat(results)).clamp(-1, 1).to(images)
 
 
-def _mean(
-    model: LearnedUpscaler, images: Tensor, size: tuple[int, int], told: Conditions, orientations: int, monitor: Monitor
-) -> Tensor:
-    """The mean of a network's answers to the first so many orientations of images."""
-    precision = torch.bfloat16 if has_fast_bfloat16(images) else None
-    found, count = torch.zeros(len(images), 3, *size, device=images.device), 0
-    stopped = monitor.stopped
-    for i in range(orientations):
-        turned = size if i % 2 == 0 else size[::-1]
-        with torch.no_grad():
-            picture = model(turn(images, i), turned, conditions=told, precision=precision, stop=monitor.step)
-        if count and monitor.stopped:
-            break
-        found, count = found + turn_back(picture.float(), i), count + 1
-        if stopped:
-            break
-    return found / count
+@torch.no_grad()
+def _ask(model: LearnedUpscaler, images: Tensor, size: Sequence[int], *, told: Conditions, monitor: Monitor) -> Tensor:
+    """What a network answers, in float32."""
+    return model(images, size, conditions=told, precision=fast_precision(images), stop=monitor.step).float()
 
 
 def _as_colours(images: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:

@@ -19,7 +19,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from siren_sr.grids import resampling
-from siren_sr.superres.convolution import CHANNELS_LAST, descend, reduced_precision, turn, turn_back
+from siren_sr.superres.convolution import (
+    CHANNELS_LAST,
+    decayed,
+    descend,
+    draw,
+    random_part,
+    reduced_precision,
+    turn,
+    turn_back,
+)
 from siren_sr.superres.downsample import Downsample
 from siren_sr.training.progress import Monitor
 
@@ -104,7 +113,7 @@ def smaller_versions(
     for i in range(count):
         power = LARGEST * i / (count - 1) - 1
         times = (1.0, 1.0) if i == 0 else [t**power for t in down.scale]
-        part = _part(picture if i else image, [math.ceil(side / t) for t in times], generator)
+        part = random_part(picture if i else image, [math.ceil(side / t) for t in times], generator)
         size = [min(side, round(n * t)) for n, t in zip(part.shape[1:], times, strict=True)]
         found.append((resampling.resize(part, size) if i else part, down.of_size(size, like=image)))
     return found
@@ -136,8 +145,7 @@ def learn(
     highest = min(RATE, PATH / (scale * updates))
 
     def rate(i: int) -> float:
-        decay = END + (1 - END) * 0.5 * (1 + math.cos(math.pi * i / updates))
-        return highest * min(1.0, (i + 1) / WARMUP) * decay
+        return decayed(i, highest=highest, updates=updates, warm_up=WARMUP, end=END)
 
     def loss() -> Tensor:
         given, known = _crop(stacks, generator).split((2 * len(like), len(like)))
@@ -169,17 +177,5 @@ def _run(network: Corrector, given: Tensor) -> Tensor:
 
 
 def _crop(pictures: Sequence[Tensor], generator: torch.Generator) -> Tensor:
-    part = _part(pictures[_draw(len(pictures), generator)], (CROP, CROP), generator)
-    return turn(part, _draw(8, generator))
-
-
-def _part(x: Tensor, sides: Sequence[int], generator: torch.Generator) -> Tensor:
-    """Return a part of (C, H, W) at a random place, with sides of at most so many pixels."""
-    for axis, side in enumerate(sides, start=1):
-        length = min(side, x.shape[axis])
-        x = x.narrow(axis, _draw(x.shape[axis] - length + 1, generator), length)
-    return x
-
-
-def _draw(n: int, generator: torch.Generator) -> int:
-    return int(torch.randint(n, (), generator=generator))
+    part = random_part(pictures[draw(len(pictures), generator)], (CROP, CROP), generator)
+    return turn(part, draw(8, generator))

@@ -77,7 +77,8 @@ def test_many_channels_and_large_images_take_no_more_updates():
     monitor = Monitor()
     learned(picture(24, 400).expand(5, -1, -1, -1), (96, 1600), updates=2, monitor=monitor)
     assert monitor.done == 2
-    assert internal._part(torch.zeros(1, 3, 24, 400), torch.Generator()).shape == (1, 3, 24, internal.SIDE)
+    large, sides = torch.zeros(1, 3, 24, 400), (internal.SIDE, internal.SIDE)
+    assert internal.random_part(large, sides, torch.Generator()).shape == (1, 3, 24, internal.SIDE)
 
 
 def test_stopping_keeps_what_was_learned_so_far():
