@@ -11,8 +11,7 @@ from siren_sr.fitting import Fit, fit_signal
 from siren_sr.network import Siren
 from siren_sr.poisson import solve_poisson
 from siren_sr.superres import super_resolve
-
-__version__ = "0.1.0"
+from siren_sr.version import __version__
 
 __all__ = [
     "Fit",

@@ -36,14 +36,28 @@ def settle(options: Any, **values: Any) -> None:
         object.__setattr__(options, name, value)
 
 
+AUTOCAST_DEVICES = ("cpu", "cuda", "mps", "xpu")
+
+
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Leave the modes of torch that a user may be in and that would change a result: inference mode and autocast."""
-    with (
-        torch.inference_mode(False),
-        torch.autocast("cpu", enabled=False),
-        torch.autocast("cuda", enabled=False),
-    ):
+    """Leave the modes of torch that a user may be in and that would change a result.
+
+    They are inference mode, autocast, a default device and a default dtype. All of them are back afterwards. It also
+    works as a decorator of functions.
+    """
+    with contextlib.ExitStack() as stack:
+        if torch.is_inference_mode_enabled():
+            stack.enter_context(torch.inference_mode(False))
+        for name in AUTOCAST_DEVICES:
+            if torch.is_autocast_enabled(name):
+                stack.enter_context(torch.autocast(name, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        dtype = torch.get_default_dtype()
+        if dtype != torch.float32:
+            stack.callback(torch.set_default_dtype, dtype)
+            torch.set_default_dtype(torch.float32)
         yield
 
 

@@ -12,7 +12,7 @@ from siren_sr import derivatives, io, solve_poisson
 from siren_sr.cli.arguments import add_option, add_training, command, seeded
 from siren_sr.cli.progress import Training, say
 from siren_sr.poisson import PoissonOptions
-from siren_sr.signals import Origin, as_signal, from_unit, to_unit
+from siren_sr.signals import Origin, as_signal, from_unit
 
 
 def add(commands: Any) -> None:
@@ -47,7 +47,7 @@ def run(a: argparse.Namespace) -> int:
             raise ValueError("--mean-gradient needs an image: a .npy file holds derivatives only")
     else:
         image = io.read_image(a.input)
-        unit = to_unit(as_signal(image).values)
+        unit = as_signal(image).unit
         target = operator(unit)
         mean = unit.flatten(1).mean(1) if mean is None else mean
         if a.mean_gradient:
@@ -76,7 +76,7 @@ def run(a: argparse.Namespace) -> int:
     if training.stopped:
         return say(f"interrupted {training.reached}; nothing was written", 130)
     high = float(np.iinfo(dtype).max)
-    origin = Origin("array", dtype, channels > 1, 2, clip=True, low=0.0, high=high)
+    origin = Origin("array", dtype, channels > 1, 2, low=0.0, high=high, floor=0.0, ceiling=high)
     values = from_unit(fit.reconstruction.reshape(channels, *fit.shape))
     io.write_image(a.output, origin.restore(values), like=image)
     return 0

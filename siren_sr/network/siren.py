@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -76,6 +76,8 @@ class Siren(nn.Module):
         self.hidden_layers = arguments.count("hidden_layers", hidden_layers, least=0)
         self.first_omega_0 = _omega("first_omega_0", first_omega_0)
         self.hidden_omega_0 = _omega("hidden_omega_0", hidden_omega_0)
+        if dtype is not None and not isinstance(dtype, torch.dtype):
+            raise TypeError(f"dtype must be a torch.dtype such as torch.float32, got {dtype!r}")
         if dtype is not None and not dtype.is_floating_point:
             raise ValueError(f"dtype must be a floating-point type such as torch.float32, got {dtype}")
         self._names = {
@@ -202,6 +204,22 @@ class Siren(nn.Module):
             "hidden_omega_0": self.hidden_omega_0,
             **self._names,
         }
+
+    @staticmethod
+    def state_shapes(config: Mapping[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Yield the name and the shape of every tensor of the network that a `config` describes, without building it.
+
+        Raises:
+            LookupError: An entry is missing.
+            TypeError: A size is not an integer.
+            ValueError: A size is too small.
+        """
+        names = ("in_features", "out_features", "hidden_features", "hidden_layers")
+        n, c, width, layers = (arguments.count(k, config[k], least=k != "hidden_layers") for k in names)
+        yield from (("output.weight", (c, width)), ("output.bias", (c,)))
+        for i in range(layers + 1):
+            yield f"layers.{i}.weight", (width, width if i else n)
+            yield f"layers.{i}.bias", (width,)
 
     @classmethod
     def from_config(

@@ -14,8 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from siren_sr import arguments
 from siren_sr.grids import coordinates
-from siren_sr.grids.windows import Windows
+from siren_sr.grids.windows import Windows, windows_of
 from siren_sr.init import default_bias_, sitzmann_
 
 
@@ -197,6 +198,26 @@ class TiledSiren(nn.Module):
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments as plain values, from which `from_config` builds the network again."""
         return dict(self._config)
+
+    @staticmethod
+    def state_shapes(config: Mapping[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Yield the name and the shape of every tensor of the network that a `config` describes, without building it.
+
+        Raises:
+            LookupError: An entry is missing.
+            TypeError: A size is not an integer.
+            ValueError: A size is too small.
+        """
+        shape = [arguments.count("shape", n) for n in config["shape"]]
+        names = ("out_features", "tile", "margin", "hidden_features", "hidden_layers")
+        c, tile, margin, width, layers = (
+            arguments.count(k, config[k], least=k not in ("margin", "hidden_layers")) for k in names
+        )
+        networks = math.prod(windows_of(n, tile, margin) for n in shape)
+        for i in range(layers + 2):
+            n, m = width if i else len(shape), c if i > layers else width
+            yield f"networks.weights.{i}", (networks, n, m)
+            yield f"networks.biases.{i}", (networks, 1, m)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], *, like: Tensor, activation: object = None) -> TiledSiren:

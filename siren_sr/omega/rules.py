@@ -65,7 +65,7 @@ def omega_star(image: Any, *, factor: float = FACTOR) -> float:
         >>> omega_star((board % 2).float()) > omega_star(board / 14)
         True
     """
-    return arguments.positive("factor", factor) * math.sqrt(laplacian_variance(_unit(image, dims=2)))
+    return arguments.positive("factor", factor) * math.sqrt(laplacian_variance(_levels(image)))
 
 
 def omega_hr(image: Any, scale: float = 4, *, ratio: float | None = None, size: Sequence[int] | None = None) -> float:
@@ -95,7 +95,7 @@ def omega_hr(image: Any, scale: float = 4, *, ratio: float | None = None, size: 
         >>> omega_hr(torch.eye(8)) == omega_hr(torch.eye(8), size=(32, 32))
         True
     """
-    values = _unit(image, dims=2)
+    values = _levels(image)
     height, width = values.shape[1:]
     target = grid_size((height, width), scale=arguments.positive("scale", scale) if size is None else None, size=size)
     if target[0] < height or target[1] < width:
@@ -174,7 +174,8 @@ def choose(
         >>> round(choose(periods, "rms_frequency") / (50 * torch.pi * 3**0.5), 2)
         1.0
     """
-    values = _unit(signal, sample_rate=sample_rate, dims=dims)
+    # Where the range begins does not matter, since measures ignore an offset.
+    values = as_signal(signal, sample_rate=sample_rate, dims=dims).values / 2
     sides = values.shape[1:]
     if not isinstance(measure, str) and not callable(measure):
         raise TypeError(f"measure must be a name or a function, got {type(measure).__name__}")
@@ -211,12 +212,10 @@ def usual_updates(points: int) -> int:
     return recipe.steps * batches_per_step(points, recipe.batch)
 
 
-def _unit(data: Any, *, sample_rate: float | None = None, dims: int | None = None) -> Tensor:
-    """Return a signal as a (C, *grid) tensor whose full range has length 1.
-
-    Where this range begins does not matter, since measures ignore an offset.
-    """
-    return as_signal(data, sample_rate=sample_rate, dims=dims).values / 2
+def _levels(image: Any) -> Tensor:
+    """Return an image as a (C, H, W) tensor where the usual range of its element type has length 1."""
+    data = as_signal(image, dims=2)
+    return data.values * (data.origin.contrast / 2)
 
 
 # A focus measure gives ω0 = constant·measure**power, where the power 0.5 turns contrast² into contrast. Each entry is
