@@ -18,6 +18,7 @@ from siren_sr import arguments
 from siren_sr.grids import coordinates
 from siren_sr.grids.windows import Windows, windows_of
 from siren_sr.init import default_bias_, sitzmann_
+from siren_sr.network.protocol import check_coords
 
 
 class SirenBatch(nn.Module):
@@ -277,7 +278,15 @@ class TiledSiren(nn.Module):
         return result
 
     def forward(self, coords: Tensor) -> Tensor:
-        """Evaluate the networks at any points: (N, D), x first -> (N, C)."""
+        """Evaluate the networks at any points: (N, D), x first -> (N, C).
+
+        Raises:
+            TypeError: ``coords`` is no dense tensor, or of another element type than the networks.
+            ValueError: ``coords`` does not have the shape (N, D).
+        """
+        check_coords(coords, self.dtype)
+        if coords.ndim != 2 or coords.shape[1] != self.in_features:
+            raise ValueError(f"coords must have shape (N, {self.in_features}), got {tuple(coords.shape)}")
         return self.on_points(coords)
 
     def on_points(self, coords: Tensor) -> Tensor:
