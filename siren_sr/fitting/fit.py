@@ -87,9 +87,7 @@ class Fit:
             TypeError: ``scale`` is not made of numbers, or ``size`` is not made of integers.
         """
         region = None if region is None else self._region(region)
-        extent = self.shape if region is None else [stop - start for start, stop in region]
-        scale = 1.0 if scale is None and size is None else scale
-        size = coordinates.grid_size(extent, scale=scale, size=size, channels=self.model.out_features)
+        size = self.rendered_size(scale=scale, size=size, region=region)
         axes = coordinates.axes(
             self.shape,
             size=size,
@@ -102,6 +100,12 @@ class Fit:
         for start, values in self._slabs(axes):
             result.put(start, values)
         return result.package()
+
+    def rendered_size(self, *, scale: Any = None, size: Any = None, region: Any = None) -> tuple[int, ...]:
+        """Return the number of samples per axis that `render` gives for these arguments, which it explains."""
+        extent = self.shape if region is None else [stop - start for start, stop in self._region(region)]
+        scale = 1.0 if scale is None and size is None else scale
+        return coordinates.grid_size(extent, scale=scale, size=size, channels=self.model.out_features)
 
     def measure(self, values: Tensor) -> float:
         """Return the PSNR in dB of the network, before any clipping, against values on the signal's own grid.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,11 +37,32 @@ class AudioFile:
 
 @dataclass(frozen=True)
 class AudioFormat:
-    """libsndfile's name of a format, its coding for each dtype that it can hold, and the most channels."""
+    """What a format can hold; beyond these limits libsndfile writes wrong files or ends the whole process.
+
+    Attributes:
+        name: libsndfile's name of the format.
+        subtypes: libsndfile's name of the coding for each dtype that the format can hold.
+        max_channels: the most channels.
+        rates: the sample rates, as ranges or lists that follow each other.
+        max_bytes: the largest number of bytes of samples, or None for no limit.
+    """
 
     name: str
     subtypes: dict[str, str]
     max_channels: int = 1024
+    rates: tuple[Sequence[int], ...] = (range(1, 2**31),)
+    max_bytes: int | None = None
+
+    def allowed_rates(self) -> str:
+        """Return the sample rates as words for an error's text."""
+        words = []
+        for rates in self.rates:
+            if isinstance(rates, range):
+                steps = f" in steps of {rates.step}" if rates.step > 1 else ""
+                words.append(f"{rates[0]} to {rates[-1]}{steps}")
+            else:
+                words.append(", ".join(map(str, rates)))
+        return " and ".join(words)
 
 
 def read_audio(path: PathLike) -> AudioFile:
@@ -72,13 +95,17 @@ def read_audio(path: PathLike) -> AudioFile:
     return audio
 
 
-def check_audio_writable(path: PathLike, *, channels: int, dtype: Any) -> None:
+def check_audio_writable(
+    path: PathLike, *, channels: int, dtype: Any, sample_rate: float | None = None, length: int | None = None
+) -> None:
     """Raise, before any computing, what `write_audio` would raise after it.
 
     Args:
         path: the sound file to be written.
         channels: number of channels.
         dtype: int16, int32, float32 or float64.
+        sample_rate: samples per second and channel, if known; formats differ in what they can hold.
+        length: samples per channel, if known; some formats have a largest size.
 
     Raises:
         ValueError: the extension is unknown, or the format cannot hold such samples.
@@ -95,6 +122,17 @@ def check_audio_writable(path: PathLike, *, channels: int, dtype: Any) -> None:
         raise ValueError(f"{kind.name} cannot hold {values} samples: write .wav, or convert to int16 or int32")
     if not 1 <= channels <= kind.max_channels:
         raise ValueError(f"{kind.name} holds 1 to {kind.max_channels} channels; got {channels}")
+    if sample_rate is not None:
+        if not math.isfinite(sample_rate) or sample_rate != int(sample_rate) or sample_rate < 1:
+            raise ValueError(f"sample_rate is a whole number of samples per second; got {sample_rate!r}")
+        if not any(int(sample_rate) in rates for rates in kind.rates):
+            raise ValueError(
+                f"{kind.name} holds sample rates of {kind.allowed_rates()} Hz; got {int(sample_rate)}: "
+                f"{'' if kind.name == 'WAV' else 'write .wav, or '}resample the sound"
+            )
+    size = (length or 0) * channels * np.dtype(dtype).itemsize
+    if kind.max_bytes and size > kind.max_bytes:
+        raise ValueError(f"{kind.name} holds at most {kind.max_bytes / 2**30:.0f} GB, got {size} bytes: write .wav")
     check_folder(path)
 
 
@@ -122,10 +160,8 @@ def write_audio(path: PathLike, samples: np.ndarray, sample_rate: int, like: Aud
         raise TypeError(f"samples must be a NumPy array; got {type(samples).__name__}")
     if samples.ndim not in (1, 2) or not samples.size:
         raise ValueError(f"samples must be (T,) or (T, C) with T > 0; got shape {samples.shape}")
-    if sample_rate != int(sample_rate) or sample_rate < 1:
-        raise ValueError(f"sample_rate is a whole number of samples per second; got {sample_rate!r}")
     channels = samples.shape[1] if samples.ndim == 2 else 1
-    check_audio_writable(path, channels=channels, dtype=samples.dtype)
+    check_audio_writable(path, channels=channels, dtype=samples.dtype, sample_rate=sample_rate, length=len(samples))
     import soundfile
 
     kind = AUDIO_FORMATS[os.path.splitext(os.fspath(path))[1].lower()]
@@ -152,11 +188,18 @@ _SUBTYPES = {"int16": "PCM_16", "int32": "PCM_32", "float32": "FLOAT", "float64"
 _AUDIO_DTYPES = {"DOUBLE": "float64"}  # by subtype; a subtype that is not listed is read as float32
 _AUDIO_DTYPES |= dict.fromkeys(("PCM_24", "PCM_32", "ALAC_20", "ALAC_24", "ALAC_32"), "int32")
 _AUDIO_DTYPES |= dict.fromkeys(("PCM_S8", "PCM_U8", "PCM_16", "ULAW", "ALAW", "ALAC_16"), "int16")
+_AIFF = AudioFormat("AIFF", _SUBTYPES, rates=(range(1, 2**30),), max_bytes=_MAX_RIFF_BYTES)
+_MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 AUDIO_FORMATS = {
     ".wav": AudioFormat("WAV", _SUBTYPES),
-    ".flac": AudioFormat("FLAC", {"int16": "PCM_16", "int32": "PCM_24"}, max_channels=8),
-    ".ogg": AudioFormat("OGG", dict.fromkeys(_SUBTYPES, "VORBIS"), max_channels=255),
-    ".aif": AudioFormat("AIFF", _SUBTYPES),
-    ".aiff": AudioFormat("AIFF", _SUBTYPES),
-    ".mp3": AudioFormat("MP3", dict.fromkeys(_SUBTYPES, "MPEG_LAYER_III"), max_channels=2),
+    ".flac": AudioFormat(
+        "FLAC",
+        {"int16": "PCM_16", "int32": "PCM_24"},
+        max_channels=8,
+        rates=(range(1, 2**16), range(2**16 + 4, 655351, 10)),
+    ),
+    ".ogg": AudioFormat("OGG", dict.fromkeys(_SUBTYPES, "VORBIS"), max_channels=255, rates=(range(1, 200001),)),
+    ".aif": _AIFF,
+    ".aiff": _AIFF,
+    ".mp3": AudioFormat("MP3", dict.fromkeys(_SUBTYPES, "MPEG_LAYER_III"), max_channels=2, rates=(_MP3_RATES,)),
 }
