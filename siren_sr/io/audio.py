@@ -12,7 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from .atomic import PathLike, atomic_write, check_folder, read_bytes
+from .atomic import atomic_write, check_folder
+from .chatter import complain, hushed
+from .memory import check_memory
+from .names import PathLike, check_name, shown
+from .source import Source, read_source
 
 _MAX_RIFF_BYTES = 2**32 - 2**16
 
@@ -65,34 +69,77 @@ class AudioFormat:
         return " and ".join(words)
 
 
-def read_audio(path: PathLike) -> AudioFile:
+def read_audio(source: Source) -> AudioFile:
     """Read a sound file exactly as stored (WAV, FLAC, OGG, AIFF, MP3 and whatever else libsndfile reads).
+
+    Args:
+        source: the name of a file, its content as bytes, or a file opened with "rb", such as an io.BytesIO, which
+            is read from its beginning and then put back to where it was.
 
     Raises:
         FileNotFoundError: there is no such file.
-        OSError: the file is broken, cut off or not a sound.
-        ValueError: the file holds no samples.
+        OSError: the file is broken, cut off, no regular file or not a sound, or its decoder reports damage.
+        ValueError: the file holds no samples, or its name is empty or holds a NUL character.
+        MemoryError: there is not enough memory for the samples, as far as the header tells.
+        TypeError: the source is none of these, or a file opened as text.
     """
-    data = read_bytes(path)
+    data, text = read_source(source)
     import soundfile
 
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
-            dtype: Any = _AUDIO_DTYPES.get(file.subtype, "float32")
-            samples = file.read(dtype=dtype)
-            audio = AudioFile(samples, file.samplerate, file.subtype, file.format)
-            expected = file.frames
+        with hushed(libraries=_is_mpeg(data)) as said:
+            audio = _decode(data)
+        complain(said)
         order = {b"RIFF": "<", b"FORM": ">"}.get(data[:4])  # WAV is little-endian, AIFF big-endian
         declared = struct.unpack_from(order + "I", data, 4)[0] + 8 if order else 0
-        # libsndfile reads whatever is there, so that a missing part has to be found here. The last byte may be
-        # missing where it is padding, and a program that writes into a pipe declares 2 or 4 GB.
-        if len(samples) < expected or len(data) + 1 < declared < 2**31 - 2**16:
+        # The last byte may be missing where it is padding, and a program that writes into a pipe declares 2 or 4 GB.
+        if len(data) + 1 < declared < 2**31 - 2**16:
             raise OSError("the file is cut off")
-    except (RuntimeError, OSError, TypeError) as error:  # LibsndfileError is a RuntimeError
-        raise OSError(f"{os.fspath(path)} is not a readable sound file: {error}") from error
-    if not len(samples):
-        raise ValueError(f"{os.fspath(path)} holds no samples")
+    except MemoryError as error:
+        raise MemoryError(f"not enough memory to read {text}: {error or 'cut it into parts'}") from error
+    except (RuntimeError, OSError, TypeError, ValueError, struct.error) as error:
+        # LibsndfileError is a RuntimeError; its whole text names the object in memory that was read.
+        reason = error.error_string if isinstance(error, soundfile.LibsndfileError) else error
+        raise OSError(f"{text} is not a readable sound file: {reason}") from error
+    if not len(audio.samples):
+        raise ValueError(f"{text} holds no samples")
     return audio
+
+
+def _decode(data: bytes) -> AudioFile:
+    """Return the samples of a whole sound file; libsndfile reads what is there and tells of no missing part."""
+    import soundfile
+
+    with _Bytes(data) as stream, soundfile.SoundFile(stream) as file:
+        dtype: Any = _AUDIO_DTYPES.get(file.subtype, "float32")
+        expected = file.frames
+        shape = (expected, file.channels)
+        # No coding reaches this, not even for silence.
+        if math.prod(shape) * np.dtype(dtype).itemsize > 2**17 * len(data):
+            raise OSError(f"its header promises {expected} samples, which cannot lie in {len(data)} bytes")
+        check_memory(shape, dtype, what="for its samples", advice="cut it into parts")
+        samples = file.read(dtype=dtype)
+        if len(samples) < expected or stream.lost:
+            raise OSError("the file is cut off")
+        return AudioFile(samples, file.samplerate, file.subtype, file.format)
+
+
+class _Bytes(io.BytesIO):
+    """Bytes in which libsndfile may look for a place that is none, without the traceback that would be printed."""
+
+    lost = False
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        try:
+            return super().seek(offset, whence)
+        except ValueError:
+            self.lost = True
+            return super().tell()
+
+
+def _is_mpeg(data: bytes) -> bool:
+    """Return whether libmpg123 will be asked, which writes to standard error."""
+    return data.startswith(b"ID3") or (data[:1] == b"\xff" and data[1:2] >= b"\xe0")
 
 
 def check_audio_writable(
@@ -111,10 +158,10 @@ def check_audio_writable(
         ValueError: the extension is unknown, or the format cannot hold such samples.
         OSError: the folder is missing or not writable, or `path` is a folder.
     """
-    extension, values = os.path.splitext(os.fspath(path))[1].lower(), np.dtype(dtype).name
+    extension, values = os.path.splitext(check_name(path))[1].lower(), np.dtype(dtype).name
     if extension not in AUDIO_FORMATS:
         problem = f"unknown sound extension {extension!r}" if extension else "no extension"
-        raise ValueError(f"cannot write {os.fspath(path)}: {problem}; use one of {', '.join(AUDIO_FORMATS)}")
+        raise ValueError(f"cannot write {shown(path)}: {problem}; use one of {', '.join(AUDIO_FORMATS)}")
     kind = AUDIO_FORMATS[extension]
     if values not in _SUBTYPES:
         raise ValueError(f"samples are int16, int32, float32 or float64; got {values}")
@@ -180,7 +227,7 @@ def write_audio(path: PathLike, samples: np.ndarray, sample_rate: int, like: Aud
             for start in range(0, len(samples), 2**16):
                 file.write(samples[start : start + 2**16])
     except soundfile.LibsndfileError as error:
-        raise ValueError(f"cannot write {os.fspath(path)}: {error}; write .wav instead") from error
+        raise ValueError(f"cannot write {shown(path)}: {error}; write .wav instead") from error
     atomic_write(path, lambda target: target.write(stream.getbuffer()))
 
 
