@@ -90,10 +90,7 @@ def read_audio(source: Source) -> AudioFile:
         with hushed(libraries=_is_mpeg(data)) as said:
             audio = _decode(data)
         complain(said)
-        order = {b"RIFF": "<", b"FORM": ">"}.get(data[:4])  # WAV is little-endian, AIFF big-endian
-        declared = struct.unpack_from(order + "I", data, 4)[0] + 8 if order else 0
-        # The last byte may be missing where it is padding, and a program that writes into a pipe declares 2 or 4 GB.
-        if len(data) + 1 < declared < 2**31 - 2**16:
+        if len(data) + 1 < _declared_size(data):  # the last byte may be missing where it is padding
             raise OSError("the file is cut off")
     except MemoryError as error:
         raise MemoryError(f"not enough memory to read {text}: {error or 'cut it into parts'}") from error
@@ -135,6 +132,19 @@ class _Bytes(io.BytesIO):
         except ValueError:
             self.lost = True
             return super().tell()
+
+
+def _declared_size(data: bytes) -> int:
+    """Return the size of the file that its header declares, or 0 if it declares none.
+
+    A program that writes into a pipe declares the most that the format can, 2 or 4 GB.
+    """
+    if data[:4] == b"RF64" and data[12:16] == b"ds64":
+        size = struct.unpack_from("<Q", data, 20)[0] + 8
+        return size if size < 2**63 else 0
+    order = {b"RIFF": "<", b"FORM": ">"}.get(data[:4])  # WAV is little-endian, AIFF big-endian
+    size = struct.unpack_from(order + "I", data, 4)[0] + 8 if order else 0
+    return size if size < 2**31 - 2**16 else 0
 
 
 def _is_mpeg(data: bytes) -> bool:

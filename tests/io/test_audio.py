@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import soundfile
+from alone import IO_ALONE
 
 from siren_sr import io
 
@@ -33,9 +34,10 @@ def test_impossible_rates_are_refused_before_and_after(tmp_path, name, rate, all
     assert list(tmp_path.iterdir()) == []
 
 
-EDGES = """
+EDGES = (
+    IO_ALONE
+    + """
 import sys, numpy as np
-from siren_sr import io
 for case in sys.argv[1:]:
     name, rate, channels = case.split()
     samples = np.random.default_rng(0).integers(-9999, 9999, (3000, int(channels)), dtype=np.int16)
@@ -43,6 +45,7 @@ for case in sys.argv[1:]:
     back = io.read_audio(name)
     print(name, back.sample_rate, 1 if back.samples.ndim == 1 else back.samples.shape[1], flush=True)
 """
+)
 
 
 def test_what_is_allowed_is_written(tmp_path):
