@@ -32,17 +32,19 @@ def run(a: argparse.Namespace) -> int:
     dims, audio = fit.origin.dims, fit.origin.dims == 1
     channels, dtype = fit.model.out_features, fit.origin.dtype
     like = fit.origin.info if isinstance(fit.origin.info, io.ImageFile) else None
-    if audio:
-        io.check_audio_writable(a.output, channels=channels, dtype=dtype)
-    else:
-        io.check_writable(a.output, channels=channels, dtype=dtype, like=like)
     if a.region is not None and len(a.region) != 2 * dims:
         raise ValueError(f"--region needs {2 * dims} numbers, START and STOP of each axis, got {len(a.region)}")
     region = None if a.region is None else list(zip(a.region[::2], a.region[1::2], strict=True))
+    size = fit.rendered_size(scale=a.scale, size=a.size, region=region)
+    start, stop = (0, fit.shape[0]) if region is None else region[0]
+    rate = round((fit.origin.sample_rate or 44100) * size[0] / (stop - start))
+    if audio:
+        io.check_audio_writable(a.output, channels=channels, dtype=dtype, sample_rate=rate, length=size[0])
+    else:
+        io.check_writable(a.output, channels=channels, dtype=dtype, shape=(size[0], size[1]), like=like)
     result = fit.render(scale=a.scale, size=a.size, region=region)
     if audio:
-        start, stop = (0, fit.shape[0]) if region is None else region[0]
-        io.write_audio(a.output, result, round((fit.origin.sample_rate or 44100) * len(result) / (stop - start)))
+        io.write_audio(a.output, result, rate)
     else:
         io.write_image(a.output, result, like=like)
     return 0

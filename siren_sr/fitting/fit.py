@@ -95,9 +95,7 @@ class Fit:
             TypeError: ``scale`` is not made of numbers, or ``size`` is not made of integers.
         """
         region = None if region is None else self._region(region)
-        extent = self.shape if region is None else [stop - start for start, stop in region]
-        scale = 1.0 if scale is None and size is None else scale
-        size = coordinates.grid_size(extent, scale=scale, size=size, channels=self.model.out_features)
+        size = self.rendered_size(scale=scale, size=size, region=region)
         axes = coordinates.axes(
             self.shape,
             size=size,
@@ -110,6 +108,12 @@ class Fit:
         for start, values in self._slabs(axes):
             result.put(start, values)
         return result.package()
+
+    def rendered_size(self, *, scale: Any = None, size: Any = None, region: Any = None) -> tuple[int, ...]:
+        """Return the number of samples per axis that `render` gives for these arguments, which it explains."""
+        extent = self.shape if region is None else [stop - start for start, stop in self._region(region)]
+        scale = 1.0 if scale is None and size is None else scale
+        return coordinates.grid_size(extent, scale=scale, size=size, channels=self.model.out_features)
 
     @arguments.undisturbed()
     def measure(self, values: Tensor) -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .atomic import PathLike, atomic_write, check_folder
+from .atomic import atomic_write, check_folder
+from .names import PathLike, check_name, shown
 
 if TYPE_CHECKING:  # reading an image must not wait for PyTorch
     from torch import Tensor
@@ -26,8 +28,8 @@ def check_tensors_path(path: PathLike, *, what: str) -> None:
         ValueError: The path does not end in .safetensors.
         OSError: The folder is missing or cannot be written.
     """
-    if not os.fspath(path).endswith(".safetensors"):
-        raise ValueError(f"{what} is saved as .safetensors, got {os.fspath(path)!r}: change the extension")
+    if not check_name(path).endswith(".safetensors"):
+        raise ValueError(f"{what} is saved as .safetensors, got {shown(path)!r}: change the extension")
     check_folder(path)
 
 
@@ -59,11 +61,11 @@ def read_tensors(
     """
     from safetensors import SafetensorError, safe_open
 
-    name = os.fspath(path)
-    if not os.path.isfile(name):
+    name = shown(path)
+    if not os.path.isfile(check_name(path)):
         raise FileNotFoundError(f"no such file: {name!r}")
     try:
-        with safe_open(name, framework="pt") as file:
+        with _openable(os.fspath(path)) as place, safe_open(place, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get(KEY, "{}"))
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, json.JSONDecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -73,3 +75,15 @@ def read_tensors(
     if found not in known:
         raise ValueError(f"{name!r} is not {what} of siren_sr (format {found!r}, expected {known[0]!r})")
     return header, tensors
+
+
+@contextlib.contextmanager
+def _openable(name: str) -> Iterator[str]:
+    """Yield a name for a library written in Rust, which knows only UTF-8: else that of the open file."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        with open(name, "rb") as file:
+            yield f"/dev/fd/{file.fileno()}"
+    else:
+        yield name
