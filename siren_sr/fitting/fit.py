@@ -241,7 +241,7 @@ def _rebuild(meta: dict[str, Any], tensors: dict[str, Tensor], activation: Activ
     model.load_state_dict(state)
     base = tensors.get("base")
     base = None if base is None else base.to(next(model.parameters()))
-    history = tuple(Entry(int(r[0]), r[1], r[2], r[3], r[4], int(r[5])) for r in tensors["history"].tolist())
+    history = tuple(Entry(int(r[0]), r[1], r[2], r[3], r[4], *map(int, r[5:7])) for r in tensors["history"].tolist())
     exif, icc_profile, xmp = (
         tensors[f"file.{name}"].numpy().tobytes() if f"file.{name}" in tensors else None for name in _CARRIED
     )
