@@ -204,9 +204,10 @@ def _origin(meta: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Origin:
 
 
 def _history(rows: Tensor) -> tuple[Entry, ...]:
-    if rows.ndim != 2 or rows.shape[1] != len(fields(Entry)):
+    most = len(fields(Entry))
+    if rows.ndim != 2 or not most - 1 <= rows.shape[1] <= most:  # files of the first format have a column less
         raise ValueError(f"the history has the shape {tuple(rows.shape)}")
-    return tuple(Entry(int(r[0]), r[1], r[2], r[3], r[4], int(r[5])) for r in rows.tolist())
+    return tuple(Entry(int(r[0]), *r[1:5], *map(int, r[5:])) for r in rows.tolist())
 
 
 def _base(base: Tensor | None, model: Network, dims: int) -> Tensor | None:

@@ -166,6 +166,8 @@ def super_resolve(
             quality, an option that the strategy would make ignored, or a training that diverged.
         TypeError: Unsupported kinds.
         OSError: A file that cannot be read.
+        KeyboardInterrupt: Ctrl-C. Its attribute ``result`` holds what was reached, just as if the callback had returned
+            True then, unless it came before the first step. A second Ctrl-C ends the call at once, without it.
 
     Examples:
         >>> super_resolve(np.zeros((5, 8), np.uint8), scale=1.5, steps=1).shape
@@ -189,9 +191,12 @@ def super_resolve(
     monitor = Monitor(callback)
     with arguments.undisturbed():
         if not is_batch(image):
-            return _results([image], options, monitor)[0]
-        results = _results(members(image), options, monitor)
-        return results if return_fit else stacked(results, image)
+            result = _results([image], options, monitor)[0]
+        else:
+            results = _results(members(image), options, monitor)
+            result = results if return_fit else stacked(results, image)
+    monitor.end(result)
+    return result
 
 
 def _results(images: Iterable[Any], options: SuperResolveOptions, monitor: Monitor) -> list[Any]:
@@ -265,7 +270,9 @@ def _enlarge(
         monitor=monitor,
         return_fit=options.return_fit,
     )
-    plan = None if monitor.stopped else options.chosen_strategy()(problem)
+    plan = None
+    with monitor.interruptible():
+        plan = None if monitor.stopped else options.chosen_strategy()(problem)
     if isinstance(plan, Plan | TiledPlan) and plan.prior is not None:
         log.info('details come from prior="%s"; without a prior nothing but the image is used', plan.prior)
     if isinstance(plan, TiledPlan) and not options.return_fit:

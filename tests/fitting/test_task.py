@@ -278,10 +278,10 @@ def test_factories_are_used():
 def test_a_recipe_of_ones_own():
     def mine(*, dims, hidden_layers, activation):
         assert (dims, hidden_layers, activation) == (2, 1, "sine")
-        return Recipe(3, optimizers.adam(0.25), lambda steps: None)
+        return Recipe(3, optimizers.adam(0.25e-3), lambda steps: None)
 
     fit = fit_signal(picture(4, 5), recipe=mine, **SMALL)
-    assert [e.lr for e in fit.history] == [0.25] * 3
+    assert [e.lr for e in fit.history] == [0.25e-3] * 3
     assert not fit.stopped
 
 
@@ -339,6 +339,7 @@ def test_errors(options, error, text):
         fit_signal(picture(6, 7), **options)
 
 
+@pytest.mark.filterwarnings("ignore::siren_sr.training.DivergenceWarning")
 def test_divergence_says_what_to_do():
     with pytest.raises(ValueError, match=r"the loss became .* at step .*: lower the learning rate"):
         fit_signal(
