@@ -6,7 +6,7 @@
 torch.Size([1, 12, 12])
 """
 
-from siren_sr import derivatives, init, metrics, omega
+from siren_sr import derivatives, fleet, init, metrics, omega
 from siren_sr.fitting import Fit, fit_signal
 from siren_sr.network import Siren
 from siren_sr.poisson import solve_poisson
@@ -20,6 +20,7 @@ __all__ = [
     "__version__",
     "derivatives",
     "fit_signal",
+    "fleet",
     "init",
     "metrics",
     "omega",
