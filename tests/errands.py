@@ -58,3 +58,7 @@ def slow(image):
 def upscale(image):
     """A user's upscaler."""
     return image.repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+
+def no_upscaler(image):
+    return image.numpy()

@@ -8,6 +8,8 @@ import os
 import signal
 from typing import Any
 
+import numpy as np
+
 from siren_sr import fleet, io
 from siren_sr.cli.progress import say
 from siren_sr.fleet.inputs import stands_for_many
@@ -81,6 +83,12 @@ def run(a: argparse.Namespace, options: dict[str, Any]) -> int:
     return 1 if report.failures else 0
 
 
+def in_windows(a: argparse.Namespace, image: io.ImageFile, options: dict[str, Any]) -> np.ndarray:
+    """Enlarge one image in windows."""
+    with Shown(quiet=a.quiet, unit="window") as shown:
+        return fleet.super_resolve_windows(image, callback=shown, seed=a.seed, **where(a), **options)
+
+
 class Shown:
     """What is shown of a run, as a context and as its callback: a line that counts images, and one for each failure.
 
@@ -90,9 +98,9 @@ class Shown:
         terminated: Whether SIGTERM came.
     """
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, unit: str = "image") -> None:
         """Prepare it; if ``quiet``, only failures are shown."""
-        self._quiet, self._bar, self._failed, self.terminated = quiet, None, 0, False
+        self._quiet, self._unit, self._bar, self._failed, self.terminated = quiet, unit, None, 0, False
 
     def __enter__(self) -> Shown:
         self._previous = signal.signal(signal.SIGTERM, self._terminate)
@@ -118,7 +126,7 @@ class Shown:
 
         if self._bar is None:
             self._bar = tqdm(
-                total=progress.total, initial=progress.finished, disable=self._quiet, unit="image", leave=False,
+                total=progress.total, initial=progress.finished, disable=self._quiet, unit=self._unit, leave=False,
                 dynamic_ncols=True,
             )  # fmt: skip
         result = progress.result

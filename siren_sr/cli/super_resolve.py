@@ -49,6 +49,10 @@ def run(a: argparse.Namespace) -> int:
     image = io.read_image(a.inputs[0])
     channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
     io.check_writable(a.output, channels=channels, dtype=image.pixels.dtype, like=image)
+    if a.workers is not None or a.ray is not None:
+        with users_upscaler(a.prior) as prior:
+            io.write_image(a.output, many.in_windows(a, image, _options(a, prior)), like=image)
+        return 0
     with users_upscaler(a.prior) as prior, Training(quiet=a.quiet) as training:
         options = _options(a, prior)
         result = enlarge(image, **options, generator=seeded(a.seed), callback=training)

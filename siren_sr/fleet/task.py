@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import pickle
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from siren_sr import arguments, io
-from siren_sr.fleet import on_ray, processes
-from siren_sr.fleet.crew import Crew, Outcome, Worker
+from siren_sr.fleet.crew import Crew, Outcome
 from siren_sr.fleet.inputs import Pair, pairs
 from siren_sr.fleet.report import Interrupted, Progress, Report, Result
+from siren_sr.fleet.staff import Backend, Staff
 from siren_sr.fleet.work import Errand, SuperResolve, Task, described
 from siren_sr.io.atomic import PathLike, read_bytes
 
-Backend = Literal["processes", "ray"]
-BACKENDS = ("processes", "ray")
 TASKS = {"super_resolve": SuperResolve}
 """Tasks by name, as classes of their options and the seed."""
 
@@ -90,7 +86,7 @@ def run(
         Interrupted: Ctrl-C was pressed. It is a KeyboardInterrupt whose ``report`` says what was finished.
     """
     job = _task(task, options, seed)
-    plan = _Plan.of(options, workers, threads, memory, arguments.choice("backend", backend, BACKENDS), address)
+    staff = Staff.of(options, workers, threads, memory, backend, address)
     arguments.optional_callable("callback", callback, what="a callable, Progress -> bool")
     found = pairs(inputs, out, recursive=arguments.flag("recursive", recursive), format=format)
     os.makedirs(out, exist_ok=True)
@@ -100,7 +96,7 @@ def run(
     work = _Run(found, skipped, callback)
     try:
         if not all(skipped):
-            work.do(job, plan)
+            work.do(job, staff)
     except KeyboardInterrupt as interrupt:
         work.stopped = True
         raise Interrupted(work.report()) from interrupt
@@ -136,53 +132,6 @@ def _finished(pair: Pair) -> bool:
         return newer and os.path.isfile(pair.target)
     except OSError:
         return False
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """Who does the work."""
-
-    workers: int
-    threads: int
-    memory: int | None
-    backend: str
-    address: str | None
-    on_cpu: bool
-
-    @staticmethod
-    def of(
-        options: dict[str, Any], workers: int | None, threads: int, memory: int | None, backend: str, address: Any
-    ) -> _Plan:
-        """Check the arguments, and fill in the defaults."""
-        threads = arguments.count("threads", threads)
-        on_cpu = str(options.get("device") or "cpu").startswith("cpu")
-        if backend != "ray" and address is not None:
-            raise ValueError(f'address={address!r} is that of a Ray cluster: give backend="ray" too')
-        if backend == "ray" and memory is not None:
-            raise ValueError('memory= is for backend="processes": Ray limits the memory of its workers itself')
-        if workers is not None:
-            workers = arguments.count("workers", workers)
-        elif address is not None:
-            workers = 0  # as many as the cluster has processors for
-        else:
-            workers = max(1, processes.processors() // threads) if on_cpu else 1
-        if memory is not None:
-            memory = arguments.count("memory", memory)
-        return _Plan(workers, threads, memory, backend, address, on_cpu)
-
-    @contextlib.contextmanager
-    def hire(self, jobs: int) -> Iterator[tuple[Callable[[], Worker], int]]:
-        """Yield what starts a worker, and how many there may be."""
-        if self.backend == "ray":
-            with on_ray.cluster(self.address, (self.workers or 1) * self.threads) as processors:
-                count = self.workers or max(1, processors // self.threads)
-                yield functools.partial(on_ray.Actor, threads=self.threads), min(count, jobs)
-        else:
-            processes.prepare()
-            count, memory = min(self.workers, jobs), self.memory
-            if memory is None and self.on_cpu and (whole := processes.machine_memory()):
-                memory = whole // count
-            yield functools.partial(processes.Process, threads=self.threads, memory=memory), count
 
 
 class _Job:
@@ -230,17 +179,17 @@ class _Run:
         seconds = time.perf_counter() - self._start
         return Report(tuple(self._results), seconds, self.stopped, self._workers, self._moved)
 
-    def do(self, task: Task, plan: _Plan) -> None:
+    def do(self, task: Task, staff: Staff) -> None:
         """Do what is left."""
         numbers = [i for i, result in enumerate(self._results) if result.status == "left"]
         with contextlib.ExitStack() as stack:
             folder = None
-            if plan.backend != "ray":
+            if staff.backend != "ray":
                 folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="siren-sr-"))
             jobs = [_Job(task, self._pairs[i], folder) for i in numbers]
             if self._told(None):
                 return
-            hire, self._workers = stack.enter_context(plan.hire(len(jobs)))
+            hire, self._workers = stack.enter_context(staff.hire(len(jobs)))
             crew = Crew(hire, jobs, self._workers)
             try:
                 with crew:

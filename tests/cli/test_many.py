@@ -65,6 +65,15 @@ def test_what_is_for_many_images_is_refused_for_one(photos, capsys):
     assert files(".") == ["photos/a.png", "photos/b/a.png"]
 
 
+def test_workers_share_one_image_in_windows(photos, capsys):
+    assert main(["super-resolve", "photos/a.png", "x.png", "--scale", "2", "--workers", "1"]) == 0
+    assert "window" in capsys.readouterr().err
+    expected = np.asarray(super_resolve(photos / "a.png", 2)).astype(int)
+    np.testing.assert_allclose(io.read_image("x.png").pixels.astype(int), expected, atol=1, rtol=0)
+    assert main(["super-resolve", "photos/a.png", "y.png", "--workers", "2", "--prior", "none"]) == 1
+    assert "prior=None searches the whole image" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"])
 def test_a_signal_ends_it_cleanly(number, code, tmp_path):
@@ -72,7 +81,7 @@ def test_a_signal_ends_it_cleanly(number, code, tmp_path):
     Path(tmp_path, "in").mkdir()
     for i in range(300):
         io.write_image(tmp_path / f"in/{i:03}.png", rng.integers(0, 255, (16, 16), dtype=np.uint8))
-    command = [sys.executable, "-m", "siren_sr.cli", "super-resolve", "in", "out", "--scale", "2", "--workers", "2"]
+    command = [sys.executable, "-m", "siren_sr.cli", "super-resolve", "in", "out", "--scale", "2", "--workers", "1"]
     environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
     Path(tmp_path, "temporary").mkdir()
     process = subprocess.Popen(
