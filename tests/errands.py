@@ -1,4 +1,4 @@
-"""Tasks for worker processes, which import them from here."""
+"""Images, and tasks for worker processes, which import them from here."""
 
 import os
 import signal
@@ -8,6 +8,30 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
+from siren_sr import io
+
+
+def make(folder, *names, side=12):
+    """Small images; the first pixel of each is its number."""
+    rng = np.random.default_rng(0)
+    for number, name in enumerate(names):
+        pixels = rng.integers(0, 255, (side, side, 3), dtype=np.uint8)
+        pixels.flat[0] = number
+        Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
+        io.write_image(Path(folder, name), pixels)
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
+
+
+def statuses(report):
+    return [result.status for result in report.results]
+
+
+def numbered(count):
+    return [f"{i}.png" for i in range(count)]
 
 
 def name(image):
@@ -62,3 +86,8 @@ def upscale(image):
 
 def no_upscaler(image):
     return image.numpy()
+
+
+def unhurried(image, folder):
+    time.sleep(1)
+    return noting(image, folder)

@@ -13,13 +13,14 @@ from siren_sr.fleet.processes import Died, Failed
 from siren_sr.fleet.work import described
 
 ATTEMPTS = 2  # an image over which so many workers died is given up
+STARTS = 3  # so many workers may die before they are ready, when one is wanted: with their machine, for example
 
 
 class Worker(Protocol):
     """Somebody who does errands: a process of this machine, or one of a cluster."""
 
     def wait(self) -> None:
-        """Wait until the worker is ready; RuntimeError says why it never will be."""
+        """Wait until the worker is ready; raises `Died` if it ended, RuntimeError if any other would do so as well."""
         ...
 
     def do(self, errand: Callable[[], Any]) -> Any:
@@ -163,14 +164,21 @@ class Crew:
 
     def _new(self) -> Worker:
         """Start a worker, and wait for it."""
-        worker = self._hire()
-        with self._lock:
-            self._hired.add(worker)
-            ended = self._ended
-        if ended:
-            worker.kill()
-        worker.wait()
-        return worker
+        reason = ""
+        for _ in range(STARTS):
+            worker = self._hire()
+            with self._lock:
+                self._hired.add(worker)
+                ended = self._ended
+            if ended:
+                worker.kill()
+            try:
+                worker.wait()
+                return worker
+            except Died as died:
+                self._dismiss(worker)
+                reason = str(died)
+        raise RuntimeError(f"no worker could be started, the last of {STARTS} died: {reason}")
 
     def _dismiss(self, worker: Worker) -> None:
         worker.kill()

@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import importlib
 import pickle
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -65,20 +66,25 @@ class Actor:
         self._ray = ray()
         # Another actor takes its place if it dies, and here it is known which image that was.
         remote = self._ray.remote(num_cpus=threads, max_restarts=0, max_task_retries=0)(_Remote)
-        self._actor = remote.remote(threads)
+        self._actor = remote.remote(threads, sys.path)
 
     def wait(self) -> None:
         """Wait until it is ready.
 
         Raises:
-            RuntimeError: It ended instead.
+            RuntimeError: It cannot work in this cluster.
+            Died: It ended, with its machine for example.
         """
+        errors = self._ray.exceptions
         try:
             self._ray.get(self._actor.ready.remote())
-        except self._ray.exceptions.RayError as error:
+        except errors.RayError as error:
+            text = described(error)[:500]
+            if isinstance(error, errors.RayActorError) and "creation task" not in text:
+                raise Died(text) from None
             raise RuntimeError(
-                f"a worker could not start in the cluster ({described(error)[:500]}): the same siren_sr must be "
-                "installed on all its machines"
+                f"a worker could not start in the cluster ({text}): the same siren_sr must be installed on all its "
+                "machines"
             ) from None
 
     def do(self, errand: Callable[[], Any]) -> Any:
@@ -101,8 +107,10 @@ class Actor:
 class _Remote:
     """What runs in the cluster."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, folders: Sequence[str]) -> None:
         torch.set_num_threads(threads)
+        # A task may be of a module that lies beside the script, as far as this machine sees it.
+        sys.path.extend(folder for folder in folders if folder not in sys.path)
 
     def ready(self) -> bool:
         return True

@@ -57,12 +57,16 @@ class Process:
         """Wait until it is ready.
 
         Raises:
-            RuntimeError: It ended instead.
+            RuntimeError: It ended with an error.
+            Died: It was killed.
         """
         try:
             self._pipe.recv()
         except (EOFError, OSError):
-            raise RuntimeError(START_FAILED.format(self._end())) from None
+            end = self._end()
+            if (self._process.exitcode or 0) < 0:
+                raise Died(end) from None
+            raise RuntimeError(START_FAILED.format(end)) from None
 
     def do(self, errand: Callable[[], Any]) -> Any:
         """Return what the errand returns when the worker calls it.

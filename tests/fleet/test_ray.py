@@ -8,7 +8,7 @@ from pathlib import Path
 import errands
 import numpy as np
 import pytest
-from test_task import files, make, numbered, statuses
+from errands import files, make, numbered, statuses
 
 from siren_sr import fleet, super_resolve
 

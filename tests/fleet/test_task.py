@@ -7,32 +7,11 @@ from pathlib import Path
 import errands
 import numpy as np
 import pytest
+from errands import files, make, numbered, statuses
 
 from siren_sr import fleet, io, super_resolve
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
-
-
-def make(folder, *names, side=12):
-    """Small images; the first pixel of each is its number."""
-    rng = np.random.default_rng(0)
-    for number, name in enumerate(names):
-        pixels = rng.integers(0, 255, (side, side, 3), dtype=np.uint8)
-        pixels.flat[0] = number
-        Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
-        io.write_image(Path(folder, name), pixels)
-
-
-def files(folder):
-    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
-
-
-def statuses(report):
-    return [result.status for result in report.results]
-
-
-def numbered(count):
-    return [f"{i}.png" for i in range(count)]
 
 
 def test_a_run_and_another_one(tmp_path):
