@@ -40,9 +40,9 @@ def check_memory(
 
     Examples:
         >>> check_memory((1000, 1000, 3), "uint8", max_memory=4e6)
-        >>> check_memory((1000, 1000, 3), "float32", max_memory=4e6, what="to enlarge it")
+        >>> check_memory((1000, 1000, 3), "float32", max_memory=4e6, what="for it")
         Traceback (most recent call last):
-        siren_sr.io.memory.TooLargeError: 12.0 MB of memory are needed to enlarge it, 4.0 MB are allowed: cut it into parts
+        siren_sr.io.memory.TooLargeError: 12.0 MB of memory are needed for it, 4.0 MB are allowed: cut it into parts
     """
     free = available_memory() if max_memory is None else max_memory
     needed = math.prod(int(n) for n in shape) * np.dtype(dtype).itemsize * copies
