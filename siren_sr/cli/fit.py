@@ -6,7 +6,15 @@ import argparse
 from typing import Any
 
 from siren_sr import fit_signal
-from siren_sr.cli.arguments import add_option, add_training, command, number_or_name, seeded
+from siren_sr.cli.arguments import (
+    add_option,
+    add_training,
+    checkpoint,
+    command,
+    drop_checkpoint,
+    number_or_name,
+    seeded,
+)
 from siren_sr.cli.progress import Training, say
 from siren_sr.fitting.fit import check_save_path
 from siren_sr.fitting.options import FitOptions
@@ -46,9 +54,11 @@ def run(a: argparse.Namespace) -> int:
             generator=seeded(a.seed),
             device=a.device,
             callback=training,
+            **checkpoint(a),
         )
     fit.save(a.output)
     if training.stopped:
         return say(f"interrupted {training.reached}; the network reached so far is in {a.output}", 130)
+    drop_checkpoint(a)
     print(f"{a.output}: {fit.psnr:.2f} dB, {fit.model.summary()}")
     return 0

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from siren_sr import derivatives, io, solve_poisson
-from siren_sr.cli.arguments import add_option, add_training, command, seeded
+from siren_sr.cli.arguments import add_option, add_training, checkpoint, command, drop_checkpoint, seeded
 from siren_sr.cli.progress import Training, say
 from siren_sr.poisson import PoissonOptions
 from siren_sr.signals import Origin, as_signal, from_unit, to_unit
@@ -71,6 +71,7 @@ def run(a: argparse.Namespace) -> int:
             generator=seeded(a.seed),
             device=a.device,
             callback=training,
+            **checkpoint(a),
             return_fit=True,
         )
     if training.stopped:
@@ -79,6 +80,7 @@ def run(a: argparse.Namespace) -> int:
     origin = Origin("array", dtype, channels > 1, 2, clip=True, low=0.0, high=high)
     values = from_unit(fit.reconstruction.reshape(channels, *fit.shape))
     io.write_image(a.output, origin.restore(values), like=image)
+    drop_checkpoint(a)
     return 0
 
 

@@ -13,7 +13,9 @@ from siren_sr.cli.arguments import (
     add_option,
     add_resolution,
     add_training,
+    checkpoint,
     command,
+    drop_checkpoint,
     number_or_name,
     seeded,
     users_upscaler,
@@ -61,8 +63,10 @@ def run(a: argparse.Namespace) -> int:
             generator=seeded(a.seed),
             device=a.device,
             callback=training,
+            **checkpoint(a),
         )
     if training.stopped:
         return say(f"interrupted {training.reached}; nothing was written", 130)
     io.write_image(a.output, np.asarray(result), like=image)
+    drop_checkpoint(a)
     return 0

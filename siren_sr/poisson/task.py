@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
 from typing import Any, Literal, TypeVar, overload
 
@@ -21,6 +22,7 @@ from siren_sr.poisson.options import Kind, Method, PoissonOptions
 from siren_sr.poisson.targets import is_batch, read_condition, read_ring, read_target, split
 from siren_sr.signals import Origin, Signal, from_unit, stacked
 from siren_sr.training import objectives
+from siren_sr.training.checkpoint import open_checkpoint
 from siren_sr.training.evaluation import Grid, evaluate
 from siren_sr.training.field import Objective, weighted
 from siren_sr.training.loop import Stage, batches_per_step, final_score, train
@@ -62,6 +64,8 @@ def solve_poisson(
     generator: torch.Generator | None = ...,
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
+    checkpoint: str | os.PathLike[str] | None = ...,
+    every: float = ...,
     return_fit: Literal[False] = ...,
 ) -> Array: ...
 @overload
@@ -88,6 +92,8 @@ def solve_poisson(
     generator: torch.Generator | None = ...,
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
+    checkpoint: str | os.PathLike[str] | None = ...,
+    every: float = ...,
     return_fit: Literal[False] = ...,
 ) -> Array: ...
 @overload
@@ -114,6 +120,8 @@ def solve_poisson(
     generator: torch.Generator | None = ...,
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
+    checkpoint: str | os.PathLike[str] | None = ...,
+    every: float = ...,
     return_fit: Literal[True],
 ) -> Fit: ...
 def solve_poisson(
@@ -139,6 +147,8 @@ def solve_poisson(
     generator: torch.Generator | None = DEFAULT.generator,
     device: torch.device | str | None = DEFAULT.device,
     callback: Callback | None = DEFAULT.callback,
+    checkpoint: str | os.PathLike[str] | None = DEFAULT.checkpoint,
+    every: float = DEFAULT.every,
     return_fit: bool = DEFAULT.return_fit,
 ) -> Any:
     """The image whose gradient or Laplacian is given.
@@ -184,6 +194,11 @@ def solve_poisson(
         generator: CPU generator of the initial weights (default: seed 0; the global random state is never touched).
         device: Where to compute (default: where the target is, or the CPU).
         callback: Called after every step; returning True stops. Its PSNR is that of the derivative that is matched.
+        checkpoint: Path of a .safetensors file that holds what was reached, so that little is lost when the process
+            dies: the same call goes on from there, and ends with the same bits on a CPU. A file of another call that
+            has not come to its end is refused. The file stays when the call is complete, and the same call then
+            returns at once; delete it when the result is safe, or let another call replace it.
+        every: Seconds between two writings of it.
         return_fit: Return the `Fit` instead of the image, or a list of them for a batch.
 
     Returns:
@@ -225,12 +240,14 @@ def solve_poisson(
         generator=generator,
         device=device,
         callback=callback,
+        checkpoint=checkpoint,
+        every=every,
         return_fit=return_fit,
     )
     kind: Kind = "laplacian" if gradient is None else "gradient"
     given = laplacian if gradient is None else gradient
     given = given.as_subclass(Tensor) if isinstance(given, Tensor) else given
-    monitor = Monitor(callback)
+    monitor = Monitor(callback, open_checkpoint(options, kind, given))
     with arguments.undisturbed():
         if not is_batch(kind, given):
             result = _shown(_solve(kind, given, options, monitor), options)
@@ -241,7 +258,7 @@ def solve_poisson(
                 fits.append(_solve(kind, one, its_options, monitor))
             results = [_shown(fit, options) for fit in fits]
             result = results if return_fit else stacked(results, given)
-    monitor.end(result)
+        monitor.end(result)
     return result
 
 

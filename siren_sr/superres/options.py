@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, Literal
@@ -16,6 +17,7 @@ from siren_sr.superres.picture.quality import QUALITIES, Quality
 from siren_sr.superres.plan import Strategy
 from siren_sr.superres.published import basic, trick1, trick2
 from siren_sr.superres.upscaler import Prior
+from siren_sr.training.checkpoint import check_options
 from siren_sr.training.progress import Callback
 
 STRATEGIES: dict[str, Strategy] = {"consistent": consistent, "basic": basic, "trick1": trick1, "trick2": trick2}
@@ -58,6 +60,8 @@ class SuperResolveOptions:
     generator: torch.Generator | None = option()
     device: torch.device | str | None = option(help="cpu, cuda or mps")
     callback: Callback | None = option()
+    checkpoint: str | os.PathLike[str] | None = option(help="file that holds what was reached, to go on from")
+    every: float = option(60.0, "seconds between two writings of the checkpoint")
     return_fit: bool = option(False)
 
     def __post_init__(self) -> None:
@@ -86,6 +90,7 @@ class SuperResolveOptions:
         arguments.generator(self.generator)
         arguments.device(self.device)
         arguments.optional_callable("callback", self.callback, what="a callable, Progress -> bool")
+        check_options(self)
         check_kernel(self.kernel)
         self._check_strategy()
 

@@ -41,6 +41,7 @@ class Proposals:
             monitor: Told of the work.
         """
         self._images, self._found = images, dict[int, Tensor]()
+        self._monitor, self._generator = monitor, options.generator
         self._together, self.name = 1, None
         self._make: Callable[[Tensor], Tensor] | None = None
         if isinstance(options.prior, str):
@@ -72,7 +73,8 @@ class Proposals:
             return None
         if number not in self._found:
             numbers = range(number, min(number + self._together, len(self._images)))
-            pictures = self._make(torch.stack([self._images[i] for i in numbers]))
+            images = torch.stack([self._images[i] for i in numbers])
+            pictures = self._monitor.once("prior", functools.partial(self._make, images), generator=self._generator)
             self._found = dict(zip(numbers, pictures, strict=True))
         return self._found.pop(number)
 
