@@ -36,6 +36,41 @@ def settle(options: Any, **values: Any) -> None:
         object.__setattr__(options, name, value)
 
 
+NOT_TOLD = ("generator", "device", "callback", "checkpoint", "every", "max_memory", "return_fit")
+
+
+def told(task: str, options: Any) -> dict[str, Any]:
+    """How something was made, as plain values: the task, the seed, and every option that is not its default.
+
+    Functions appear by their names, and what is no plain value by its kind.
+    """
+    changed = {
+        field.name: plain(getattr(options, field.name))
+        for field in dataclasses.fields(options)
+        if field.name not in NOT_TOLD and not same(getattr(options, field.name), field.default)
+    }
+    return {"task": task, "seed": seeded(options.generator).initial_seed(), **changed}
+
+
+def same(value: Any, default: Any) -> bool:
+    """Whether an option has its default, which is a plain value; an array or a function never is, but for itself."""
+    return value is default or (isinstance(value, (str, int, float, bool)) and value == default)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it."""
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, (np.generic, np.ndarray, torch.Tensor)) and np.ndim(value) == 0:
+        return value.item()
+    shape = f" {tuple(value.shape)}" if isinstance(value, (np.ndarray, torch.Tensor)) else ""
+    return getattr(value, "__name__", type(value).__name__) + shape
+
+
 AUTOCAST_DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 

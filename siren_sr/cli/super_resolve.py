@@ -15,7 +15,9 @@ from siren_sr.cli.arguments import (
     add_resolution,
     add_training,
     array_of,
+    checkpoint,
     command,
+    drop_checkpoint,
     file_name,
     number_or_name,
     seeded,
@@ -70,12 +72,13 @@ def run(a: argparse.Namespace) -> int:
         return 0
     with users_upscaler(a.prior) as prior, Training(quiet=a.quiet) as training:
         options = _options(a, prior)
-        result = enlarge(image, **options, generator=seeded(a.seed), callback=training)
+        result = enlarge(image, **options, generator=seeded(a.seed), callback=training, **checkpoint(a))
     if training.stopped:
         # An image cannot say that it is unfinished.
         return say(f"{INTERRUPTION.text} {training.reached}; nothing was written", INTERRUPTION.code)
     with writing(a):
         io.write_image(a.output, np.asarray(result), like=image, **metadata(a))
+    drop_checkpoint(a)
     return 0
 
 

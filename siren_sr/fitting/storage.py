@@ -207,7 +207,7 @@ def _history(rows: Tensor) -> tuple[Entry, ...]:
     most = len(fields(Entry))
     if rows.ndim != 2 or not most - 1 <= rows.shape[1] <= most:  # files of the first format have a column less
         raise ValueError(f"the history has the shape {tuple(rows.shape)}")
-    return tuple(Entry(int(r[0]), *r[1:5], *map(int, r[5:])) for r in rows.tolist())
+    return tuple(Entry.of(row) for row in rows.tolist())
 
 
 def _base(base: Tensor | None, model: Network, dims: int) -> Tensor | None:
