@@ -6,13 +6,17 @@
 torch.Size([1, 12, 12])
 """
 
-from siren_sr import derivatives, init, metrics, omega
-from siren_sr.fitting import Fit, fit_signal
-from siren_sr.network import Siren
-from siren_sr.poisson import solve_poisson
-from siren_sr.superres import super_resolve
+import importlib
+from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from siren_sr.version import __version__
+
+if TYPE_CHECKING:
+    from siren_sr import derivatives, init, metrics, omega
+    from siren_sr.fitting import Fit, fit_signal
+    from siren_sr.network import Siren
+    from siren_sr.poisson import solve_poisson
+    from siren_sr.superres import super_resolve
 
 __all__ = [
     "Fit",
@@ -26,3 +30,25 @@ __all__ = [
     "solve_poisson",
     "super_resolve",
 ]
+
+_ROOMS = {"Fit": "fitting", "fit_signal": "fitting", "Siren": "network"}
+_ROOMS |= {"solve_poisson": "poisson", "super_resolve": "superres"}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        """Import a name when it is asked for: the command line is to handle signals before PyTorch is imported."""
+        if name.startswith("_"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = f"{__name__}.{_ROOMS.get(name, name)}"
+        try:
+            found = importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name != module:
+                raise
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+        globals()[name] = getattr(found, name) if name in _ROOMS else found
+        return globals()[name]
+
+    def __dir__():
+        return sorted({*globals(), *__all__})

@@ -10,14 +10,24 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
+import numpy as np
 import torch
 
+from siren_sr.cli.interruption import Interrupted
+from siren_sr.cli.screen import PROGRAM, say, text_of
 from siren_sr.superres.options import PHOTOGRAPHS
 
-PROGRAM = "siren-sr"
 NO_PRIOR = "none"  # the value of --prior that asks for none
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that tells what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Tell it, and end."""
+        raise SystemExit(say(f"error: {message}; see {self.prog} --help", 2))
 
 
 def command(commands: Any, name: str, run: Callable[..., int], text: str, example: str) -> argparse.ArgumentParser:
@@ -29,8 +39,22 @@ def command(commands: Any, name: str, run: Callable[..., int], text: str, exampl
         epilog=f"example:\n  {PROGRAM} {name} {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--traceback", action="store_true", help="if it fails, also show where in the program")
     parser.set_defaults(run=run)
     return parser
+
+
+def file_name(text: str) -> str:
+    """The name of a file, as an argument's type.
+
+    Raises:
+        argparse.ArgumentTypeError: No file can have this name.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("the file name is empty")
+    if "\0" in text:
+        raise argparse.ArgumentTypeError(f"the file name {text!r} holds a NUL character")
+    return text
 
 
 def add_option(
@@ -76,8 +100,33 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 
 def seeded(seed: int) -> torch.Generator:
-    """The source of the initial weights."""
+    """The source of the initial weights.
+
+    Raises:
+        ValueError: There is no such seed.
+    """
+    if not -(2**63) <= seed < 2**64:
+        raise ValueError(f"--seed {seed}: give a whole number from 0 to 2**64 - 1")
     return torch.Generator().manual_seed(seed)
+
+
+def array_of(path: str) -> np.ndarray:
+    """The numbers that a .npy file holds.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is damaged, or holds something else.
+    """
+    try:
+        with open(path, "rb") as file:
+            array = np.lib.format.read_array(file, allow_pickle=False)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no file {path}") from None
+    except (ValueError, EOFError, SyntaxError, RecursionError, OverflowError) as error:
+        raise ValueError(f"{path} is not a readable .npy file of numbers: {error}") from error
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{path} is not a readable .npy file of numbers: its elements are {array.dtype}")
+    return array
 
 
 def number_or_name(text: str) -> float | str:
@@ -105,7 +154,7 @@ def users_upscaler(text: str | None) -> Iterator[Any]:
     try:
         found = _of_the_users(f"--prior {text}: {module} cannot be imported", importlib.import_module, module)
         for part in name.split("."):
-            if not hasattr(found, part):
+            if not _of_the_users(f"--prior {text} failed", hasattr, found, part):
                 raise ValueError(f"--prior {text}: the module {module} has no {name}")
             found = getattr(found, part)
         if not callable(found):
@@ -117,8 +166,10 @@ def users_upscaler(text: str | None) -> Iterator[Any]:
 
 
 def _of_the_users(text: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call what the user wrote: whatever it raises becomes one line that says where it came from."""
+    """Call what the user wrote: whatever it raises, even to end the program, becomes one line that says where from."""
     try:
         return function(*arguments)
-    except Exception as error:
-        raise ValueError(f"{text}: {type(error).__name__}: {error}") from error
+    except (Interrupted, MemoryError):
+        raise
+    except BaseException as error:
+        raise ValueError(f"{text}: {type(error).__name__}: {text_of(error)}") from error

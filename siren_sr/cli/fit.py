@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 from siren_sr import fit_signal
-from siren_sr.cli.arguments import add_option, add_training, command, number_or_name, seeded
-from siren_sr.cli.progress import Training, say
+from siren_sr.cli.arguments import add_option, add_training, command, file_name, number_or_name, seeded
+from siren_sr.cli.interruption import INTERRUPTION
+from siren_sr.cli.output import add_output, check_output, writing
+from siren_sr.cli.progress import Training
+from siren_sr.cli.screen import one_line, say, tell
 from siren_sr.fitting.fit import check_save_path
 from siren_sr.fitting.options import FitOptions
 
@@ -15,8 +19,10 @@ from siren_sr.fitting.options import FitOptions
 def add(commands: Any) -> None:
     """Add the command."""
     p = command(commands, "fit", run, "represent an image or a sound by a network", "photo.png photo.safetensors")
-    p.add_argument("input", metavar="IN", help="image or audio file")
-    p.add_argument("output", metavar="OUT", help="the network, a .safetensors file")
+    p.add_argument("input", metavar="IN", type=file_name, help="image or audio file")
+    add_output(
+        p, "the network, a .safetensors file, which also holds the image's EXIF (GPS position) and XMP", image=False
+    )
     add_option(p, FitOptions, "omega_0", flag="--omega", dest="omega", default="what this training learns best")
     add_option(p, FitOptions, "hidden_features", type=int)
     add_option(p, FitOptions, "hidden_layers", type=int, default="2, audio by length")
@@ -31,6 +37,7 @@ def add(commands: Any) -> None:
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     check_save_path(a.output)
+    check_output(a)
     with Training(quiet=a.quiet) as training:
         fit = fit_signal(
             a.input,
@@ -47,8 +54,10 @@ def run(a: argparse.Namespace) -> int:
             device=a.device,
             callback=training,
         )
-    fit.save(a.output)
+    with writing(a):
+        fit.save(a.output)
     if training.stopped:
-        return say(f"interrupted {training.reached}; the network reached so far is in {a.output}", 130)
-    print(f"{a.output}: {fit.psnr:.2f} dB, {fit.model.summary()}")
+        text = f"{INTERRUPTION.text} {training.reached}; the network reached so far is in {a.output}"
+        return say(text, INTERRUPTION.code)
+    tell(one_line(f"{a.output}: {fit.psnr:.2f} dB, {fit.model.summary()}") + "\n", sys.stdout)
     return 0

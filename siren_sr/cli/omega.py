@@ -6,14 +6,15 @@ import argparse
 from typing import Any
 
 from siren_sr import omega as rules
-from siren_sr.cli.arguments import command
+from siren_sr.cli.arguments import command, file_name
+from siren_sr.cli.screen import show
 from siren_sr.signals import as_signal
 
 
 def add(commands: Any) -> None:
     """Add the command."""
     p = command(commands, "omega", run, "print ω0 for an image or a sound", "photo.png --measure all")
-    p.add_argument("input", metavar="IN", help="image or audio file")
+    p.add_argument("input", metavar="IN", type=file_name, help="image or audio file")
     p.add_argument("--measure", help="a measure's name, or all")
     p.add_argument("--scale", type=float, default=4.0, help="scale of ω_HR (default: 4)")
 
@@ -27,10 +28,10 @@ def run(a: argparse.Namespace) -> int:
             paper = f"omega_star  {star:.2f}\nomega_hr    {high:.2f}  (x{a.scale:g})"
         else:
             paper = f"omega_r     {rules.omega_r(data.origin.sample_rate):.2f}"
-        print(f"choose      {rules.choose(data):.2f}\n{paper}")
+        show(f"choose      {rules.choose(data):.2f}\n{paper}")
     else:
         names = [rules.TANGENT_KERNEL, *rules.MEASURES] if a.measure == "all" else [a.measure]
         width = max(map(len, names))
         for name in names:
-            print(f"{name:{width}}  {rules.choose(data, name):.2f}")
+            show(f"{name:{width}}  {rules.choose(data, name):.2f}")
     return 0

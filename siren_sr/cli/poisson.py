@@ -9,10 +9,13 @@ import numpy as np
 import torch
 
 from siren_sr import derivatives, io, solve_poisson
-from siren_sr.cli.arguments import add_option, add_training, command, seeded
-from siren_sr.cli.progress import Training, say
+from siren_sr.cli.arguments import add_option, add_training, array_of, command, file_name, seeded
+from siren_sr.cli.interruption import INTERRUPTION
+from siren_sr.cli.output import add_output, check_output, metadata, writing
+from siren_sr.cli.progress import Training
+from siren_sr.cli.screen import say
 from siren_sr.poisson import PoissonOptions
-from siren_sr.signals import Origin, as_signal, from_unit, to_unit
+from siren_sr.signals import Origin, as_signal, from_unit
 
 
 def add(commands: Any) -> None:
@@ -24,8 +27,13 @@ def add(commands: Any) -> None:
         "rebuild an image from its derivatives",
         "photo.png rebuilt.png --of laplacian --method numerical",
     )
-    p.add_argument("input", metavar="IN", help="image file, or .npy array (C,2,H,W) of Sobel gradients / (C,H,W)")
-    p.add_argument("output", metavar="OUT", help="image file")
+    p.add_argument(
+        "input",
+        metavar="IN",
+        type=file_name,
+        help="image file, or .npy array (C,2,H,W) of Sobel gradients / (C,H,W)",
+    )
+    add_output(p, "image file", image=True)
     p.add_argument("--of", default="gradient", choices=["gradient", "laplacian"], help="default: gradient")
     add_option(p, PoissonOptions, "method", choices=["numerical", "analytical"])
     group = p.add_mutually_exclusive_group()
@@ -39,15 +47,16 @@ def add(commands: Any) -> None:
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     operator = derivatives.image_gradient if a.of == "gradient" else derivatives.image_laplacian
+    check_output(a)
     image, mean, mean_gradient = None, a.mean, None
     if a.input.lower().endswith(".npy"):
-        target = torch.from_numpy(_load_array(a.input))
+        target = torch.from_numpy(array_of(a.input).astype(np.float32))
         mean = 0.5 if mean is None else mean
         if a.mean_gradient:
             raise ValueError("--mean-gradient needs an image: a .npy file holds derivatives only")
     else:
         image = io.read_image(a.input)
-        unit = to_unit(as_signal(image).values)
+        unit = as_signal(image).unit
         target = operator(unit)
         mean = unit.flatten(1).mean(1) if mean is None else mean
         if a.mean_gradient:
@@ -74,18 +83,11 @@ def run(a: argparse.Namespace) -> int:
             return_fit=True,
         )
     if training.stopped:
-        return say(f"interrupted {training.reached}; nothing was written", 130)
+        # An image cannot say that it is unfinished.
+        return say(f"{INTERRUPTION.text} {training.reached}; nothing was written", INTERRUPTION.code)
     high = float(np.iinfo(dtype).max)
-    origin = Origin("array", dtype, channels > 1, 2, clip=True, low=0.0, high=high)
+    origin = Origin("array", dtype, channels > 1, 2, low=0.0, high=high, floor=0.0, ceiling=high)
     values = from_unit(fit.reconstruction.reshape(channels, *fit.shape))
-    io.write_image(a.output, origin.restore(values), like=image)
+    with writing(a):
+        io.write_image(a.output, origin.restore(values), like=image, **metadata(a))
     return 0
-
-
-def _load_array(path: str) -> np.ndarray:
-    try:
-        with open(path, "rb") as file:
-            array = np.lib.format.read_array(file, allow_pickle=False)
-        return array.astype(np.float32)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"{path} is not a readable .npy file of numbers: {error}") from error

@@ -1,26 +1,27 @@
-"""What the command ``siren-sr`` shows while it works: a progress bar, how Ctrl-C ends it, and one line at the end."""
+"""What the command ``siren-sr`` shows while it works: a progress bar, and at the end what was decided, line by line."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
-import signal
 import sys
 from typing import Any
 
-from siren_sr.cli.arguments import PROGRAM
+from siren_sr.cli.interruption import INTERRUPTION
+from siren_sr.cli.screen import say, tell
 
 
 class Training:
     """What goes along with a training, as a context and as the training's callback.
 
-    It draws a progress bar, shows what the library logs of its choices, and handles Ctrl-C.
+    It draws a progress bar, shows what the library logs of its choices, and ends the training when a signal asks it to.
 
-    The first Ctrl-C ends the training after the present step, and a second one ends it at once. Before the first step
-    there is nothing to keep, and one is enough.
+    The first signal ends the training after the present step, and a second one ends it at once. Before the first step
+    there is nothing to keep, and one is enough. A signal that comes after the last step ends nothing.
 
     Attributes:
-        stopped: Whether Ctrl-C was pressed.
+        stopped: Whether the training was ended before its last step.
     """
 
     def __init__(self, *, quiet: bool) -> None:
@@ -38,35 +39,42 @@ class Training:
         return f"at step {entry.step} of {self._last.steps}{psnr}"
 
     def __enter__(self) -> Training:
-        self._previous = signal.signal(signal.SIGINT, self._interrupt)
         self._level = self._log.level
         if not self._quiet:
             self._log.addHandler(self._told)
             self._log.setLevel(logging.INFO)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self._previous)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._log.removeHandler(self._told)
         self._log.setLevel(self._level)
         if self._bar is not None:
-            self._bar.close()
-        self._told.tell()
-
-    def _interrupt(self, *_: object) -> None:
-        # This is the second Ctrl-C, or there is nothing to report yet.
-        if self.stopped or self._last is None:
-            raise KeyboardInterrupt
-        self.stopped = True
+            with contextlib.suppress(Exception):
+                self._bar.close()
+        if kind is None:
+            self._told.tell()
 
     def __call__(self, progress: Any) -> bool:
         """Show a `Progress`, and return whether the training is to stop."""
+        INTERRUPTION.keep()
+        self._last = progress
+        if not self._quiet:
+            # Whatever is wrong with the screen, the work goes on.
+            try:
+                self._draw(progress)
+            except Exception:
+                self._quiet = True
+        # After the last step there is nothing to stop, and the result must not be taken for an unfinished one. If a
+        # later part of the work adds steps, this is asked again.
+        self.stopped = INTERRUPTION.received is not None and progress.entry.step < progress.steps
+        return self.stopped
+
+    def _draw(self, progress: Any) -> None:
         from tqdm import tqdm
 
-        self._last = progress
         if self._bar is None:
             self._bar = tqdm(
-                total=progress.steps, disable=self._quiet, unit="step", dynamic_ncols=True, leave=False, mininterval=0.5
+                total=progress.steps, unit="step", dynamic_ncols=True, leave=False, mininterval=0.5, file=_Screen()
             )
         # The total can change, since how much a later stage has to do may be known only when it begins.
         self._bar.total = progress.steps
@@ -74,7 +82,26 @@ class Training:
         if math.isfinite(progress.entry.psnr):
             self._bar.set_postfix_str(f"{progress.entry.psnr:.2f} dB", refresh=False)
         self._bar.update(1)
-        return self.stopped
+
+
+class _Screen:
+    """Stderr as a progress bar sees it: its frames are left out where they cannot be written soon."""
+
+    @property
+    def encoding(self) -> str | None:
+        """Which letters can be shown."""
+        return getattr(sys.stderr, "encoding", None)
+
+    def fileno(self) -> int:
+        """Return the descriptor, from which the bar learns the terminal's width."""
+        return sys.stderr.fileno()
+
+    def write(self, text: str) -> None:
+        """Show a frame, or not."""
+        tell(text, passing=True)
+
+    def flush(self) -> None:
+        """Do nothing: frames are written at once."""
 
 
 class _Told(logging.Handler):
@@ -91,9 +118,3 @@ class _Told(logging.Handler):
     def tell(self) -> None:
         for line in self._lines:
             say(line, 0)
-
-
-def say(text: str, code: int) -> int:
-    """Write one line to stderr, and return the exit code that was given."""
-    print(f"{PROGRAM}: {text}", file=sys.stderr)
-    return code

@@ -7,14 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from siren_sr import Fit, io
-from siren_sr.cli.arguments import add_device, add_resolution, command
+from siren_sr.cli.arguments import add_device, add_resolution, command, file_name
+from siren_sr.cli.output import add_output, check_output, metadata, writing
 
 
 def add(commands: Any) -> None:
     """Add the command."""
     p = command(commands, "render", run, "evaluate a fitted network", "photo.safetensors large.png --scale 2.5")
-    p.add_argument("input", metavar="FIT", help=".safetensors file of fit")
-    p.add_argument("output", metavar="OUT", help="image or audio file")
+    p.add_argument("input", metavar="FIT", type=file_name, help=".safetensors file of fit")
+    add_output(p, "image or audio file", image=True)
     add_resolution(p, "samples per original sample, > 0 (default: 1)")
     p.add_argument(
         "--region",
@@ -28,12 +29,14 @@ def add(commands: Any) -> None:
 
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
+    check_output(a)
     fit = _as_file(Fit.load(a.input, device=a.device))
     dims, audio = fit.origin.dims, fit.origin.dims == 1
     channels, dtype = fit.model.out_features, fit.origin.dtype
     like = fit.origin.info if isinstance(fit.origin.info, io.ImageFile) else None
     if a.region is not None and len(a.region) != 2 * dims:
-        raise ValueError(f"--region needs {2 * dims} numbers, START and STOP of each axis, got {len(a.region)}")
+        names = "START STOP" if audio else "TOP BOTTOM LEFT RIGHT"
+        raise ValueError(f"--region needs {2 * dims} numbers, {names}, got {len(a.region)}")
     region = None if a.region is None else list(zip(a.region[::2], a.region[1::2], strict=True))
     size = fit.rendered_size(scale=a.scale, size=a.size, region=region)
     start, stop = (0, fit.shape[0]) if region is None else region[0]
@@ -44,9 +47,11 @@ def run(a: argparse.Namespace) -> int:
         io.check_writable(a.output, channels=channels, dtype=dtype, shape=(size[0], size[1]), like=like)
     result = fit.render(scale=a.scale, size=a.size, region=region)
     if audio:
-        io.write_audio(a.output, result, rate)
+        with writing(a):
+            io.write_audio(a.output, result, rate)
     else:
-        io.write_image(a.output, result, like=like)
+        with writing(a):
+            io.write_image(a.output, result, like=like, **metadata(a))
     return 0
 
 
@@ -57,5 +62,5 @@ def _as_file(fit: Fit) -> Fit:
         raise ValueError(f"this network has {origin.dims} axes, only images and sounds have files: use Fit.render")
     origin = replace(origin, container="array", channels=origin.channels and fit.model.out_features > 1)
     if origin.dims == 2 and origin.dtype.startswith(("float", "bfloat")):
-        origin = replace(origin, dtype="uint8", clip=True, low=0.0, high=255.0)
+        origin = replace(origin, dtype="uint8", low=0.0, high=255.0, floor=0.0, ceiling=255.0)
     return replace(fit, origin=origin)

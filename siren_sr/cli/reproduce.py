@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from siren_sr import io
 from siren_sr.cli.arguments import add_device, command, users_upscaler
+from siren_sr.cli.output import add_no_clobber, check_free, writing
+from siren_sr.cli.screen import show, tell
 
 
 def add(commands: Any) -> None:
@@ -33,6 +34,7 @@ def add(commands: Any) -> None:
     p.add_argument("--quick", action="store_true", help="fewer epochs and images: minutes on two processor cores")
     p.add_argument("--as-published", action="store_true", help="follow the published code, not the paper's text")
     p.add_argument("--prior", metavar="MODULE:FUNCTION", help="another upscaler for table7, as for super-resolve")
+    add_no_clobber(p)
     add_device(p)
     p.add_argument("--seed", type=int, default=0, help="seed of the initial weights (default: 0)")
     p.add_argument("--quiet", action="store_true", help="no lines about what is being done")
@@ -46,8 +48,10 @@ def run(a: argparse.Namespace) -> int:
     if a.name == "data":
         if a.div2k is None or a.out is None:
             raise ValueError("reproduce data needs --div2k, where DIV2K's validation images are, and --out")
-        for file in data.build(a.div2k, a.out, a.images or data.NAMES):
-            print(file)
+        names = a.images or data.NAMES
+        check_free(a, *(a.out / f"{name}{end}.png" for name in names for end in ("", "x4")))
+        for file in data.build(a.div2k, a.out, names):
+            show(str(file))
         return 0
     if a.name not in EXPERIMENTS:
         raise ValueError(f"{a.name!r} is unknown: use data or one of {', '.join(EXPERIMENTS)}")
@@ -55,6 +59,8 @@ def run(a: argparse.Namespace) -> int:
         raise ValueError(f"--epochs must be >= 1, got {a.epochs}")
     if a.prior is not None and a.name != "table7":
         raise ValueError(f"--prior is for table7, {a.name} has no use for it")
+    files = () if a.out is None else (a.out / f"{a.name}.json", a.out / f"{a.name}.png")
+    check_free(a, *files)
     if a.out is not None:  # before hours of training
         a.out.mkdir(parents=True, exist_ok=True)
         io.check_folder(a.out / f"{a.name}.json")
@@ -69,11 +75,15 @@ def run(a: argparse.Namespace) -> int:
                 seed=a.seed,
                 device=a.device,
                 prior=prior,
-                tell=(lambda line: None) if a.quiet else (lambda line: print(line, file=sys.stderr, flush=True)),
+                tell=(lambda line: None) if a.quiet else (lambda line: tell(f"{line}\n")),
             )
         )
-    print(report.text())
-    if a.out is not None:
-        for file in report.save(a.out, a.name):
-            print(f"\nwritten: {file}")
+    try:
+        if a.out is not None:
+            with writing(a, *files):
+                report.save(a.out, a.name)
+    finally:
+        show(report.text())
+    for file in files:
+        show(f"\nwritten: {file}")
     return 0

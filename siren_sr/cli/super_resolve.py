@@ -13,12 +13,17 @@ from siren_sr.cli.arguments import (
     add_option,
     add_resolution,
     add_training,
+    array_of,
     command,
+    file_name,
     number_or_name,
     seeded,
     users_upscaler,
 )
-from siren_sr.cli.progress import Training, say
+from siren_sr.cli.interruption import INTERRUPTION
+from siren_sr.cli.output import add_output, check_output, metadata, writing
+from siren_sr.cli.progress import Training
+from siren_sr.cli.screen import say
 from siren_sr.superres.options import SuperResolveOptions
 from siren_sr.superres.task import DEFAULT_SCALE
 
@@ -26,8 +31,8 @@ from siren_sr.superres.task import DEFAULT_SCALE
 def add(commands: Any) -> None:
     """Add the command."""
     p = command(commands, "super-resolve", run, "enlarge an image", "photo.jpg photo_x4.png --scale 4")
-    p.add_argument("input", metavar="IN", help="image file")
-    p.add_argument("output", metavar="OUT", help="image file; its extension sets the format")
+    p.add_argument("input", metavar="IN", type=file_name, help="image file")
+    add_output(p, "image file; its extension sets the format", image=True)
     add_resolution(p, f"enlargement, any number >= 1 (default: {DEFAULT_SCALE})")
     add_option(p, SuperResolveOptions, "quality")
     add_option(p, SuperResolveOptions, "kernel")
@@ -41,12 +46,13 @@ def add(commands: Any) -> None:
 
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
+    check_output(a)
     image = io.read_image(a.input)
     channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
     io.check_writable(a.output, channels=channels, dtype=image.pixels.dtype, like=image)
     if not 0 <= a.noise <= 255:
         raise ValueError(f"--noise {a.noise:g}: a standard deviation in levels of 255, from 0 to 255")
-    kernel = np.load(a.kernel, allow_pickle=False) if a.kernel.endswith(".npy") else number_or_name(a.kernel)
+    kernel = array_of(a.kernel) if a.kernel.endswith(".npy") else number_or_name(a.kernel)
     with users_upscaler(a.prior) as prior, Training(quiet=a.quiet) as training:
         result = enlarge(
             image,
@@ -63,6 +69,8 @@ def run(a: argparse.Namespace) -> int:
             callback=training,
         )
     if training.stopped:
-        return say(f"interrupted {training.reached}; nothing was written", 130)
-    io.write_image(a.output, np.asarray(result), like=image)
+        # An image cannot say that it is unfinished.
+        return say(f"{INTERRUPTION.text} {training.reached}; nothing was written", INTERRUPTION.code)
+    with writing(a):
+        io.write_image(a.output, np.asarray(result), like=image, **metadata(a))
     return 0

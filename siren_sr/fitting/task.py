@@ -103,9 +103,12 @@ def fit_signal(
 
     Raises:
         ValueError: The signal is bad (empty, NaN, out of range, or of a wrong shape), a name is unknown, an option is
-            out of its range, tiles are asked for together with an option of one network, or the training diverged.
+            out of its range, tiles are asked for together with an option of one network, or the training diverged and
+            nothing helped (`siren_sr.training.train` says what is tried; where that helps there is a warning).
         TypeError: The signal or an option is of a kind that is not supported.
         OSError: A file cannot be read.
+        KeyboardInterrupt: Ctrl-C. Its attribute ``result`` holds what was reached, just as if the callback had returned
+            True then, unless it came before the first step. A second Ctrl-C ends the call at once, without it.
 
     Examples:
         >>> fit = fit_signal(torch.linspace(0, 1, 64).reshape(1, 8, 8), hidden_features=16, steps=3)
@@ -138,8 +141,11 @@ def fit_signal(
     monitor = Monitor(callback)
     with arguments.undisturbed():
         if is_batch(signal, dims) and sample_rate is None:
-            return [_fit(one, options, monitor) for one in members(signal)]  # pyright: ignore[reportReturnType]
-        return _fit(signal, options, monitor)
+            result = [_fit(one, options, monitor) for one in members(signal)]
+        else:
+            result = _fit(signal, options, monitor)
+    monitor.end(result)
+    return result  # pyright: ignore[reportReturnType]
 
 
 def _fit(signal: Any, options: FitOptions, monitor: Monitor) -> Fit:

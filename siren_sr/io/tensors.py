@@ -42,12 +42,14 @@ def write_tensors(path: PathLike, tensors: Mapping[str, Tensor], header: Mapping
     atomic_write(path, lambda file: file.write(data))
 
 
-def read_tensors(path: PathLike, *, format: str, what: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def read_tensors(
+    path: PathLike, *, format: str | tuple[str, ...], what: str
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read what `write_tensors` wrote.
 
     Args:
         path: The file.
-        format: What the header's "format" must be.
+        format: What the header's "format" must be, or several formats that it may be, the present one first.
         what: What the file should hold, for the error's text.
 
     Returns:
@@ -66,11 +68,12 @@ def read_tensors(path: PathLike, *, format: str, what: str) -> tuple[dict[str, A
         with _openable(os.fspath(path)) as place, safe_open(place, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get(KEY, "{}"))
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, json.JSONDecodeError) as error:
+    except (SafetensorError, json.JSONDecodeError, RecursionError, UnicodeDecodeError) as error:
         raise ValueError(f"{name!r} is damaged or not a safetensors file: {error}") from None
     found = header.get("format") if isinstance(header, dict) else None
-    if found != format:
-        raise ValueError(f"{name!r} is not {what} of siren_sr (format {found!r}, expected {format!r})")
+    known = (format,) if isinstance(format, str) else format
+    if found not in known:
+        raise ValueError(f"{name!r} is not {what} of siren_sr (format {found!r}, expected {known[0]!r})")
     return header, tensors
 
 

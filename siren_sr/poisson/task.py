@@ -193,6 +193,8 @@ def solve_poisson(
     Raises:
         ValueError: Both or none of the targets, wrong shapes, NaN, an unknown method, recipe or device, divergence.
         TypeError: A target that is neither tensor nor array.
+        KeyboardInterrupt: Ctrl-C. Its attribute ``result`` holds what was reached, just as if the callback had returned
+            True then, unless it came before the first step. A second Ctrl-C ends the call at once, without it.
 
     Examples:
         >>> from siren_sr import derivatives
@@ -231,13 +233,16 @@ def solve_poisson(
     monitor = Monitor(callback)
     with arguments.undisturbed():
         if not is_batch(kind, given):
-            return _shown(_solve(kind, given, options, monitor), options)
-        fits = []
-        for one, its_options in zip(given, split(options, len(given)), strict=True):
-            monitor.restart()
-            fits.append(_solve(kind, one, its_options, monitor))
-        results = [_shown(fit, options) for fit in fits]
-        return results if return_fit else stacked(results, given)
+            result = _shown(_solve(kind, given, options, monitor), options)
+        else:
+            fits = []
+            for one, its_options in zip(given, split(options, len(given)), strict=True):
+                monitor.restart()
+                fits.append(_solve(kind, one, its_options, monitor))
+            results = [_shown(fit, options) for fit in fits]
+            result = results if return_fit else stacked(results, given)
+    monitor.end(result)
+    return result
 
 
 def _shown(fit: Fit, options: PoissonOptions) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, Literal
@@ -64,11 +65,8 @@ class SuperResolveOptions:
         """Check every option; scale and size are checked against the image."""
         arguments.choice("quality", self.quality, QUALITIES)
         noise = arguments.real("noise", self.noise, what="a number, the standard deviation for an image in [0, 1]")
-        if not 0 <= noise <= 1:
-            raise ValueError(
-                f"noise={self.noise} is not in [0, 1]: it is a standard deviation for an image in [0, 1]; divide by "
-                "255 if it is in levels of 8 bit"
-            )
+        if not 0 <= noise < math.inf:
+            raise ValueError(f"noise={self.noise} is no standard deviation: it must be a finite number >= 0")
         if isinstance(self.prior, str):
             arguments.choice("prior", self.prior, (PHOTOGRAPHS,))
         else:

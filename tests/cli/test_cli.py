@@ -95,14 +95,18 @@ def test_version(capsys):
         ["fit", "in.png", "out.safetensors", "--activation", "gelu"],
         ["poisson", "in.png", "out.png", "--of", "curl"],
         ["poisson", "in.png", "out.png", "--mean", "0.5", "--no-mean"],
+        ["super-resolve", "", "out.png"],
+        ["fit", "in.png", ""],
+        ["omega", "a\0b.png"],
+        ["fit", "in.png", "out.safetensors", "caf\udce9.png"],
     ],
-    ids=" ".join,
+    ids=repr,
 )
 def test_wrong_usage(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         call(*arguments)
     assert ended.value.code == 2
-    assert "usage: siren-sr" in capsys.readouterr().err
+    assert re.fullmatch(r"siren-sr: error: .+; see siren-sr( [a-z-]+)? --help\n", capsys.readouterr().err)
 
 
 # ---- super-resolve

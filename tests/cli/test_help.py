@@ -37,6 +37,9 @@ OWN = {
     "quiet": False,  # no option of a task: what the command says
     "seed": arguments.seeded(None).initial_seed(),
     "help": "==SUPPRESS==",
+    "traceback": False,
+    "no_clobber": False,
+    "strip": False,
     ("fit", "omega"): FitOptions().omega_0,
     ("poisson", "of"): "gradient",
     ("poisson", "no_mean"): False,
