@@ -84,7 +84,16 @@ def read_audio(source: Source) -> AudioFile:
         MemoryError: there is not enough memory for the samples, as far as the header tells.
         TypeError: the source is none of these, or a file opened as text.
     """
-    data, text = read_source(source)
+    return decode_sound(*read_source(source))
+
+
+def is_sound(data: bytes) -> bool:
+    """Return whether the first bytes of a file are those of a sound."""
+    return is_mpeg(data) or data.startswith((b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM", b".snd", b"riff", b"caff"))
+
+
+def decode_sound(data: bytes, text: str) -> AudioFile:
+    """Return the sound in the content of a file, which an error's text calls `text`; errors as `read_audio`."""
     import soundfile
 
     try:

@@ -653,3 +653,20 @@ def test_size_errors(options, error, text):
 def test_errors(data, options, error, text):
     with pytest.raises(error, match=text):
         as_signal(data, **options)
+
+
+@pytest.mark.parametrize("kind", [bytes, stdio.BytesIO])
+def test_bytes_and_open_files_are_what_a_path_is(tmp_path, kind):
+    """Only their content tells whether they are an image or a sound."""
+    io.write_image(tmp_path / "a.png", np.arange(60, dtype=np.uint8).reshape(4, 5, 3))
+    io.write_audio(tmp_path / "a.wav", (np.sin(np.arange(90) / 9) * 9000).astype(np.int16), 8000)
+    for name in ("a.png", "a.wav"):
+        expected = as_signal(tmp_path / name)
+        found = as_signal(kind((tmp_path / name).read_bytes()))
+        assert torch.equal(found.values, expected.values)
+        assert found.origin == expected.origin
+    assert found.origin.sample_rate == 8000
+    with open(tmp_path / "a.png", "rb") as file:
+        assert as_signal(file).shape == (4, 5)
+    with pytest.raises(OSError, match=r"what the (bytes hold|BytesIO holds) is not a readable image"):
+        as_signal(kind(b"some text"))
