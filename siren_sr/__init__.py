@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from siren_sr.version import __version__
 
 if TYPE_CHECKING:
-    from siren_sr import derivatives, init, metrics, omega
+    from siren_sr import derivatives, fleet, init, metrics, omega
     from siren_sr.fitting import Fit, fit_signal
     from siren_sr.network import Siren
     from siren_sr.poisson import solve_poisson
@@ -24,6 +24,7 @@ __all__ = [
     "__version__",
     "derivatives",
     "fit_signal",
+    "fleet",
     "init",
     "metrics",
     "omega",

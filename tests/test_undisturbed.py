@@ -59,7 +59,7 @@ TASKS = {
     "fit by the whole grid": lambda _: fit_signal(IMAGE, recipe="whole", **QUICK).reconstruction,
     "fit by derivatives": lambda _: fit_signal(IMAGE, objective="mse_fft", **QUICK).reconstruction,
     "sound": lambda _: fit_signal(np.sin(np.arange(700.0)), sample_rate=8000, objective="mse_stft", **QUICK).render(),
-    "tiles": lambda _: fit_signal(IMAGE, tiles=True, steps=2).reconstruction,
+    "tiles": lambda _: fit_signal(IMAGE, tiles=True, steps=8).reconstruction,
     "super resolution": lambda _: super_resolve(IMAGE, 2),
     "super resolution of a batch": lambda _: super_resolve(torch.stack([IMAGE, IMAGE.flip(1)]), 4),
     "search": lambda _: super_resolve(IMAGE, 2, prior=None, quality="standard"),

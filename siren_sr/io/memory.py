@@ -12,6 +12,10 @@ from typing import Any
 import numpy as np
 
 
+class TooLargeError(MemoryError, ValueError):
+    """What is asked for needs more memory than there is; a smaller input or part would do."""
+
+
 def check_memory(
     shape: Sequence[int],
     dtype: Any,
@@ -32,19 +36,19 @@ def check_memory(
         advice: what to do, for the error's text.
 
     Raises:
-        MemoryError: it would need more.
+        TooLargeError: it would need more.
 
     Examples:
         >>> check_memory((1000, 1000, 3), "uint8", max_memory=4e6)
-        >>> check_memory((1000, 1000, 3), "float32", max_memory=4e6, what="to enlarge it")
+        >>> check_memory((1000, 1000, 3), "float32", max_memory=4e6, what="for it")
         Traceback (most recent call last):
-        MemoryError: 12.0 MB of memory are needed to enlarge it, 4.0 MB are allowed: cut it into parts
+        siren_sr.io.memory.TooLargeError: 12.0 MB of memory are needed for it, 4.0 MB are allowed: cut it into parts
     """
     free = available_memory() if max_memory is None else max_memory
     needed = math.prod(int(n) for n in shape) * np.dtype(dtype).itemsize * copies
     if free is not None and needed > free:
         free_text = f"{in_words(free)} are {'free' if max_memory is None else 'allowed'}"
-        raise MemoryError(f"{in_words(needed)} of memory are needed {what}, {free_text}: {advice}")
+        raise TooLargeError(f"{in_words(needed)} of memory are needed {what}, {free_text}: {advice}")
 
 
 def in_words(size: float) -> str:

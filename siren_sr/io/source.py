@@ -8,7 +8,7 @@ import os
 import stat
 from typing import Any, BinaryIO
 
-from .memory import available_memory, check_memory
+from .memory import TooLargeError, available_memory, check_memory
 from .names import PathLike, check_name, shown
 
 Source = PathLike | bytes | bytearray | memoryview | BinaryIO
@@ -30,7 +30,7 @@ def read_source(source: Source) -> tuple[bytes, str]:
         OSError: it is a folder or a device, or cannot be read.
         ValueError: the name is empty or holds a NUL character, or the open file is closed.
         TypeError: it is neither a name nor bytes nor a file that was opened in binary mode.
-        MemoryError: it is larger than the free memory.
+        TooLargeError: it is larger than the free memory.
     """
     if isinstance(source, (bytes, bytearray, memoryview)):
         return bytes(source), "what the bytes hold"
@@ -69,7 +69,9 @@ def _read_to_the_end(file: Any, text: str) -> bytes:
         parts.append(part)
         total += len(part)
         if total > most:
-            raise MemoryError(f"{text} goes on after {total} bytes, a quarter of the free memory: give a smaller file")
+            raise TooLargeError(
+                f"{text} goes on after {total} bytes, a quarter of the free memory: give a smaller file"
+            )
     return b"".join(parts)
 
 

@@ -59,6 +59,7 @@ class SuperResolveOptions:
     generator: torch.Generator | None = option()
     device: torch.device | str | None = option(help="cpu, cuda or mps")
     callback: Callback | None = option()
+    max_memory: float | None = option()
     return_fit: bool = option(False)
 
     def __post_init__(self) -> None:
@@ -84,6 +85,8 @@ class SuperResolveOptions:
         arguments.generator(self.generator)
         arguments.device(self.device)
         arguments.optional_callable("callback", self.callback, what="a callable, Progress -> bool")
+        if self.max_memory is not None:
+            arguments.settle(self, max_memory=arguments.positive("max_memory", self.max_memory))
         check_kernel(self.kernel)
         self._check_strategy()
 

@@ -19,7 +19,7 @@ from siren_sr.fitting.fit import Fit
 from siren_sr.fitting.task import make_fit
 from siren_sr.fitting.tiles import fit_tiles
 from siren_sr.grids import coordinates, resampling
-from siren_sr.io import ImageFile
+from siren_sr.io import ImageFile, check_memory
 from siren_sr.network.siren import Siren
 from siren_sr.network.tiled import TiledSiren
 from siren_sr.signals import Signal, as_signal, fill_hidden, is_batch, members, stacked
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 DEFAULT = SuperResolveOptions()
 log = logging.getLogger(__name__)
 DEFAULT_SCALE = 4
+# The arrays as large as the result that are in memory at once, as measured on results of 1024x1024 to 2048x2048.
+COPIES = {"prior": 7, "no prior": 22, "fit": 5}
 
 
 @overload
@@ -58,6 +60,7 @@ def super_resolve(
     generator: torch.Generator | None = ...,
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
+    max_memory: float | None = ...,
     return_fit: Literal[False] = ...,
 ) -> Image: ...
 @overload
@@ -76,6 +79,7 @@ def super_resolve(
     generator: torch.Generator | None = ...,
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
+    max_memory: float | None = ...,
     return_fit: Literal[False] = ...,
 ) -> PIL.Image.Image | NDArray[np.uint16]: ...
 @overload
@@ -94,6 +98,7 @@ def super_resolve(
     generator: torch.Generator | None = ...,
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
+    max_memory: float | None = ...,
     return_fit: Literal[True],
 ) -> Fit: ...
 def super_resolve(
@@ -111,6 +116,7 @@ def super_resolve(
     generator: torch.Generator | None = DEFAULT.generator,
     device: torch.device | str | None = DEFAULT.device,
     callback: Callback | None = DEFAULT.callback,
+    max_memory: float | None = DEFAULT.max_memory,
     return_fit: bool = DEFAULT.return_fit,
 ) -> Any:
     """Enlarge one image.
@@ -153,6 +159,8 @@ def super_resolve(
         callback: Called after every step with a `Progress`. Once it returns True, it is not called again and nothing
             more is computed: the result is what there is by then, and any further images of a batch are enlarged by
             bicubic interpolation only. A `Fit` says so in ``stopped``.
+        max_memory: Bytes that may be used, by a rough estimate (default: those that are free). Work that would need
+            more is refused before it begins.
         return_fit: Return the `Fit`, a continuous image that renders at any resolution. Only then do networks learn to
             represent the picture that "consistent" finds: at the size asked for, the result is that picture.
 
@@ -186,6 +194,7 @@ def super_resolve(
         generator=generator,
         device=device,
         callback=callback,
+        max_memory=max_memory,
         return_fit=return_fit,
     )
     monitor = Monitor(callback)
@@ -203,6 +212,14 @@ def _results(images: Iterable[Any], options: SuperResolveOptions, monitor: Monit
     """The images enlarged, which have the same shape, or their fits."""
     data = [_read(image, options) for image in images]
     size = _size(data[0], options)
+    check_memory(
+        (max(3, len(data[0].values)), *size),
+        "float32",
+        copies=COPIES["no prior" if options.prior is None else "prior"] + COPIES["fit"] * options.return_fit,
+        max_memory=options.max_memory,
+        what=f"to enlarge it to {size[0]}x{size[1]}",
+        advice="enlarge parts of it, with siren_sr.fleet.super_resolve_windows",
+    )
     noises = [_noise(one, options) for one in data]
     if len(set(noises)) == 1:
         proposals = Proposals(data, size, options, monitor, noise=noises[0])

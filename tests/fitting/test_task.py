@@ -407,3 +407,13 @@ def test_integers_are_fitted_in_their_own_range():
     found = fit_signal(volume, dims=3, steps=300, hidden_features=64, hidden_layers=1).reconstruction
     assert set(np.unique(found)) <= {0, 1}
     assert (found == volume).mean() > 0.99
+
+
+def test_what_needs_too_much_memory_is_refused_before_it_begins():
+    with pytest.raises(ValueError, match=r"of memory are needed to fit it, 1\.0 kB are allowed: fit a part of it"):
+        fit_signal(picture(16, 16), max_memory=1e3)
+    with pytest.raises(MemoryError):
+        fit_signal(picture(16, 16), max_memory=1e3)
+    with pytest.raises(ValueError, match="max_memory must be a positive finite number, got 0"):
+        fit_signal(picture(16, 16), max_memory=0)
+    assert fit_signal(picture(4, 4), max_memory=1e9, **SMALL, steps=1).psnr > 0

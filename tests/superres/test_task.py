@@ -296,3 +296,10 @@ def test_twelve_bits_are_enlarged_as_well_as_sixteen():
     twelve = super_resolve(levels.to(torch.uint16), 2).float() / 4095
     eight = super_resolve(((levels / 4095 * 255).round()).to(torch.uint8), 2).float() / 255
     torch.testing.assert_close(twelve, eight, rtol=0, atol=2 / 255)
+
+
+def test_what_needs_too_much_memory_is_refused_before_it_begins():
+    with pytest.raises(ValueError, match=r"needed to enlarge it to 96x128, 1\.0 MB are allowed: enlarge parts of it"):
+        super_resolve(picture(), 4, max_memory=1e6)
+    with pytest.raises(MemoryError, match=r"of memory are needed to enlarge it to 65536x65536, .* are free"):
+        super_resolve(torch.zeros(1, 16384, 16384, dtype=torch.uint8), 4)
