@@ -185,7 +185,7 @@ def as_signal(
         info=info,
     )
     compute = torch.float64 if values.dtype == torch.float64 and isinstance(data, Tensor) else torch.float32
-    values = origin.normalize(values).to(compute).to(home if chosen is None else chosen)
+    values = origin.normalize(values, compute).to(home if chosen is None else chosen)
     return Signal(values.contiguous(), origin)
 
 
