@@ -15,11 +15,13 @@ from .memory import available_memory, check_memory
 from .read import read_image, read_stream
 from .source import is_stream
 from .tensors import check_tensors_path, read_tensors, write_tensors
+from .tiff import LEFT_OUT
 from .write import IMAGE_FORMATS, ImageFormat, check_writable, write_image
 
 __all__ = [
     "AUDIO_FORMATS",
     "IMAGE_FORMATS",
+    "LEFT_OUT",
     "MAX_PIXELS",
     "AudioFile",
     "AudioFormat",

@@ -29,7 +29,7 @@ class ImageFile:
         xmp: the XMP packet (XML), or None.
         png_chunks: (type, body) of a PNG's colour and text chunks, which only another PNG can hold.
         left_out: what a TIFF tells of where its pixels lie or how large they are, in words, such as
-            "the georeference (GeoTIFF)"; it is not carried over.
+            "the georeference (GeoTIFF)", one of `LEFT_OUT`; it is not carried over.
     """
 
     pixels: np.ndarray

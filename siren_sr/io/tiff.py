@@ -27,6 +27,8 @@ _LEFT_OUT: tuple[tuple[str, Callable[[dict[int, Entry], bytes], bool]], ...] = (
     ("the description of the measurement (OME)", lambda entries, text: b"<OME" in text[:2000]),
 )
 
+LEFT_OUT = tuple(what for what, _ in _LEFT_OUT)
+
 
 def read_tiff(data: bytes, name: str) -> ImageFile:
     """Decode a whole TIFF file; `name` is "TIFF"."""

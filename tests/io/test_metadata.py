@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+import siren_sr
 from siren_sr import io
 from siren_sr.io.xmp import resized_xmp
 
@@ -202,3 +203,13 @@ def test_the_logger_is_silent_where_nobody_writes(tmp_path, caplog):
     with caplog.at_level(logging.DEBUG):
         assert io.read_image(tmp_path / "a.tif").left_out == ("the georeference (GeoTIFF)",)
     assert said(caplog) == []
+
+
+def test_a_saved_fit_still_warns_when_it_is_rendered_into_a_file(tmp_path, caplog):
+    geotiff(tmp_path / "a.tif")
+    fit = siren_sr.fit_signal(str(tmp_path / "a.tif"), hidden_features=8, hidden_layers=1, steps=1)
+    fit.save(tmp_path / "a.safetensors")
+    assert said(caplog) == []
+    info = siren_sr.Fit.load(tmp_path / "a.safetensors").origin.info
+    io.write_image(tmp_path / "b.png", PIXELS, info)
+    assert [text.startswith("the georeference (GeoTIFF)") for text in said(caplog)] == [True]
