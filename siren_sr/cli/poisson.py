@@ -76,7 +76,7 @@ def run(a: argparse.Namespace) -> int:
         wanted = "(C, 2, H, W) or (2, H, W)" if a.of == "gradient" else "(C, H, W) or (H, W)"
         raise ValueError(f"{a.of} must have shape {wanted}, for one image, got {tuple(target.shape)}")
     channels = target.shape[0] if target.ndim == most else 1
-    io.check_writable(a.output, channels=channels, dtype=dtype, like=image)
+    io.check_writable(a.output, channels=channels, dtype=dtype, like=image, **metadata(a))
     with Training(quiet=a.quiet) as training:
         fit = solve_poisson(
             gradient=target if a.of == "gradient" else None,

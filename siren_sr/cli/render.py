@@ -44,7 +44,7 @@ def run(a: argparse.Namespace) -> int:
     if audio:
         io.check_audio_writable(a.output, channels=channels, dtype=dtype, sample_rate=rate, length=size[0])
     else:
-        io.check_writable(a.output, channels=channels, dtype=dtype, shape=(size[0], size[1]), like=like)
+        io.check_writable(a.output, channels=channels, dtype=dtype, shape=(size[0], size[1]), like=like, **metadata(a))
     result = fit.render(scale=a.scale, size=a.size, region=region)
     if audio:
         with writing(a):
