@@ -47,7 +47,7 @@ def add(commands: Any) -> None:
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     operator = derivatives.image_gradient if a.of == "gradient" else derivatives.image_laplacian
-    check_output(a)
+    check_output(a, a.input)
     image, mean, mean_gradient = None, a.mean, None
     if a.input.lower().endswith(".npy"):
         target = torch.from_numpy(array_of(a.input).astype(np.float32))
@@ -67,7 +67,7 @@ def run(a: argparse.Namespace) -> int:
         wanted = "(C, 2, H, W) or (2, H, W)" if a.of == "gradient" else "(C, H, W) or (H, W)"
         raise ValueError(f"{a.of} must have shape {wanted}, for one image, got {tuple(target.shape)}")
     channels = target.shape[0] if target.ndim == most else 1
-    io.check_writable(a.output, channels=channels, dtype=dtype, like=image)
+    io.check_writable(a.output, channels=channels, dtype=dtype, like=image, **metadata(a))
     with Training(quiet=a.quiet) as training:
         fit = solve_poisson(
             gradient=target if a.of == "gradient" else None,

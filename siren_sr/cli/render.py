@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
 
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
-    check_output(a)
+    check_output(a, a.input)
     fit = _as_file(Fit.load(a.input, device=a.device))
     dims, audio = fit.origin.dims, fit.origin.dims == 1
     channels, dtype = fit.model.out_features, fit.origin.dtype
@@ -37,7 +37,7 @@ def run(a: argparse.Namespace) -> int:
     if audio:
         io.check_audio_writable(a.output, channels=channels, dtype=dtype)
     else:
-        io.check_writable(a.output, channels=channels, dtype=dtype, like=like)
+        io.check_writable(a.output, channels=channels, dtype=dtype, like=like, **metadata(a))
     if a.region is not None and len(a.region) != 2 * dims:
         names = "START STOP" if audio else "TOP BOTTOM LEFT RIGHT"
         raise ValueError(f"--region needs {2 * dims} numbers, {names}, got {len(a.region)}")

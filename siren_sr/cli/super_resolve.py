@@ -46,10 +46,10 @@ def add(commands: Any) -> None:
 
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
-    check_output(a)
+    check_output(a, a.input)
     image = io.read_image(a.input)
     channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
-    io.check_writable(a.output, channels=channels, dtype=image.pixels.dtype, like=image)
+    io.check_writable(a.output, channels=channels, dtype=image.pixels.dtype, like=image, **metadata(a))
     if not 0 <= a.noise <= 255:
         raise ValueError(f"--noise {a.noise:g}: a standard deviation in levels of 255, from 0 to 255")
     kernel = array_of(a.kernel) if a.kernel.endswith(".npy") else number_or_name(a.kernel)
