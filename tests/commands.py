@@ -78,6 +78,7 @@ def _serve() -> None:
             signal.pthread_sigmask(signal.SIG_BLOCK, signals)
             answer = os.fork()
             if answer == 0:
+                signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the command says what it does with it
                 _redirect(request["streams"], unbuffered=request["unbuffered"])
                 sys.argv = ["siren-sr", *request["arguments"]]
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)

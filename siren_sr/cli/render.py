@@ -35,6 +35,8 @@ def run(a: argparse.Namespace) -> int:
     channels, dtype = fit.model.out_features, fit.origin.dtype
     like = fit.origin.info if isinstance(fit.origin.info, io.ImageFile) else None
     if audio:
+        if a.strip:
+            raise ValueError("--strip is for images: nothing but samples is written for a sound")
         io.check_audio_writable(a.output, channels=channels, dtype=dtype)
     else:
         io.check_writable(a.output, channels=channels, dtype=dtype, like=like, **metadata(a))

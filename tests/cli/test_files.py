@@ -16,7 +16,6 @@ from siren_sr.cli import main
 
 SMALL = ("--hidden-features", "8", "--hidden-layers", "1", "--steps", "2", "--quiet")
 QUICK = ("--scale", "2", "--steps", "2", "--strategy", "basic", "--quiet")
-POISSON = ("--steps", "2", "--hidden-features", "8", "--quiet")
 
 
 @pytest.fixture
@@ -157,7 +156,7 @@ def test_names_that_are_no_text(photo, tmp_path, capsys):
     soundfile.write(os.fsencode(name["a.wav"]), np.sin(np.linspace(0, 30, 300)), 400)
     for command, source, out, options in (
         ("super-resolve", name["a.png"], name["b.png"], QUICK),
-        ("poisson", name["a.png"], name["b.png"], POISSON[:2]),
+        ("poisson", name["a.png"], name["b.png"], ("--steps", "2", "--quiet")),
         ("fit", name["a.png"], saved, SMALL),
         ("fit", name["a.wav"], saved, SMALL),
     ):
@@ -264,3 +263,6 @@ def test_regions_seeds_and_kernels(photo, fitted, tmp_path, capsys):
             capsys, "super-resolve", photo, out, "--quality", "fast", "--kernel", kernel
         )
     assert not Path(out).exists()
+    soundfile.write(tmp_path / "a.wav", np.sin(np.linspace(0, 30, 300)), 400)
+    assert call("fit", tmp_path / "a.wav", tmp_path / "a.safetensors", *SMALL) == 0
+    assert "--strip is for images" in fails(capsys, "render", tmp_path / "a.safetensors", tmp_path / "b.wav", "--strip")
