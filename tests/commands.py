@@ -6,6 +6,7 @@ Everything else is as in a process of its own: the standard streams, the handler
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import signal
@@ -62,14 +63,10 @@ class Commands:
 def _serve() -> None:
     from siren_sr.cli import build_parser, main
 
-    build_parser()  # imports what the commands are made of, and computes nothing: no thread is lost by a fork
-    import safetensors.torch
-    import tqdm
-
-    import siren_sr.omega.tangent_kernel  # noqa: F401
-
-    assert tqdm
-    assert safetensors.torch
+    build_parser()
+    # What the commands import later is imported too, and nothing is computed: no thread is lost by a fork.
+    for name in ("imagecodecs", "PIL.Image", "safetensors.torch", "torch._dynamo", "tqdm"):
+        importlib.import_module(name)
     gc.freeze()  # what the children share need not be looked through by each of them
     while line := sys.stdin.readline():
         request = json.loads(line)
@@ -81,6 +78,7 @@ def _serve() -> None:
             signal.pthread_sigmask(signal.SIG_BLOCK, signals)
             answer = os.fork()
             if answer == 0:
+                signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the command says what it does with it
                 _redirect(request["streams"], unbuffered=request["unbuffered"])
                 sys.argv = ["siren-sr", *request["arguments"]]
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)

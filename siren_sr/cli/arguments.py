@@ -145,7 +145,9 @@ def array_of(path: str) -> np.ndarray:
             array = np.lib.format.read_array(file, allow_pickle=False)
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no file {path}") from None
-    except (ValueError, EOFError, SyntaxError, RecursionError, OverflowError) as error:
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # NumPy reads the header as a piece of Python, which can fail in many ways
         raise ValueError(f"{path} is not a readable .npy file of numbers: {error}") from error
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{path} is not a readable .npy file of numbers: its elements are {array.dtype}")

@@ -46,7 +46,7 @@ def add(commands: Any) -> None:
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     check_save_path(a.output)
-    check_output(a)
+    check_output(a, a.input)
     with Training(quiet=a.quiet) as training:
         fit = fit_signal(
             a.input,

@@ -61,6 +61,8 @@ class Interruption:
 
     def __exit__(self, *_: object) -> None:
         sys.unraisablehook = self._hook
+        if getattr(signal, "SIGALRM", None) in self._previous:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for number, previous in self._previous.items():
             # While Python shuts down nobody is left who could tell of a signal in one line.
             signal.signal(number, signal.SIG_DFL if self._final else previous)
@@ -96,7 +98,10 @@ class Interruption:
                 return
         elif again or now - self._raised < CLEANING:
             return
-        self._raised = now
+        self._raise()
+
+    def _raise(self, *_: object) -> None:
+        self._raised = time.monotonic()
         raise Interrupted
 
     def _held_back(self, unraisable: Any) -> None:
@@ -104,9 +109,11 @@ class Interruption:
 
         Other complaints of destructors have no cause that a user could do something about, and are not shown.
         """
-        if issubclass(unraisable.exc_type, Interrupted):
-            self._last = self._raised = -float("inf")
-            threading.Timer(0.01, signal.raise_signal, [self.received]).start()
+        if issubclass(unraisable.exc_type, Interrupted) and hasattr(
+            signal, "setitimer"
+        ):  # on Windows the next one does
+            self._previous.setdefault(signal.SIGALRM, signal.signal(signal.SIGALRM, self._raise))
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
 
     def _end(self) -> None:
         say(f"{self.text}; nothing was written", self.code)

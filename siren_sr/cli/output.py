@@ -35,17 +35,22 @@ def add_no_clobber(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-clobber", action="store_true", help="refuse to replace a file that exists")
 
 
-def check_output(a: argparse.Namespace) -> None:
+def check_output(a: argparse.Namespace, *inputs: str) -> None:
     """Raise, before the work, what speaks against writing OUT whatever it is to hold.
+
+    Args:
+        a: The command's arguments.
+        *inputs: The files that are read.
 
     Raises:
         FileExistsError: It exists, and ``--no-clobber`` was given.
-        ValueError: It is the input.
+        ValueError: It is an input.
     """
     check_free(a, a.output)
-    with contextlib.suppress(OSError):  # one of the two is not there
-        if os.path.samefile(a.input, a.output):
-            raise ValueError(f"{a.output} is the input, which would be lost: give the result another name")
+    for name in inputs:
+        with contextlib.suppress(OSError):  # one of the two is not there
+            if os.path.samefile(name, a.output):
+                raise ValueError(f"{a.output} is the input, which would be lost: give the result another name")
 
 
 def check_free(a: argparse.Namespace, *paths: str | os.PathLike[str]) -> None:

@@ -56,7 +56,7 @@ def add(commands: Any) -> None:
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     operator = derivatives.image_gradient if a.of == "gradient" else derivatives.image_laplacian
-    check_output(a)
+    check_output(a, a.input)
     image, mean, mean_gradient = None, a.mean, None
     if a.input.lower().endswith(".npy"):
         target = torch.from_numpy(array_of(a.input).astype(np.float32))

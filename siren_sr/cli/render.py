@@ -29,11 +29,13 @@ def add(commands: Any) -> None:
 
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
-    check_output(a)
+    check_output(a, a.input)
     fit = _as_file(Fit.load(a.input, device=a.device))
     dims, audio = fit.origin.dims, fit.origin.dims == 1
     channels, dtype = fit.model.out_features, fit.origin.dtype
     like = fit.origin.info if isinstance(fit.origin.info, io.ImageFile) else None
+    if audio and a.strip:
+        raise ValueError("--strip is for images: nothing but samples is written for a sound")
     if a.region is not None and len(a.region) != 2 * dims:
         names = "START STOP" if audio else "TOP BOTTOM LEFT RIGHT"
         raise ValueError(f"--region needs {2 * dims} numbers, {names}, got {len(a.region)}")

@@ -60,8 +60,7 @@ def run(a: argparse.Namespace) -> int:
     if many.asked(a):
         with users_upscaler(a.prior) as prior:
             return many.run(a, _options(a, prior))
-    a.input = a.inputs[0]
-    check_output(a)
+    check_output(a, a.inputs[0])
     image = io.read_image(a.inputs[0])
     channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
     scale = DEFAULT_SCALE if a.scale is None and a.size is None else a.scale
