@@ -109,6 +109,9 @@ class Room:
         """Run a case and say whether it was clean."""
         self._empty()
         self.names |= fresh(self.models)
+        for file in self.names["opened"].files:
+            file.close()
+        self.names["opened"].files.clear()
         before = ambient()
         if case.file is not None:
             (self.work / case.file[0]).write_bytes(self.damaged(case))
@@ -223,12 +226,15 @@ def _note(escaped: list[str], message: Any, category: Any, filename: str, lineno
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.endswith("warnings.py"):
         frame = frame.f_back
-    if frame is not None and frame.f_code.co_filename in ("<string>", __file__):  # the case's own expression
+    inner, own = frame, False
+    while frame is not None and not own:
+        own, frame = frame.f_code.co_filename.startswith(HOME), frame.f_back
+    if inner is None or not own:  # the case's own expression warns
         return
-    if frame is not None and frame.f_code.co_filename.startswith(HOME):
-        if "warn" in linecache.getline(frame.f_code.co_filename, frame.f_lineno):
+    if inner.f_code.co_filename.startswith(HOME):
+        if "warn" in linecache.getline(inner.f_code.co_filename, inner.f_lineno):
             return
-        filename, lineno = frame.f_code.co_filename, frame.f_lineno
+        filename, lineno = inner.f_code.co_filename, inner.f_lineno
     where = os.path.relpath(filename, HOME) if filename.startswith(HOME) else os.path.basename(filename)
     escaped.append(f"{category.__name__} at {where}:{lineno}: {' '.join(str(message).split())[:150]}")
 
