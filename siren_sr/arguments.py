@@ -188,7 +188,8 @@ def positive(name: str, value: Any) -> float:
     """
     try:
         value = value.detach() if isinstance(value, torch.Tensor) else value
-        number = math.nan if isinstance(value, (bool, np.bool_, str, bytes)) else float(value)
+        odd = isinstance(value, (bool, np.bool_, str, bytes)) or value is np.ma.masked
+        number = math.nan if odd else float(value)
     except (TypeError, ValueError, OverflowError, RuntimeError):  # RuntimeError: a tensor that has no number
         number = math.nan
     if not 0 < number < math.inf:
