@@ -94,11 +94,11 @@ def test_whatever_an_image_raises_the_others_go_on(tmp_path):
 def test_the_callback_can_end_the_work(tmp_path):
     make(tmp_path / "in", *numbered(5))
     report = fleet.run(
-        errands.slow, tmp_path / "in", tmp_path / "out", workers=1, callback=lambda progress: progress.finished == 2
+        errands.slow, tmp_path / "in", tmp_path / "out", workers=1, callback=lambda progress: progress.finished == 3
     )
-    assert statuses(report) == ["done"] * 2 + ["left"] * 3
+    assert statuses(report) == ["done"] * 3 + ["left"] * 2
     assert report.stopped
-    assert files(tmp_path / "out") == ["0.png", "1.png"]
+    assert files(tmp_path / "out") == ["0.png", "1.png", "2.png"]
 
 
 def test_an_interrupt_keeps_what_is_finished_and_tells_it(tmp_path):
