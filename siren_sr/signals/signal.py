@@ -145,8 +145,7 @@ def as_signal(
     if isinstance(data, (list, tuple)):
         data = _array(data)
     sample_rate = None if sample_rate is None else _sample_rate(sample_rate)
-    if isinstance(dims, bool):
-        raise ValueError(f"dims must be 1, 2 or 3, got {dims}")
+    dims = None if dims is None else arguments.count("dims", dims)
     chosen = arguments.device(device)
     container, info = _container(data), None
     if container == "image file":
@@ -307,6 +306,10 @@ PIL_READ_AS = {"1": "L", "La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
 
 
 def _from_pil(image: Any) -> np.ndarray:
+    try:
+        image.load()
+    except ValueError as error:  # its file was closed before its pixels were read
+        raise ValueError(f"the PIL image cannot be read ({error}): open it again") from None
     if 0 in image.size:
         raise ValueError(f"the image is empty: its size is {image.size}")
     transparent = "transparency" in image.info  # of a palette entry, or of one colour
