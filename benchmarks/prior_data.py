@@ -19,7 +19,7 @@ from siren_sr.superres.downsample import Downsample
 from siren_sr.superres.learned import Conditions
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
-DRAWN = 25  # one crop in so many is of a drawing, if there are any
+DRAWN = 10  # one crop in so many is of a drawing, if there are any
 HELD_OUT = 14  # every so many pictures, one is for validation
 
 

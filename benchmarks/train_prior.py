@@ -14,7 +14,7 @@ length, and with it the decay of the rate, depends on the machine. All cores but
 starts several processes of one thread each, which draw their own batches and share their gradients. They wait for each
 other once per step only; threads would wait after every product, and much longer when another program is busy.
 
-One crop in 25 is of a drawing (benchmarks.prior_drawings), so that text and line art keep their edges. Every 14th
+One crop in 10 is of a drawing (benchmarks.prior_drawings), so that text and line art keep their edges. Every 14th
 picture is held out. The curve shows the luma PSNR of their middles and, where --pairs and --set5 are given,
 of these pairs (DIR as in `benchmarks.super_resolution`); nothing is trained on them.
 """
@@ -79,7 +79,7 @@ class Settings:
     degraded: float = 0.2
     seed: int = 0
     every: float = 150.0
-    drawings: int = 48
+    drawings: int = 96
 
 
 class Training:

@@ -9,14 +9,14 @@ torch.Size([1, 12, 12])
 import importlib
 from typing import TYPE_CHECKING
 
+from siren_sr.version import __version__
+
 if TYPE_CHECKING:
-    from siren_sr import derivatives, init, metrics, omega
+    from siren_sr import derivatives, fleet, init, metrics, omega
     from siren_sr.fitting import Fit, fit_signal
     from siren_sr.network import Siren
     from siren_sr.poisson import solve_poisson
     from siren_sr.superres import super_resolve
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Fit",
@@ -24,6 +24,7 @@ __all__ = [
     "__version__",
     "derivatives",
     "fit_signal",
+    "fleet",
     "init",
     "metrics",
     "omega",

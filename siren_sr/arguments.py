@@ -36,14 +36,29 @@ def settle(options: Any, **values: Any) -> None:
         object.__setattr__(options, name, value)
 
 
+AUTOCAST_DEVICES = ("cpu", "cuda", "mps", "xpu")
+
+
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Leave the modes of torch that a user may be in and that would change a result: inference mode and autocast."""
-    with (
-        torch.inference_mode(False),
-        torch.autocast("cpu", enabled=False),
-        torch.autocast("cuda", enabled=False),
-    ):
+    """Leave the modes of torch that a user may be in and that would change a result.
+
+    They are inference mode, autocast, a default device and a default dtype. All of them are back afterwards. It also
+    works as a decorator of functions.
+    """
+    with contextlib.ExitStack() as stack:
+        if torch.is_inference_mode_enabled():
+            stack.enter_context(torch.inference_mode(False))  # which by itself would turn gradients on
+            stack.enter_context(torch.no_grad())
+        for name in AUTOCAST_DEVICES:
+            if torch.is_autocast_enabled(name):
+                stack.enter_context(torch.autocast(name, enabled=False))
+        if torch.empty(0).device.type != "cpu":  # this asks faster than torch.get_default_device
+            stack.enter_context(torch.device("cpu"))
+        dtype = torch.get_default_dtype()
+        if dtype != torch.float32:
+            stack.callback(torch.set_default_dtype, dtype)
+            torch.set_default_dtype(torch.float32)
         yield
 
 
@@ -137,12 +152,48 @@ def positive(name: str, value: Any) -> float:
         ValueError: Anything else.
     """
     try:
-        number = math.nan if isinstance(value, (bool, str)) else float(value)
-    except (TypeError, ValueError):
+        value = value.detach() if isinstance(value, torch.Tensor) else value
+        number = math.nan if isinstance(value, (bool, np.bool_, str, bytes)) else float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # RuntimeError: a tensor that has no number
         number = math.nan
     if not 0 < number < math.inf:
         raise ValueError(f"{name} must be a positive finite number, got {value!r}")
     return number
+
+
+FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+"""The element types of tensors that can be computed with."""
+
+
+def tensor(name: str, value: Any, shape: str, *, axes: int, hint: str = "") -> torch.Tensor:
+    """A tensor of plain floating-point numbers with at least so many axes.
+
+    Args:
+        name: Name of the argument.
+        value: What the user gave.
+        shape: The shape that is asked for, for the error's text.
+        axes: The least number of axes.
+        hint: What to do about a wrong shape, for the error's text.
+
+    Returns:
+        The tensor. One that was made in inference mode is copied, since no gradient can flow through it.
+
+    Raises:
+        TypeError: Not a tensor, or one that is sparse, nested, quantized or of another element type.
+        ValueError: Too few axes.
+    """
+    if not isinstance(value, torch.Tensor):
+        how = "torch.from_numpy(numpy.asarray(...)), channels first and in floating point"
+        raise TypeError(f"{name} must be a tensor {shape}, got {type(value).__name__}: convert it first, with {how}")
+    if value.is_nested or value.layout != torch.strided:
+        kind = "a nested tensor" if value.is_nested else f"one of layout {value.layout}"
+        raise TypeError(f"{name} must be a dense tensor {shape}, got {kind}: use to_dense(), or one at a time")
+    if value.dtype not in FLOATING:
+        kind = str(value.dtype).removeprefix("torch.")
+        raise TypeError(f"{name} must hold float16, bfloat16, float32 or float64 values, got {kind}: use .float()")
+    if value.ndim < axes:
+        raise ValueError(f"{name} must have shape {shape}, got {tuple(value.shape)}{hint}")
+    return value.clone() if value.is_inference() and not torch.is_inference_mode_enabled() else value
 
 
 def generator(value: Any) -> torch.Generator | None:

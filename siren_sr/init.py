@@ -16,6 +16,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from siren_sr import arguments
+
 Initializer = Callable[..., Tensor]
 """A function ``f(weight, *, omega_0, is_first, generator=None) -> weight`` that works in place."""
 
@@ -41,6 +43,10 @@ def sitzmann_(
     Returns:
         ``weight``.
 
+    Raises:
+        TypeError: ``weight`` is no tensor of floating-point numbers, or ``generator`` is none.
+        ValueError: ``weight`` has another shape, or ``omega_0`` is not positive.
+
     Source: Sitzmann et al., "Implicit Neural Representations with Periodic Activation Functions", NeurIPS 2020,
     section 3.2. (The super-resolution paper prints √(c/(ω0·fan_in)); its code, like Sitzmann's, uses √(c/fan_in)/ω0.)
 
@@ -49,7 +55,9 @@ def sitzmann_(
         >>> bool(w.abs().max() <= 0.5)
         True
     """
-    bound = 1 / fan_in(weight) if is_first else math.sqrt(c / fan_in(weight)) / omega_0
+    _check(weight, generator)
+    omega_0 = arguments.positive("omega_0", omega_0)
+    bound = 1 / fan_in(weight) if arguments.flag("is_first", is_first) else math.sqrt(c / fan_in(weight)) / omega_0
     return weight.uniform_(-bound, bound, generator=generator)
 
 
@@ -68,6 +76,7 @@ def xavier_(weight: Tensor, *, omega_0: float, is_first: bool, generator: torch.
     Returns:
         ``weight``.
     """
+    _check(weight, generator)
     bound = math.sqrt(6 / (weight.shape[0] + weight.shape[1]))
     return weight.uniform_(-bound, bound, generator=generator)
 
@@ -85,6 +94,7 @@ def he_(weight: Tensor, *, omega_0: float, is_first: bool, generator: torch.Gene
     Returns:
         ``weight``.
     """
+    _check(weight, generator)
     return weight.normal_(0.0, math.sqrt(2 / fan_in(weight)), generator=generator)
 
 
@@ -93,6 +103,15 @@ def default_bias_(bias: Tensor, in_features: int, *, generator: torch.Generator 
     """Fill a bias as PyTorch's ``nn.Linear`` does, U(-1/√fan_in, 1/√fan_in), but from an explicit generator."""
     bound = 1 / math.sqrt(in_features)
     return bias.uniform_(-bound, bound, generator=generator)
+
+
+def _check(weight: Tensor, generator: torch.Generator | None) -> None:
+    """Refuse what cannot be filled."""
+    arguments.tensor("weight", weight, "(out_features, in_features)", axes=2)
+    if 0 in weight.shape:
+        raise ValueError(f"weight must have shape (out_features, in_features), got {tuple(weight.shape)}")
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
 
 
 def fan_in(weight: Tensor) -> int:

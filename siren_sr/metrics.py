@@ -18,11 +18,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from siren_sr import arguments
+
 WINDOW = 11  # pixels of a side, of Wang et al. 2004
 BT601 = (65.481, 128.553, 24.966)  # studio range: black is 16, white 235 of 255
 LEVELS = {"uint8": 255.0, "uint16": 65535.0}
+FLOATING = ("float16", "bfloat16", "float32", "float64", "float128", "longdouble")
 
 
+@arguments.undisturbed()
 def mse(a: Any, b: Any, *, channel_sum: bool = False) -> float:
     """Mean of the squared differences.
 
@@ -45,14 +49,11 @@ def mse(a: Any, b: Any, *, channel_sum: bool = False) -> float:
         >>> mse(white, black), mse(white, black, channel_sum=True)
         (1.0, 3.0)
     """
-    x, y = _pair(a, b)
-    error = (x - y).square().mean().item()
-    if not channel_sum:
-        return error
-    pixel_axes = x.shape[-2:] if isinstance(a, Tensor) else x.shape[:2]
-    return error * (x.numel() / math.prod(pixel_axes))
+    error, scale = _error(a, b, channel_sum)
+    return error * scale * scale
 
 
+@arguments.undisturbed()
 def psnr(a: Any, b: Any, *, data_range: float = 1.0, channel_sum: bool = False) -> float:
     """Peak signal-to-noise ratio, ``10·log10(data_range²/MSE)`` (equation 14).
 
@@ -76,10 +77,15 @@ def psnr(a: Any, b: Any, *, data_range: float = 1.0, channel_sum: bool = False) 
         20.0
     """
     peak = _data_range(data_range, a, b)
-    error = mse(a, b, channel_sum=channel_sum)
-    return 10 * math.log10(peak**2 / error) if error > 0 else math.inf
+    error, scale = _error(a, b, channel_sum)
+    if error == 0:
+        return math.inf
+    if scale == 1 and 1e-100 < peak < 1e100:
+        return 10 * math.log10(peak**2 / error)
+    return 20 * (math.log10(peak) - math.log10(scale)) - 10 * math.log10(error)
 
 
+@arguments.undisturbed()
 def rgb_to_y(image: Any) -> Any:
     """BT.601 luma in studio range, ``Y = (65.481·R + 128.553·G + 24.966·B + 16)/255``, not rounded.
 
@@ -109,6 +115,7 @@ def rgb_to_y(image: Any) -> Any:
     return luma.unsqueeze(-3) if isinstance(image, Tensor) else luma.numpy()
 
 
+@arguments.undisturbed()
 def psnr_y(a: Any, b: Any, *, border: int = 0) -> float:
     """PSNR of the luma with the borders cropped: the number of super-resolution tables.
 
@@ -133,6 +140,7 @@ def psnr_y(a: Any, b: Any, *, border: int = 0) -> float:
     return psnr(*_luma_pair(a, b, border))
 
 
+@arguments.undisturbed()
 def ssim(a: Any, b: Any, *, data_range: float = 1.0) -> float:
     """Structural similarity (Wang et al. 2004), the mean over channels and over the pixels that a window fits
     on.
@@ -166,9 +174,13 @@ def ssim(a: Any, b: Any, *, data_range: float = 1.0) -> float:
     from kornia.metrics import ssim as map_of
 
     x, y = (t.reshape(-1, 1, *t.shape[-2:]) for t in (x, y))
-    return map_of(x, y, WINDOW, max_val=peak, eps=0.0, padding="valid").mean().item()
+    found = map_of(x, y, WINDOW, max_val=peak, eps=0.0, padding="valid").mean().item()
+    if not math.isfinite(found):
+        raise ValueError(f"no SSIM: the squares of the values, or of data_range={data_range!r}, are no floats any more")
+    return found
 
 
+@arguments.undisturbed()
 def ssim_y(a: Any, b: Any, *, border: int = 0) -> float:
     """`ssim` of the luma with the borders cropped; arguments and errors as `psnr_y`.
 
@@ -202,13 +214,17 @@ def summary(values: Iterable[float]) -> Summary:
     """Mean and sample standard deviation.
 
     Raises:
+        TypeError: Not numbers.
         ValueError: No values, or a NaN among them.
 
     Examples:
         >>> print(summary([20.0, 22.0, 24.0]))
         22.00 ± 2.00
     """
-    numbers = [float(value) for value in values]
+    try:
+        numbers = [float(value) for value in values]
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        raise TypeError(f"a summary needs a sequence of numbers, got {values!r}: {error}") from None
     if not numbers or any(math.isnan(number) for number in numbers):
         raise ValueError(f"a summary needs at least one number and no NaN, got {numbers}")
     mean = math.fsum(numbers) / len(numbers) if all(map(math.isfinite, numbers)) else sum(numbers)
@@ -226,10 +242,16 @@ def _values(data: Any) -> Tensor:
     """What the user gave as a float64 tensor of the same shape; integers divided by their largest value."""
     if not isinstance(data, (Tensor, np.ndarray)):
         raise TypeError(f"expected a tensor or a NumPy array, got {type(data).__name__}: use numpy.asarray on images")
+    if isinstance(data, np.ma.MaskedArray):
+        raise TypeError("masked arrays are not supported: compare data[~mask], or fill them with data.filled(...)")
+    if isinstance(data, Tensor) and (data.is_nested or data.layout != torch.strided):
+        raise TypeError(f"a tensor of layout {data.layout} is not supported: use its to_dense()")
     name = str(data.dtype).removeprefix("torch.")
-    if name not in LEVELS and not name.startswith(("float", "bfloat")):
+    if name not in LEVELS and name not in FLOATING:
         raise TypeError(f"{name} values are not supported: use uint8, uint16 or a floating-point type")
     if isinstance(data, Tensor):
+        if data.is_meta:
+            raise ValueError("a tensor on the device meta has no values to compare")
         values = data.detach().to(torch.float32 if data.device.type == "mps" else torch.float64)
     else:
         values = torch.from_numpy(np.array(data, dtype=np.float64))
@@ -248,6 +270,25 @@ def _pair(a: Any, b: Any) -> tuple[Tensor, Tensor]:
     if x.shape != y.shape:
         raise ValueError(f"the shapes differ: {_shape(a)} and {_shape(b)}; crop or resize one of them first")
     return x, y.to(x.device)
+
+
+def _error(a: Any, b: Any, channel_sum: bool) -> tuple[float, float]:
+    """Return a number m and a scale s with which m·s² is the mean of the squared differences.
+
+    The scale is 1, but for differences whose squares no float can hold.
+    """
+    x, y = _pair(a, b)
+    difference, scale = x - y, 1.0
+    error = difference.square().mean().item()
+    if not 1e-200 < error < math.inf:
+        scale = difference.abs().max().item() or 1.0
+        if scale == math.inf:
+            raise ValueError("the values differ by more than any float: divide both by a large number")
+        error = (difference / scale).square().mean().item()
+    if arguments.flag("channel_sum", channel_sum):
+        pixel_axes = x.shape[-2:] if isinstance(a, Tensor) else x.shape[:2]
+        error *= x.numel() / math.prod(pixel_axes)
+    return error, scale
 
 
 def _data_range(data_range: Any, *signals: Any) -> float:

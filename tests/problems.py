@@ -49,6 +49,12 @@ def picture(height: int = 24, width: int = 32, channels: int = 3) -> Tensor:
     return torch.stack(bands).reshape(channels, height, width).float()
 
 
+def whole(image: Tensor) -> Tensor:
+    """An image brought to the range [0, 1], as floating-point images are before anything is done with them."""
+    least, most = image.aminmax()
+    return (image - least) / (most - least)
+
+
 def smooth(height: int = 16, width: int = 20, channels: int = 2) -> Tensor:
     """A picture of low frequencies, (C, H, W) in [0, 1]."""
     x, y = coordinates.grid((height, width), dtype=torch.float64).T

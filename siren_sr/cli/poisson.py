@@ -15,7 +15,7 @@ from siren_sr.cli.output import add_output, check_output, metadata, writing
 from siren_sr.cli.progress import Training
 from siren_sr.cli.screen import say
 from siren_sr.poisson import PoissonOptions
-from siren_sr.signals import Origin, as_signal, from_unit, to_unit
+from siren_sr.signals import Origin, as_signal, from_unit
 
 
 def add(commands: Any) -> None:
@@ -56,7 +56,7 @@ def run(a: argparse.Namespace) -> int:
             raise ValueError("--mean-gradient needs an image: a .npy file holds derivatives only")
     else:
         image = io.read_image(a.input)
-        unit = to_unit(as_signal(image).values)
+        unit = as_signal(image).unit
         target = operator(unit)
         mean = unit.flatten(1).mean(1) if mean is None else mean
         if a.mean_gradient:
@@ -86,7 +86,7 @@ def run(a: argparse.Namespace) -> int:
         # An image cannot say that it is unfinished.
         return say(f"{INTERRUPTION.text} {training.reached}; nothing was written", INTERRUPTION.code)
     high = float(np.iinfo(dtype).max)
-    origin = Origin("array", dtype, channels > 1, 2, clip=True, low=0.0, high=high)
+    origin = Origin("array", dtype, channels > 1, 2, low=0.0, high=high, floor=0.0, ceiling=high)
     values = from_unit(fit.reconstruction.reshape(channels, *fit.shape))
     with writing(a):
         io.write_image(a.output, origin.restore(values), like=image, **metadata(a))

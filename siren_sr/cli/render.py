@@ -34,20 +34,21 @@ def run(a: argparse.Namespace) -> int:
     dims, audio = fit.origin.dims, fit.origin.dims == 1
     channels, dtype = fit.model.out_features, fit.origin.dtype
     like = fit.origin.info if isinstance(fit.origin.info, io.ImageFile) else None
-    if audio:
-        if a.strip:
-            raise ValueError("--strip is for images: nothing but samples is written for a sound")
-        io.check_audio_writable(a.output, channels=channels, dtype=dtype)
-    else:
-        io.check_writable(a.output, channels=channels, dtype=dtype, like=like, **metadata(a))
+    if audio and a.strip:
+        raise ValueError("--strip is for images: nothing but samples is written for a sound")
     if a.region is not None and len(a.region) != 2 * dims:
         names = "START STOP" if audio else "TOP BOTTOM LEFT RIGHT"
         raise ValueError(f"--region needs {2 * dims} numbers, {names}, got {len(a.region)}")
     region = None if a.region is None else list(zip(a.region[::2], a.region[1::2], strict=True))
+    size = fit.rendered_size(scale=a.scale, size=a.size, region=region)
+    start, stop = (0, fit.shape[0]) if region is None else region[0]
+    rate = round((fit.origin.sample_rate or 44100) * size[0] / (stop - start))
+    if audio:
+        io.check_audio_writable(a.output, channels=channels, dtype=dtype, sample_rate=rate, length=size[0])
+    else:
+        io.check_writable(a.output, channels=channels, dtype=dtype, shape=(size[0], size[1]), like=like, **metadata(a))
     result = fit.render(scale=a.scale, size=a.size, region=region)
     if audio:
-        start, stop = (0, fit.shape[0]) if region is None else region[0]
-        rate = round((fit.origin.sample_rate or 44100) * len(result) / (stop - start))
         with writing(a):
             io.write_audio(a.output, result, rate)
     else:
@@ -63,5 +64,5 @@ def _as_file(fit: Fit) -> Fit:
         raise ValueError(f"this network has {origin.dims} axes, only images and sounds have files: use Fit.render")
     origin = replace(origin, container="array", channels=origin.channels and fit.model.out_features > 1)
     if origin.dims == 2 and origin.dtype.startswith(("float", "bfloat")):
-        origin = replace(origin, dtype="uint8", clip=True, low=0.0, high=255.0)
+        origin = replace(origin, dtype="uint8", low=0.0, high=255.0, floor=0.0, ceiling=255.0)
     return replace(fit, origin=origin)

@@ -1,4 +1,4 @@
-"""``siren-sr super-resolve``: enlarge an image file."""
+"""``siren-sr super-resolve``: enlarge an image file, or many."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from siren_sr import io
 from siren_sr import super_resolve as enlarge
+from siren_sr.cli import many
 from siren_sr.cli.arguments import (
     add_option,
     add_resolution,
@@ -31,8 +32,14 @@ from siren_sr.superres.task import DEFAULT_SCALE
 def add(commands: Any) -> None:
     """Add the command."""
     p = command(commands, "super-resolve", run, "enlarge an image", "photo.jpg photo_x4.png --scale 4")
-    p.add_argument("input", metavar="IN", type=file_name, help="image file")
-    add_output(p, "image file; its extension sets the format", image=True)
+    p.add_argument(
+        "inputs",
+        metavar="IN",
+        nargs="+",
+        type=file_name,
+        help="image file; or folders, patterns, manifests, many files",
+    )
+    add_output(p, "image file, whose extension sets the format; for many a folder", image=True)
     add_resolution(p, f"enlargement, any number >= 1 (default: {DEFAULT_SCALE})")
     add_option(p, SuperResolveOptions, "quality")
     add_option(p, SuperResolveOptions, "kernel")
@@ -42,35 +49,50 @@ def add(commands: Any) -> None:
     add_option(p, SuperResolveOptions, "prior", metavar="photographs|none|MODULE:FUNCTION")
     add_option(p, SuperResolveOptions, "strategy")
     add_training(p, SuperResolveOptions)
+    many.add(p)
 
 
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
-    check_output(a, a.input)
-    image = io.read_image(a.input)
+    if many.asked(a):
+        if a.strip or a.no_clobber:
+            raise ValueError("--strip and --no-clobber are for one image; results that are up to date are kept anyway")
+        with users_upscaler(a.prior) as prior:
+            return many.run(a, _options(a, prior))
+    check_output(a, a.inputs[0])
+    image = io.read_image(a.inputs[0])
     channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
     io.check_writable(a.output, channels=channels, dtype=image.pixels.dtype, like=image, **metadata(a))
-    if not 0 <= a.noise <= 255:
-        raise ValueError(f"--noise {a.noise:g}: a standard deviation in levels of 255, from 0 to 255")
-    kernel = array_of(a.kernel) if a.kernel.endswith(".npy") else number_or_name(a.kernel)
+    if a.workers is not None or a.ray is not None:
+        with users_upscaler(a.prior) as prior:
+            result = many.in_windows(a, image, _options(a, prior))
+        with writing(a):
+            io.write_image(a.output, result, like=image, **metadata(a))
+        return 0
     with users_upscaler(a.prior) as prior, Training(quiet=a.quiet) as training:
-        result = enlarge(
-            image,
-            a.scale,
-            size=a.size,
-            quality=a.quality,
-            kernel=kernel,
-            noise=a.noise / 255,
-            prior=prior,
-            strategy=a.strategy,
-            steps=a.steps,
-            generator=seeded(a.seed),
-            device=a.device,
-            callback=training,
-        )
+        options = _options(a, prior)
+        result = enlarge(image, **options, generator=seeded(a.seed), callback=training)
     if training.stopped:
         # An image cannot say that it is unfinished.
         return say(f"{INTERRUPTION.text} {training.reached}; nothing was written", INTERRUPTION.code)
     with writing(a):
         io.write_image(a.output, np.asarray(result), like=image, **metadata(a))
     return 0
+
+
+def _options(a: argparse.Namespace, prior: Any) -> dict[str, Any]:
+    """The options of the task, as the arguments have them."""
+    if not 0 <= a.noise <= 255:
+        raise ValueError(f"--noise {a.noise:g}: a standard deviation in levels of 255, from 0 to 255")
+    kernel = array_of(a.kernel) if a.kernel.endswith(".npy") else number_or_name(a.kernel)
+    return {
+        "scale": a.scale,
+        "size": a.size,
+        "quality": a.quality,
+        "kernel": kernel,
+        "noise": a.noise / 255,
+        "prior": prior,
+        "strategy": a.strategy,
+        "steps": a.steps,
+        "device": a.device,
+    }

@@ -16,11 +16,15 @@ powers of h, so that only the constants `SOBEL_FACTOR` = 8 and `LAPLACIAN_FACTOR
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from siren_sr import arguments
 from siren_sr.network.protocol import sine_maps
 
 Model = Callable[[Tensor], Tensor]
@@ -39,6 +43,8 @@ def gradient(model: Model, coords: Tensor, *, spacing: Sequence[float] | None = 
         Tensor (N, C, D), differentiable with respect to the model's parameters.
 
     Raises:
+        TypeError: ``coords`` is no tensor of floating-point numbers, or of another type than the network's weights, or
+            the model is no function that returns a tensor.
         ValueError: ``coords`` does not have the shape (N, D), ``spacing`` does not have D entries, or the model does
             not return (N, C).
 
@@ -61,6 +67,8 @@ def laplacian(model: Model, coords: Tensor, *, spacing: Sequence[float] | None =
         Tensor (N, C), differentiable with respect to the model's parameters.
 
     Raises:
+        TypeError: ``coords`` is no tensor of floating-point numbers, or of another type than the network's weights, or
+            the model is no function that returns a tensor.
         ValueError: ``coords`` does not have the shape (N, D), ``spacing`` does not have D entries, or the model does
             not return (N, C).
 
@@ -71,6 +79,7 @@ def laplacian(model: Model, coords: Tensor, *, spacing: Sequence[float] | None =
     return value_and_derivatives(model, coords, order=2, spacing=spacing)[2]
 
 
+@arguments.undisturbed()
 def value_and_derivatives(
     model: Model, coords: Tensor, *, order: int, spacing: Sequence[float] | None = None
 ) -> tuple[Tensor, ...]:
@@ -86,17 +95,41 @@ def value_and_derivatives(
         ``order + 1`` tensors: the value (N, C), the gradient (N, C, D) and the Laplacian (N, C).
 
     Raises:
+        TypeError: ``coords`` is no tensor of floating-point numbers, or of another type than the network's weights, or
+            the model is no function that returns a tensor.
         ValueError: ``coords`` does not have the shape (N, D), ``spacing`` does not have D entries, or the model does
-            not return (N, C).
+            not return (N, C), or ``order`` is another number.
     """
-    if coords.ndim != 2:
-        raise ValueError(f"coords must have shape (N, D), got {tuple(coords.shape)}: use coords.reshape(-1, D)")
-    if spacing is not None and len(spacing) != coords.shape[1]:
-        raise ValueError(f"spacing needs one step per coordinate ({coords.shape[1]}), got {len(spacing)}")
+    coords, spacing = _checked(model, coords, order, spacing)
     maps = sine_maps(model)
     if maps is not None and maps[0][0].ndim == 2:  # one network, not a batch of several
+        if coords.dtype != maps[0][0].dtype:
+            raise TypeError(f"coords are {coords.dtype}, the network is {maps[0][0].dtype}: use coords.to(model.dtype)")
+        if coords.shape[1] != maps[0][0].shape[1]:
+            raise ValueError(f"coords must have shape (N, {maps[0][0].shape[1]}), got {tuple(coords.shape)}")
         return carried_forward(maps, coords, order=order, spacing=spacing)
-    return nested_autograd(model, coords, order=order, spacing=spacing)
+    return _nested(model, coords, order=order, spacing=spacing)
+
+
+def _checked(model: Any, coords: Any, order: Any, spacing: Any) -> tuple[Tensor, Sequence[float] | None]:
+    """Return the coordinates and the spacing, if the arguments of a derivative are as they should be."""
+    if not callable(model):
+        raise TypeError(f"model must be a Siren or a function (N, D) -> (N, C), got {type(model).__name__}")
+    if isinstance(order, bool) or not isinstance(order, (int, np.integer)) or not 0 <= order <= 2:
+        raise ValueError(f"order must be 0, 1 or 2, got {order!r}")
+    hint = ": use coords.reshape(-1, D)"
+    coords = arguments.tensor("coords", coords, "(N, D)", axes=2, hint=hint)
+    if coords.ndim != 2:
+        raise ValueError(f"coords must have shape (N, D), got {tuple(coords.shape)}{hint}")
+    if spacing is None:
+        return coords, None
+    try:
+        steps = [float(step) for step in spacing]
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        raise TypeError(f"spacing must be a sequence of numbers, one step per coordinate, got {spacing!r}") from None
+    if len(steps) != coords.shape[1] or not all(map(math.isfinite, steps)):
+        raise ValueError(f"spacing needs one step per coordinate ({coords.shape[1]}), got {len(steps)}: {spacing!r}")
+    return coords, steps
 
 
 def carried_forward(
@@ -156,6 +189,7 @@ def _through_linear(state: tuple[Tensor, ...], weight: Tensor, bias: Tensor) -> 
     return tuple(result)
 
 
+@arguments.undisturbed()
 def nested_autograd(
     model: Model, coords: Tensor, *, order: int, spacing: Sequence[float] | None = None
 ) -> tuple[Tensor, ...]:
@@ -164,13 +198,21 @@ def nested_autograd(
     It calls ``torch.autograd.grad`` for every output, and once more for every coordinate. ReLU and user-defined
     activations take this way, and the tests use it as a reference.
     """
+    coords, spacing = _checked(model, coords, order, spacing)
+    return _nested(model, coords, order=order, spacing=spacing)
+
+
+def _nested(model: Model, coords: Tensor, *, order: int, spacing: Sequence[float] | None = None) -> tuple[Tensor, ...]:
+    wanted = torch.is_grad_enabled()
     with torch.enable_grad():
         x = coords.detach().clone().requires_grad_(True)
         value = model(x)
+        if not isinstance(value, Tensor):
+            raise TypeError(f"the model must return a tensor (N, C), got {type(value).__name__}")
         if value.ndim != 2 or value.shape[0] != x.shape[0]:
             raise ValueError(f"the model must map (N, D) to (N, C), it mapped {tuple(x.shape)} to {tuple(value.shape)}")
         if order == 0:
-            return (value,)
+            return (value if wanted else value.detach(),)
         h = x.new_tensor([1.0] * x.shape[1] if spacing is None else list(spacing))
         gradients, laplacians = [], []
         for c in range(value.shape[1]):
@@ -180,7 +222,8 @@ def nested_autograd(
                 seconds = [_grad(first[:, d], x)[:, d] * h[d] ** 2 for d in range(x.shape[1])]
                 laplacians.append(torch.stack(seconds).sum(0))
     result = (value, torch.stack(gradients, dim=1))
-    return result if order == 1 else (*result, torch.stack(laplacians, dim=1))
+    result = result if order == 1 else (*result, torch.stack(laplacians, dim=1))
+    return result if wanted else tuple(one.detach() for one in result)
 
 
 def _grad(y: Tensor, x: Tensor) -> Tensor:

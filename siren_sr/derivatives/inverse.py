@@ -8,7 +8,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from siren_sr import arguments
 
+
+@arguments.undisturbed()
 def inverse_laplacian(laplacian: Tensor) -> Tensor:
     """Return the image whose 3×3 Laplacian is given, with mean 0 over its mirrored extension.
 
@@ -22,19 +25,27 @@ def inverse_laplacian(laplacian: Tensor) -> Tensor:
 
     Returns:
         The image (C, H, W), differentiable with respect to ``laplacian``.
+
+    Raises:
+        TypeError: Not a tensor of floating-point numbers.
+        ValueError: Fewer axes, or no pixel.
     """
+    laplacian = arguments.tensor("laplacian", laplacian, "(C, H, W)", axes=2)
+    _check_filled(laplacian)
+    values = laplacian if laplacian.dtype in _TRANSFORMED else laplacian.float()
     height, width = laplacian.shape[-2:]
-    mirrored = torch.cat([laplacian, laplacian[..., 1:-1].flip(-1)], -1)
+    mirrored = torch.cat([values, values[..., 1:-1].flip(-1)], -1)
     mirrored = torch.cat([mirrored, mirrored[..., 1:-1, :].flip(-2)], -2) if height > 2 else mirrored
     rows, columns = mirrored.shape[-2:]
     y = 2 * math.pi * torch.fft.fftfreq(rows, dtype=torch.float64, device=laplacian.device)[:, None]
     x = 2 * math.pi * torch.fft.rfftfreq(columns, dtype=torch.float64, device=laplacian.device)
     eigenvalues = _laplacian_transfer(x, y)
     eigenvalues[0, 0] = torch.inf
-    spectrum = torch.fft.rfft2(mirrored) / eigenvalues.to(laplacian.dtype)
-    return torch.fft.irfft2(spectrum, s=(rows, columns))[..., :height, :width]
+    spectrum = torch.fft.rfft2(mirrored) / eigenvalues.to(values.dtype)
+    return torch.fft.irfft2(spectrum, s=(rows, columns))[..., :height, :width].to(laplacian.dtype)
 
 
+@arguments.undisturbed()
 def inverse_gradient(gradient: Tensor) -> Tensor:
     """Return the image of mean 0 that has a given Sobel gradient in the least-squares sense, by Fourier transform.
 
@@ -47,10 +58,15 @@ def inverse_gradient(gradient: Tensor) -> Tensor:
 
     Returns:
         The image (C, H, W).
+
+    Raises:
+        TypeError: Not a tensor of floating-point numbers.
+        ValueError: Another shape, or no pixel.
     """
     return _from_gradient(gradient, lambda x, y: torch.ones_like(x * y))
 
 
+@arguments.undisturbed()
 def laplacian_of_gradient(gradient: Tensor) -> Tensor:
     """Return the 3×3 Laplacian of the image that `inverse_gradient` finds.
 
@@ -59,12 +75,28 @@ def laplacian_of_gradient(gradient: Tensor) -> Tensor:
 
     Returns:
         The Laplacian (C, H, W).
+
+    Raises:
+        TypeError: Not a tensor of floating-point numbers.
+        ValueError: Another shape, or no pixel.
     """
     return _from_gradient(gradient, _laplacian_transfer)
 
 
+_TRANSFORMED = (torch.float32, torch.float64)  # half precision has no Fourier transform on every device
+
+
+def _check_filled(values: Tensor) -> None:
+    if 0 in values.shape:
+        raise ValueError(f"there is no pixel: the shape is {tuple(values.shape)}")
+
+
 def _from_gradient(gradient: Tensor, transfer: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """Return what a kernel with a given transfer function makes of the image that `inverse_gradient` finds."""
+    gradient = arguments.tensor("gradient", gradient, "(C, 2, H, W)", axes=4)
+    _check_filled(gradient)
+    if gradient.ndim != 4 or gradient.shape[1] != 2:
+        raise ValueError(f"gradient must have shape (C, 2, H, W), x first, got {tuple(gradient.shape)}")
     height, width = gradient.shape[-2:]
     gx, gy = gradient[:, 0], gradient[:, 1]
     gx = torch.cat([gx, -gx.flip(-1)], -1)

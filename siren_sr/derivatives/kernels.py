@@ -12,12 +12,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from siren_sr import arguments
+
 SOBEL_FACTOR = 8.0
 """Sobel's response over h·∂f, h being the spacing of the samples."""
 LAPLACIAN_FACTOR = 3.0
 """The 3×3 Laplacian's response over Σ_d h_d²·∂²f/∂x_d²."""
 
 
+@arguments.undisturbed()
 def image_gradient(image: Tensor) -> Tensor:
     """Sobel gradient of an image, unnormalised, as the paper computes it with kornia.
 
@@ -29,13 +32,15 @@ def image_gradient(image: Tensor) -> Tensor:
         Borders are replicated.
 
     Raises:
-        ValueError: Fewer than three axes.
+        TypeError: Not a tensor of floating-point numbers.
+        ValueError: Fewer than three axes, or no value.
     """
     from kornia.filters import spatial_gradient
 
-    return _as_batch(spatial_gradient, image, normalized=False)
+    return _as_batch(spatial_gradient, _checked(image), normalized=False)
 
 
+@arguments.undisturbed()
 def image_laplacian(image: Tensor) -> Tensor:
     """3×3 Laplacian of an image (eight neighbours, centre -8), unnormalised, as in the paper.
 
@@ -47,18 +52,25 @@ def image_laplacian(image: Tensor) -> Tensor:
         sample, where nothing can be reflected, is replicated.
 
     Raises:
-        ValueError: Fewer than three axes.
+        TypeError: Not a tensor of floating-point numbers.
+        ValueError: Fewer than three axes, or no value.
     """
     from kornia.filters import laplacian as kornia_laplacian
 
+    image = _checked(image)
     if min(image.shape[-2:]) > 1:
         return _as_batch(kornia_laplacian, image, kernel_size=3, normalized=False)
     return grid_laplacian(image.reshape(-1, *image.shape[-2:])).reshape(image.shape)
 
 
+def _checked(image: Tensor) -> Tensor:
+    image = arguments.tensor("an image", image, "(..., C, H, W)", axes=3, hint=": add axes with image[None]")
+    if 0 in image.shape:
+        raise ValueError(f"the image is empty: its shape is {tuple(image.shape)}")
+    return image
+
+
 def _as_batch(operator: Callable[..., Tensor], image: Tensor, **options: object) -> Tensor:
-    if image.ndim < 3:
-        raise ValueError(f"an image has shape (..., C, H, W), got {tuple(image.shape)}: add axes with image[None]")
     result = operator(image.reshape(-1, *image.shape[-3:]), **options)
     return result.reshape(*image.shape[:-3], *result.shape[1:])
 

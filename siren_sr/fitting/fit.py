@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from siren_sr import arguments, io
+from siren_sr.fitting import storage
 from siren_sr.grids import coordinates, resampling
 from siren_sr.network.layers import Activation
 from siren_sr.network.protocol import Network
-from siren_sr.network.siren import Siren
-from siren_sr.network.tiled import TiledSiren
 from siren_sr.signals import Assembly, Origin
 from siren_sr.training.field import psnr_of
 from siren_sr.training.progress import Entry
 
-FORMAT = "siren_sr.fit.1"  # the name and version of the file format, which every saved fit carries
 SLAB = 1 << 16  # the number of points that are rendered before they are written into the result
 
 
@@ -33,13 +30,14 @@ class Fit:
     Attributes:
         model: The network, which maps coordinates in [-1, 1]^D to values in [-1, 1].
         history: One `Entry` per step: ``step``, ``loss``, ``psnr``, ``seconds``, ``lr``.
-        psnr: PSNR in dB of the finished network against what it was fitted to; the data range is the user's range.
+        psnr: PSNR in dB of the finished network against what it was fitted to, relative to `data_range`.
         shape: Grid of the signal, (rows, columns) for an image.
         origin: What the user's data was; results are given back as the same kind of thing.
         align_corners: Whether the network was trained on a corner-aligned grid instead of pixel centres.
         base: Optional samples (C, *grid), on a grid of their own. The network's output is added to their bicubic
             interpolant.
         stopped: Whether a callback ended the training before its last step.
+        made: How it was made, as plain values: the task, the seed and the recipe.
         prior: Where details come from that the image does not show: "photographs", or the name of the user's own
             upscaler. None: nothing but the signal was used.
     """
@@ -53,12 +51,22 @@ class Fit:
     base: Tensor | None = None
     stopped: bool = False
     prior: str | None = None
+    made: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def data_range(self) -> float:
+        """The length of the range that ``psnr`` is relative to, in units of the signal: 255 for an image of 8 bits.
+
+        Of floating-point data it is their own range, from the least to the largest value.
+        """
+        return self.origin.high - self.origin.low
 
     @property
     def reconstruction(self) -> Any:
         """The signal as the network represents it, on its own grid, as the kind of thing that was given."""
         return self.render()
 
+    @arguments.undisturbed()
     def render(
         self,
         *,
@@ -87,9 +95,7 @@ class Fit:
             TypeError: ``scale`` is not made of numbers, or ``size`` is not made of integers.
         """
         region = None if region is None else self._region(region)
-        extent = self.shape if region is None else [stop - start for start, stop in region]
-        scale = 1.0 if scale is None and size is None else scale
-        size = coordinates.grid_size(extent, scale=scale, size=size, channels=self.model.out_features)
+        size = self.rendered_size(scale=scale, size=size, region=region)
         axes = coordinates.axes(
             self.shape,
             size=size,
@@ -103,12 +109,21 @@ class Fit:
             result.put(start, values)
         return result.package()
 
+    def rendered_size(self, *, scale: Any = None, size: Any = None, region: Any = None) -> tuple[int, ...]:
+        """Return the number of samples per axis that `render` gives for these arguments, which it explains."""
+        extent = self.shape if region is None else [stop - start for start, stop in self._region(region)]
+        scale = 1.0 if scale is None and size is None else scale
+        return coordinates.grid_size(extent, scale=scale, size=size, channels=self.model.out_features)
+
+    @arguments.undisturbed()
     def measure(self, values: Tensor) -> float:
         """Return the PSNR in dB of the network, before any clipping, against values on the signal's own grid.
 
         Args:
             values: Tensor (C, *grid) in [-1, 1].
         """
+        if self.data_range == 0:
+            return math.inf  # a constant comes back as it was
         axes = coordinates.axes(self.shape, align_corners=self.align_corners, device=values.device, dtype=values.dtype)
         total = 0.0
         for start, found in self._slabs(axes):
@@ -122,7 +137,7 @@ class Fit:
         rows = max(1, SLAB // max(1, math.prod(len(a) for a in axes[1:])))
         base = None if self.base is None else resampling.sample_bands(self.base.shape[1:], axes, like=self.base)
         for start in range(0, len(axes[0]), rows):
-            with arguments.undisturbed(), torch.no_grad():
+            with torch.no_grad():
                 values = self.model.on_grid((axes[0][start : start + rows], *axes[1:]))
             if base is not None and self.base is not None:
                 here = base[0].rows(start, start + rows)  # these rows of the matrix touch only a part of the base
@@ -140,8 +155,12 @@ class Fit:
             )
         return entries
 
+    @arguments.undisturbed()
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network, the history and the configuration to a safetensors file, atomically.
+
+        Two equal runs give equal files: the seconds of the history are not stored. The EXIF data of an image file, and
+        with them where a photograph was taken, are; `siren_sr.io.write_image` can leave them out.
 
         Args:
             path: A path that ends in .safetensors.
@@ -151,37 +170,10 @@ class Fit:
             OSError: The file cannot be written; nothing is left behind, and an existing file is untouched.
         """
         check_save_path(path)
-        tensors = {f"model.{k}": v.detach().cpu().contiguous() for k, v in self.model.state_dict().items()}
-        rows = [[getattr(e, f.name) for f in fields(Entry)] for e in self.history]
-        tensors["history"] = torch.tensor(rows, dtype=torch.float64).reshape(len(rows), len(fields(Entry)))
-        if self.base is not None:
-            tensors["base"] = self.base.detach().cpu().contiguous()
-        carried = self.origin.info if isinstance(self.origin.info, io.ImageFile) else None
-        # A rendering can then carry what the image file held beside its pixels.
-        for name in _CARRIED:
-            block = getattr(carried, name, None)
-            if block:
-                tensors[f"file.{name}"] = torch.frombuffer(bytearray(block), dtype=torch.uint8)
-        meta = {
-            "format": FORMAT,
-            "file": None if carried is None else carried.format,
-            "network": type(self.model).__name__,
-            "model": self.model.config(),
-            "fit": {
-                "psnr": self.psnr,
-                "shape": self.shape,
-                "low": self.origin.low,
-                "high": self.origin.high,
-                "align_corners": self.align_corners,
-                "sample_rate": self.origin.sample_rate,
-                "stopped": self.stopped,
-                "prior": self.prior,
-                "kind": {name: getattr(self.origin, name) for name in _KIND},
-            },
-        }
-        io.write_tensors(path, tensors, meta, what="a fit")
+        storage.write(path, *storage.contents(self))
 
     @staticmethod
+    @arguments.undisturbed()
     def load(
         path: str | os.PathLike[str],
         *,
@@ -200,7 +192,13 @@ class Fit:
             ValueError: The file is damaged or not a fit of this library, there is no such device, or the activation has
                 to be given and was not.
         """
-        return _load(path, device=device, activation=activation)
+        device = arguments.device(device)
+        fit = Fit(**storage.read(path, activation=activation))
+        if device is None:
+            return fit
+        fit.model.to(device)  # pyright: ignore[reportAttributeAccessIssue]
+        base = None if fit.base is None else fit.base.to(device)
+        return replace(fit, base=base, origin=replace(fit.origin, device=device))
 
 
 def check_save_path(path: str | os.PathLike[str]) -> None:
@@ -211,54 +209,3 @@ def check_save_path(path: str | os.PathLike[str]) -> None:
         OSError: The folder is missing or cannot be written.
     """
     io.check_tensors_path(path, what="a fit")
-
-
-_CARRIED = ("exif", "icc_profile", "xmp")  # the blocks of an image file that a fit keeps
-_KIND = ("container", "dtype", "channels", "dims", "clip", "turn")  # the fields of an `Origin` that are saved as such
-NETWORKS: dict[str, type[Siren] | type[TiledSiren]] = {"Siren": Siren, "TiledSiren": TiledSiren}
-
-
-def _load(path: Any, *, device: Any, activation: Activation | None) -> Fit:
-    device = arguments.device(device)
-    meta, tensors = io.read_tensors(path, format=FORMAT, what="a fit")
-    try:
-        fit = _rebuild(meta, tensors, activation)
-    except (LookupError, TypeError, AttributeError, StopIteration, RuntimeError) as error:
-        text = " ".join(str(error).split())
-        raise ValueError(f"{os.fspath(path)!r} is damaged: {type(error).__name__}: {text}") from error
-    if device is None:
-        return fit
-    fit.model.to(device)
-    base = None if fit.base is None else fit.base.to(device)
-    return replace(fit, base=base, origin=replace(fit.origin, device=device))
-
-
-def _rebuild(meta: dict[str, Any], tensors: dict[str, Tensor], activation: Activation | None) -> Fit:
-    """Build the fit from what `Fit.save` collected, on the CPU."""
-    state = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-    network = NETWORKS[meta["network"]]
-    model = network.from_config(meta["model"], like=next(iter(state.values())), activation=activation)
-    model.load_state_dict(state)
-    base = tensors.get("base")
-    base = None if base is None else base.to(next(model.parameters()))
-    history = tuple(Entry(int(r[0]), r[1], r[2], r[3], r[4], int(r[5])) for r in tensors["history"].tolist())
-    exif, icc_profile, xmp = (
-        tensors[f"file.{name}"].numpy().tobytes() if f"file.{name}" in tensors else None for name in _CARRIED
-    )
-    info = None
-    if meta["file"]:
-        nothing = np.empty((0, 0), np.uint8)
-        info = io.ImageFile(nothing, meta["file"], exif=exif, icc_profile=icc_profile, xmp=xmp)
-    fit = meta["fit"]
-    origin = Origin(**fit["kind"], low=fit["low"], high=fit["high"], sample_rate=fit["sample_rate"], info=info)
-    return Fit(
-        model=model.eval(),
-        history=history,
-        psnr=fit["psnr"],
-        shape=tuple(fit["shape"]),
-        origin=origin,
-        align_corners=fit["align_corners"],
-        base=base,
-        stopped=fit["stopped"],
-        prior=fit.get("prior"),
-    )

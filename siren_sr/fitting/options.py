@@ -57,6 +57,7 @@ class NetworkOptions:
     generator: torch.Generator | None = option()
     device: torch.device | str | None = option(help="cpu, cuda or mps")
     callback: Callback | None = option()
+    max_memory: float | None = option()
 
     def __post_init__(self) -> None:
         """Check every option."""
@@ -80,6 +81,8 @@ class NetworkOptions:
         arguments.generator(self.generator)
         arguments.device(self.device)
         arguments.optional_callable("callback", self.callback, what="a callable Progress -> bool")
+        if self.max_memory is not None:
+            arguments.settle(self, max_memory=arguments.positive("max_memory", self.max_memory))
 
     def network(
         self, in_features: int, out_features: int, *, hidden_layers: int, first_omega_0: float, like: Tensor

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import torch
 
-from siren_sr import arguments, omega
+from siren_sr import arguments, io, omega
 from siren_sr.fitting.fit import Fit
 from siren_sr.fitting.options import FitOptions, Omega
 from siren_sr.fitting.tiles import TILE_RECIPES, TileRecipe, fit_tiles
@@ -29,6 +29,7 @@ ONE_NETWORK_SAMPLES = {1: 1 << 15, 2: 1 << 15, 3: 1 << 18}
 since one network would be slower and less exact."""
 
 DEFAULT = FitOptions()
+COPIES = 18  # the arrays as large as the signal that are in memory at once, as measured on images of 1024x1024
 
 
 def fit_signal(
@@ -55,6 +56,7 @@ def fit_signal(
     generator: torch.Generator | None = DEFAULT.generator,
     device: torch.device | str | None = DEFAULT.device,
     callback: Callback | None = DEFAULT.callback,
+    max_memory: float | None = DEFAULT.max_memory,
 ) -> Fit:
     """Represent a signal by a sine network.
 
@@ -97,15 +99,20 @@ def fit_signal(
         device: Where to compute (default: where the tensor is, or the CPU).
         callback: Called after every step with a `Progress`. Once it returns True it is not called again and the work
             ends, which ``Fit.stopped`` says. Fits of a batch that were not begun by then hold an untrained network.
+        max_memory: Bytes that may be used, by a rough estimate (default: those that are free). Work that would need
+            more is refused before it begins.
 
     Returns:
         A `Fit`, or a list of them for a batch, which type checkers cannot tell apart.
 
     Raises:
         ValueError: The signal is bad (empty, NaN, out of range, or of a wrong shape), a name is unknown, an option is
-            out of its range, tiles are asked for together with an option of one network, or the training diverged.
+            out of its range, tiles are asked for together with an option of one network, or the training diverged and
+            nothing helped (`siren_sr.training.train` says what is tried; where that helps there is a warning).
         TypeError: The signal or an option is of a kind that is not supported.
         OSError: A file cannot be read.
+        KeyboardInterrupt: Ctrl-C. Its attribute ``result`` holds what was reached, just as if the callback had returned
+            True then, unless it came before the first step. A second Ctrl-C ends the call at once, without it.
 
     Examples:
         >>> fit = fit_signal(torch.linspace(0, 1, 64).reshape(1, 8, 8), hidden_features=16, steps=3)
@@ -134,12 +141,16 @@ def fit_signal(
         generator=generator,
         device=device,
         callback=callback,
+        max_memory=max_memory,
     )
     monitor = Monitor(callback)
     with arguments.undisturbed():
         if is_batch(signal, dims) and sample_rate is None:
-            return [_fit(one, options, monitor) for one in members(signal)]  # pyright: ignore[reportReturnType]
-        return _fit(signal, options, monitor)
+            result = [_fit(one, options, monitor) for one in members(signal)]
+        else:
+            result = _fit(signal, options, monitor)
+    monitor.end(result)
+    return result  # pyright: ignore[reportReturnType]
 
 
 def _fit(signal: Any, options: FitOptions, monitor: Monitor) -> Fit:
@@ -147,6 +158,14 @@ def _fit(signal: Any, options: FitOptions, monitor: Monitor) -> Fit:
     data = as_signal(signal, sample_rate=options.sample_rate, dims=options.dims, device=options.device)
     monitor.restart()
     tiles = _choose_tiles(data, options)
+    io.check_memory(
+        data.values.shape,
+        "float32",
+        copies=COPIES,
+        max_memory=options.max_memory,
+        what="to fit it",
+        advice="fit a part of it",
+    )
     return _fit_one_network(data, options, monitor) if tiles is None else _fit_tiled(data, tiles, options, monitor)
 
 

@@ -128,12 +128,13 @@ def fit_tiles(
     history: list[Entry] = []
     for first in [] if monitor.stopped else groups:
         part = slice(first, first + GROUP)
-        windows = torch.stack([_window(target, model.windows, tile) for tile in tiles[part]])
-        batch = model.networks.part(part)
-        made = _fit_group(batch, windows, recipe, generator=generator, monitor=monitor)
-        steps, seconds = (history[-1].step, history[-1].seconds) if history else (0, 0.0)
-        history += [replace(entry, step=steps + entry.step, seconds=seconds + entry.seconds) for entry in made]
-        model.networks.assign(part, batch)
+        with monitor.interruptible():
+            windows = torch.stack([_window(target, model.windows, tile) for tile in tiles[part]])
+            batch = model.networks.part(part)
+            made = _fit_group(batch, windows, recipe, generator=generator, monitor=monitor)
+            steps, seconds = (history[-1].step, history[-1].seconds) if history else (0, 0.0)
+            history += [replace(entry, step=steps + entry.step, seconds=seconds + entry.seconds) for entry in made]
+            model.networks.assign(part, batch)
         if monitor.stopped:
             break
     return TileFit(model.eval(), tuple(history), monitor.stopped)

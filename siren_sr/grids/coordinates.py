@@ -187,10 +187,14 @@ def grid_size(shape: Sequence[float], *, scale: Any = None, size: Any = None, ch
     if values > MAX_VALUES:
         what = f"{'x'.join(map(str, result))}" + (f" with {channels} channels" if channels > 1 else "")
         raise ValueError(
-            f"the result would be {what}, {values * 4 / 2**30:.3g} GiB in float32: at most 2^33 values are made; "
+            f"the result would be {what}, {_gib(values)} GiB in float32: at most 2^33 values are made; "
             f"ask for less, or for a region of a fit"
         )
     return result
+
+
+def _gib(values: int) -> str:
+    return f"{values * 4 / 2**30:.3g}" if values < 2**200 else "more than 2^170"
 
 
 def _float(number: Any) -> float:

@@ -10,12 +10,15 @@ the super-resolution literature makes its low-resolution images.
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from siren_sr import arguments
+from siren_sr.grids import coordinates
 from siren_sr.grids.banded import Banded
 
 Kernel = Callable[[Tensor], Tensor]
@@ -112,6 +115,8 @@ def bands(
     """
     if isinstance(kernel, str) and kernel not in KERNELS:
         raise ValueError(f"kernel={kernel!r} is unknown: use one of {sorted(KERNELS)}")
+    if not isinstance(kernel, (str, tuple)):
+        raise TypeError(f"kernel must be one of {sorted(KERNELS)}, or (function, half-width), got {kernel!r}")
     weight, half = KERNELS[kernel] if isinstance(kernel, str) else kernel
     positions = positions.cpu().double()
     first = torch.floor(positions - half * stretch).long()
@@ -177,6 +182,7 @@ def apply(matrices: Sequence[Banded], values: Tensor) -> Tensor:
     return values
 
 
+@arguments.undisturbed()
 def resize(
     image: Tensor,
     size: Sequence[int],
@@ -187,14 +193,43 @@ def resize(
 ) -> Tensor:
     """Resize a tensor (..., *grid) to ``size``, which has one entry per grid axis.
 
+    Raises:
+        TypeError: ``image`` is no tensor of floating-point numbers, ``size`` is not made of integers, or ``kernel`` is
+            of another kind.
+        ValueError: ``image`` is empty or has fewer axes, a size is less than 1, or a name is unknown.
+
     Examples:
         >>> resize(torch.ones(3, 8, 8), (2, 5)).shape
         torch.Size([3, 2, 5])
     """
+    image = arguments.tensor("image", image, "(..., *grid)", axes=1)
+    size = _size(size)
     shape = image.shape[-len(size) :]
+    if len(shape) < len(size) or 0 in shape:
+        raise ValueError(f"size {size} has one entry per axis of a grid, the image has shape {tuple(image.shape)}")
+    antialias = arguments.flag("antialias", antialias)
     return apply(resize_bands(shape, size, kernel=kernel, border=border, antialias=antialias, like=image), image)
 
 
+def _size(size: Any) -> tuple[int, ...]:
+    """A size as integers."""
+    try:
+        sides = tuple(size)
+    except TypeError:
+        sides = ()
+    if not sides or not all(isinstance(side, numbers.Integral) or _is_integer(side) for side in sides):
+        raise TypeError(f"size must be a sequence of integers, one per grid axis, got {size!r}")
+    sides = tuple(int(side) for side in sides)
+    if min(sides) < 1 or math.prod(sides) > coordinates.MAX_VALUES:
+        raise ValueError(f"size must be made of integers >= 1, and of no more than 2^33 in all, got {size!r}")
+    return sides
+
+
+def _is_integer(side: Any) -> bool:
+    return isinstance(side, Tensor) and side.ndim == 0 and not (side.is_floating_point() or side.is_complex())
+
+
+@arguments.undisturbed()
 def resize_as_published(image: Tensor, *, down: float = 1.0, up: float = 1.0) -> Tensor:
     """Resize twice as the paper does (section 3.4): shrink by nearest neighbour, then enlarge by torch's bicubic.
 
@@ -209,8 +244,13 @@ def resize_as_published(image: Tensor, *, down: float = 1.0, up: float = 1.0) ->
         Tensor (C, floor(floor(H/down)·up), floor(floor(W/down)·up)).
 
     Raises:
-        ValueError: ``down`` leaves no pixel.
+        TypeError: ``image`` is no tensor of floating-point numbers.
+        ValueError: ``down`` leaves no pixel, or a factor is no positive number.
     """
+    image = arguments.tensor("image", image, "(C, H, W)", axes=3)
+    if image.ndim != 3 or 0 in image.shape:
+        raise ValueError(f"image must have shape (C, H, W), got {tuple(image.shape)}")
+    down, up = arguments.positive("down", down), arguments.positive("up", up)
     size = [int(n / down) for n in image.shape[-2:]]
     if min(size) < 1:
         raise ValueError(f"an image of {tuple(image.shape[-2:])} cannot shrink {down} times: no pixel would be left")
@@ -219,5 +259,7 @@ def resize_as_published(image: Tensor, *, down: float = 1.0, up: float = 1.0) ->
         result = nn.functional.interpolate(result, size=size, mode="nearest")
     if up != 1:
         size = [int(n * up) for n in size]
+        if min(size) < 1 or math.prod(size) > coordinates.MAX_VALUES:
+            raise ValueError(f"up={up} would make an image of {size[0]} x {size[1]}: ask for 1 to 2^33 pixels")
         result = nn.functional.interpolate(result, size=size, mode="bicubic", align_corners=False)
     return result[0]

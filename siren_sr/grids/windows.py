@@ -13,6 +13,11 @@ from torch import Tensor
 from siren_sr.grids import coordinates
 
 
+def windows_of(n: int, tile: int, margin: int) -> int:
+    """Return how many windows `Windows.cover` lays over an axis."""
+    return max(1, -((2 * margin - n) // tile))
+
+
 @dataclass(frozen=True)
 class Windows:
     """Windows of equal length along one axis of n samples. They are evenly spread and lie inside the axis.
@@ -38,7 +43,7 @@ class Windows:
                 or n if the axis is shorter.
         """
         length = min(tile + 2 * margin, n)
-        count = max(1, math.ceil((n - 2 * margin) / tile))
+        count = windows_of(n, tile, margin)
         return Windows(n, tuple(round(i * (n - length) / max(1, count - 1)) for i in range(count)), length)
 
     def parts(self, x: Tensor) -> list[tuple[int, Tensor, Tensor]]:

@@ -11,7 +11,9 @@ Palettes become RGB (RGBA if they hold transparency) and 1-bit images become gra
 from .atomic import atomic_write, check_folder
 from .audio import AUDIO_FORMATS, AudioFile, AudioFormat, check_audio_writable, read_audio, write_audio
 from .image import MAX_PIXELS, ImageFile
+from .memory import available_memory, check_memory
 from .read import read_image
+from .source import is_stream
 from .tensors import check_tensors_path, read_tensors, write_tensors
 from .write import IMAGE_FORMATS, ImageFormat, check_writable, write_image
 
@@ -24,10 +26,13 @@ __all__ = [
     "ImageFile",
     "ImageFormat",
     "atomic_write",
+    "available_memory",
     "check_audio_writable",
     "check_folder",
+    "check_memory",
     "check_tensors_path",
     "check_writable",
+    "is_stream",
     "read_audio",
     "read_image",
     "read_tensors",

@@ -1,38 +1,27 @@
-"""Files are read into memory whole, and written in one step or not at all."""
+"""Files are written in one step or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import secrets
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-PathLike = str | os.PathLike[str]
-
-
-def read_bytes(path: PathLike) -> bytes:
-    """Return the content of a whole file; an OSError names the file and says what is wrong."""
-    path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"cannot read {path}: it is a folder; give the name of a file in it")
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(f"there is no file {path}") from None
-    except OSError as error:
-        raise OSError(error.errno, f"cannot read {path}: {error.strerror or error}") from error
+from .leftovers import sweep, temporary_name
+from .names import PathLike, check_name, shown
 
 
 def atomic_write(path: PathLike, write: Callable[[BinaryIO], object]) -> None:
     """Write a file whole or not at all.
 
     `write` fills a temporary file in the folder of `path`, which then replaces `path` in one step. On any
-    exception, KeyboardInterrupt included, the temporary file is removed and an existing file is untouched. If
-    `path` is a symbolic link, the file that it points to is replaced. A replaced file's permissions are kept;
-    a new file follows the umask.
+    exception, KeyboardInterrupt included, the temporary file is removed and an existing file is untouched; what
+    a killed process left in the folder is removed too. If `path` is a symbolic link, the file that it points to is
+    replaced. A replaced file's permissions are kept, and its owner and group where the system allows it; a new file
+    follows the umask.
 
     Args:
         path: the file to write.
@@ -51,7 +40,8 @@ def atomic_write(path: PathLike, write: Callable[[BinaryIO], object]) -> None:
         b'whole'
     """
     target = _target(path)
-    temporary = target.parent / f".{secrets.token_hex(8)}.tmp"
+    sweep(target.parent)
+    temporary = target.parent / temporary_name()
     try:
         try:
             with open(temporary, "x+b") as stream:
@@ -59,7 +49,7 @@ def atomic_write(path: PathLike, write: Callable[[BinaryIO], object]) -> None:
                 stream.flush()
                 os.fsync(stream.fileno())
             if target.exists():
-                os.chmod(temporary, target.stat().st_mode & 0o7777)
+                _inherit(temporary, target.stat())
             os.replace(temporary, target)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -67,23 +57,43 @@ def atomic_write(path: PathLike, write: Callable[[BinaryIO], object]) -> None:
             raise
     except OSError as error:
         message = (
-            f"cannot write {target}: {error.strerror or error}; free some space or choose another folder "
+            f"cannot write {shown(target)}: {error.strerror or error}; free some space or choose another folder "
             "(no partial file was left, and an existing file is unchanged)"
         )
         raise (OSError(error.errno, message) if error.errno else OSError(message)) from error
 
 
+def _inherit(temporary: Path, old: os.stat_result) -> None:
+    """Give a file the permissions of the file that it will replace, and its owner and group where that is allowed."""
+    special = 0o7000
+    if hasattr(os, "chown"):
+        try:
+            os.chown(temporary, old.st_uid, old.st_gid)
+        except OSError:
+            special = 0  # "run as the owner" must not come to mean another owner
+            with contextlib.suppress(OSError):
+                os.chown(temporary, -1, old.st_gid)
+    os.chmod(temporary, old.st_mode & (special | 0o777))
+
+
 def _target(path: PathLike) -> Path:
     """Return the real file behind `path`, after all checks that need no writing."""
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise IsADirectoryError(f"cannot write {target}: it is a folder; give the name of a file in it")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {target}: there is no folder {target.parent}; create it first")
-    if target.exists() and not target.is_file():  # replacing a device or a pipe would destroy it
-        raise OSError(f"cannot write {target}: it is not a regular file; choose another name")
-    if target.exists() and not os.access(target, os.W_OK):
-        raise PermissionError(f"cannot write {target}: the existing file is read-only; choose another name")
+    target = Path(os.path.realpath(check_name(path)))
+    name, folder = shown(target), shown(target.parent)
+    if not os.path.isdir(target.parent):
+        raise FileNotFoundError(f"cannot write {name}: there is no folder {folder}; create it first")
+    try:
+        mode = os.stat(target).st_mode
+    except FileNotFoundError:
+        return target
+    except OSError as error:  # the name is too long, a link leads back to itself, ...
+        raise OSError(error.errno, f"cannot write {name}: {error.strerror}; choose another name") from error
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(f"cannot write {name}: it is a folder; give the name of a file in it")
+    if not stat.S_ISREG(mode):  # replacing a device or a pipe would destroy it
+        raise OSError(f"cannot write {name}: it is not a regular file; choose another name")
+    if not os.access(target, os.W_OK):
+        raise PermissionError(f"cannot write {name}: the existing file is read-only; choose another name")
     return target
 
 
@@ -97,5 +107,5 @@ def check_folder(path: PathLike) -> None:
         with tempfile.TemporaryFile(dir=target.parent):
             pass
     except OSError as error:
-        message = f"cannot write {target}: {error.strerror or error}; choose a folder that you can write to"
+        message = f"cannot write {shown(target)}: {error.strerror or error}; choose a folder that you can write to"
         raise OSError(error.errno, message) from error

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .exif import orientation
+from .memory import check_memory
 
 MAX_PIXELS = 2**30
 """Images of more pixels than this are refused, as a guard against decompression bombs."""
@@ -47,10 +48,21 @@ class RefusedError(ValueError):
     """The file is intact but of a kind that is not handled (as opposed to a broken file)."""
 
 
-def check_size(height: int, width: int) -> None:
-    """Refuse an image of more than `MAX_PIXELS` pixels, before they are decoded."""
+def check_size(height: int, width: int, bytes_per_pixel: float) -> None:
+    """Refuse an image, before it is decoded, of more than `MAX_PIXELS` pixels or more bytes than memory is free.
+
+    Args:
+        height: rows of pixels.
+        width: pixels in a row.
+        bytes_per_pixel: how much memory decoding holds at its peak.
+
+    Raises:
+        RefusedError: it has too many pixels.
+        MemoryError: too little memory is free.
+    """
     if height * width > MAX_PIXELS:
         raise RefusedError(f"{height} x {width} pixels are more than the {MAX_PIXELS} allowed; cut it into parts")
+    check_memory((height, width), "uint8", copies=bytes_per_pixel, what=f"for its {height} x {width} pixels")
 
 
 def plausible_dpi(dpi: tuple[Any, Any]) -> tuple[float, float] | None:

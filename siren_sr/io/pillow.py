@@ -41,7 +41,8 @@ def read_with_pillow(data: bytes, name: str) -> ImageFile:
     module, plugin = _PLUGINS[name]
     # The plugin's class is called rather than Image.open, whose size limit is a global setting and gives a warning.
     with getattr(importlib.import_module(f"PIL.{module}"), plugin)(io.BytesIO(data)) as image:
-        check_size(image.height, image.width)
+        bytes_per_pixel = 2 if image.mode in ("1", "L") else 8  # Pillow has its own copy, of four bytes for colour
+        check_size(image.height, image.width, bytes_per_pixel)
         if name != "TIFF" and getattr(image, "n_frames", 1) > 1:
             raise RefusedError(f"it holds {image.n_frames} frames; only single images are supported")
         modes = _MODES.get(image.mode)
@@ -49,7 +50,7 @@ def read_with_pillow(data: bytes, name: str) -> ImageFile:
             raise RefusedError(f"{image.mode} images are not supported: convert it to gray or RGB of 8 or 16 bits")
         mode = modes[image.has_transparency_data]
         image.load()
-        pixels = np.array(image if image.mode == mode else image.convert(mode))
+        pixels = _as_array(image, mode)
         info = image.info
     dpi = info.get("dpi")
     return ImageFile(
@@ -60,6 +61,17 @@ def read_with_pillow(data: bytes, name: str) -> ImageFile:
         dpi=plausible_dpi(dpi) if dpi else None,
         xmp=info.get("xmp") or None,
     )
+
+
+def _as_array(image: Any, mode: str) -> np.ndarray:
+    """Return a picture's pixels in a mode, converted in bands, since Pillow makes several copies on the way."""
+    channels = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[mode]
+    pixels = np.empty((image.height, image.width, channels)[: 2 if channels == 1 else 3], np.uint8)
+    rows = max(1, 2**18 // image.width)
+    for top in range(0, image.height, rows):
+        band = image.crop((0, top, image.width, min(top + rows, image.height)))
+        pixels[top : top + rows] = np.asarray(band if band.mode == mode else band.convert(mode))
+    return pixels
 
 
 def _encode(pixels: np.ndarray, name: str, **options: Any) -> bytes:

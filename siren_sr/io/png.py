@@ -14,6 +14,8 @@ from .image import ImageFile, RefusedError, check_size, plausible_dpi
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
 _CARRIED = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"tEXt", b"zTXt", b"iTXt")
 
+_MAX_METADATA = 2**24  # bytes of a profile or an XMP packet; the largest profiles of printers have a few million
+
 
 def read_png(data: bytes, name: str) -> ImageFile:
     """Decode a whole PNG file; `name` is "PNG"."""
@@ -22,17 +24,19 @@ def read_png(data: bytes, name: str) -> ImageFile:
     found = list(_chunks(data))
     if not found or found[-1][0] != b"IEND":
         raise OSError("the file is cut off")
-    width, height = struct.unpack_from(">II", found[0][1])
-    check_size(height, width)
+    width, height, depth, colour = struct.unpack_from(">IIBB", found[0][1])
+    channels = {0: 1, 2: 3, 3: 3, 4: 2}.get(colour, 4) + any(kind == b"tRNS" for kind, _, _ in found)
+    check_size(height, width, channels * (2 if depth == 16 else 1))
     if any(kind == b"acTL" for kind, _, _ in found):
         raise RefusedError("it is an animated PNG; only single images are supported")
     # Colour and text chunks are left out of what is decoded, since libpng prints warnings about odd ones.
-    needed = b"".join(raw for kind, _, raw in found if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
-    pixels = imagecodecs.png_decode(data[:8] + needed)
+    needed = (raw for kind, _, raw in found if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
+    pixels = imagecodecs.png_decode(b"".join((data[:8], *needed)))
     beside: dict[str, Any] = {}
     carried = []
-    for kind, body, _ in found:
-        if kind == b"iCCP":
+    for kind, view, _ in found:
+        body = bytes(view) if kind in (b"iCCP", b"eXIf", b"pHYs", *_CARRIED) else b""
+        if kind == b"iCCP" and "icc_profile" not in beside:
             beside["icc_profile"] = _inflated(body.partition(b"\0")[2][1:])
         elif kind == b"eXIf":
             beside["exif"] = bare_exif(body)
@@ -48,14 +52,14 @@ def read_png(data: bytes, name: str) -> ImageFile:
     return ImageFile(pixels, name, png_chunks=tuple(carried), **beside)
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Yield (type, body, whole chunk) for each complete chunk."""
-    position = 8
+def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, memoryview]]:
+    """Yield (type, body, whole chunk) for each complete chunk, as views, which need no memory."""
+    position, view = 8, memoryview(data)
     while position + 12 <= len(data):
         end = position + 12 + struct.unpack_from(">I", data, position)[0]
         if end > len(data):
             return
-        yield data[position + 4 : position + 8], data[position + 8 : end - 4], data[position:end]
+        yield data[position + 4 : position + 8], view[position + 8 : end - 4], view[position:end]
         if data[position + 4 : position + 8] == b"IEND":
             return
         position = end
@@ -68,7 +72,7 @@ def _inflated(packed: bytes) -> bytes | None:
     """
     inflater = zlib.decompressobj()
     with contextlib.suppress(zlib.error):
-        data = inflater.decompress(packed, 2**26)
+        data = inflater.decompress(packed, _MAX_METADATA)
         return data if inflater.eof else None
     return None
 

@@ -2,55 +2,68 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Callable
 
-from .atomic import PathLike, read_bytes
+from .chatter import complain, hushed
 from .image import ImageFile, RefusedError
 from .pillow import read_with_pillow
 from .png import read_png
+from .source import Source, read_source
 from .tiff import read_tiff
 
 
-def read_image(path: PathLike) -> ImageFile:
+def read_image(source: Source) -> ImageFile:
     """Read a still image exactly as stored: PNG, TIFF, JPEG, WebP, BMP, one-frame GIF, 8-bit AVIF.
 
     If a JPEG holds previews or depth maps beside the picture (MPO), only the picture is read. A TIFF may hold
     reduced copies beside its one page, which are not read.
 
     Args:
-        path: the file; its content decides about the format, not its name.
+        source: the name of a file, its content as bytes, or a file opened with "rb", such as an io.BytesIO, which
+            is read from its beginning and then put back to where it was. The content decides about the format, not
+            the name.
 
     Returns:
         The pixels and their metadata.
 
     Raises:
         FileNotFoundError: there is no such file.
-        OSError: the file is broken, cut off or not an image.
+        OSError: the file is broken, cut off, no regular file or not an image, or its decoder reports damage.
         ValueError: the image is of a kind that is not handled (CMYK, float, animated, ...) or has more than
-            `MAX_PIXELS` pixels.
-        MemoryError: there is not enough memory to read the image.
+            `MAX_PIXELS` pixels, or the name is empty or holds a NUL character.
+        MemoryError: there is not enough memory to read the image, as far as its header tells.
+        TypeError: the source is none of these, or a file opened as text.
+
+    Examples:
+        >>> import io
+        >>> from PIL import Image
+        >>> stream = io.BytesIO()
+        >>> Image.new("L", (3, 2), 7).save(stream, "PNG")
+        >>> read_image(stream).pixels.tolist()
+        [[7, 7, 7], [7, 7, 7]]
     """
-    data = read_bytes(path)
+    data, text = read_source(source)
     name = _sniff(data)
     if name is None:
         allowed = ", ".join(_READERS)
         problem = f"it holds none of {allowed}" if data else "the file is empty"
-        raise OSError(f"{os.fspath(path)} is not a readable image: {problem}")
+        raise OSError(f"{text} is not a readable image: {problem}")
     try:
         if name not in _READERS:
             raise RefusedError(f"{name} images are not supported: convert it to PNG, TIFF or JPEG first")
-        image = _READERS[name](data, name)
+        with hushed() as said:
+            image = _READERS[name](data, name)
+        complain(said)
         if 0 in image.pixels.shape or image.pixels.shape[2:] not in ((), (2,), (3,), (4,)):
             raise OSError(f"its pixels have shape {image.pixels.shape}")
         return image
     except RefusedError as reason:
-        raise ValueError(f"cannot read {os.fspath(path)}: {reason}") from None
+        raise ValueError(f"cannot read {text}: {reason}") from None
     except MemoryError as error:
-        raise MemoryError(f"not enough memory to read {os.fspath(path)}: cut it into parts") from error
+        raise MemoryError(f"not enough memory to read {text}: {error or 'cut it into parts'}") from error
     except Exception as error:  # decoders raise nearly every kind of exception on broken files
-        raise OSError(f"{os.fspath(path)} is not a readable image: {error}") from error
+        raise OSError(f"{text} is not a readable image: {error or type(error).__name__}") from error
 
 
 def _sniff(data: bytes) -> str | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .atomic import PathLike, atomic_write, check_folder
+from .atomic import atomic_write, check_folder
+from .names import PathLike, check_name, shown
 
 if TYPE_CHECKING:  # reading an image must not wait for PyTorch
     from torch import Tensor
@@ -26,8 +28,8 @@ def check_tensors_path(path: PathLike, *, what: str) -> None:
         ValueError: The path does not end in .safetensors.
         OSError: The folder is missing or cannot be written.
     """
-    if not os.fspath(path).endswith(".safetensors"):
-        raise ValueError(f"{what} is saved as .safetensors, got {os.fspath(path)!r}: change the extension")
+    if not check_name(path).endswith(".safetensors"):
+        raise ValueError(f"{what} is saved as .safetensors, got {shown(path)!r}: change the extension")
     check_folder(path)
 
 
@@ -40,12 +42,14 @@ def write_tensors(path: PathLike, tensors: Mapping[str, Tensor], header: Mapping
     atomic_write(path, lambda file: file.write(data))
 
 
-def read_tensors(path: PathLike, *, format: str, what: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def read_tensors(
+    path: PathLike, *, format: str | tuple[str, ...], what: str
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read what `write_tensors` wrote.
 
     Args:
         path: The file.
-        format: What the header's "format" must be.
+        format: What the header's "format" must be, or several formats that it may be, the present one first.
         what: What the file should hold, for the error's text.
 
     Returns:
@@ -57,16 +61,29 @@ def read_tensors(path: PathLike, *, format: str, what: str) -> tuple[dict[str, A
     """
     from safetensors import SafetensorError, safe_open
 
-    name = os.fspath(path)
-    if not os.path.isfile(name):
+    name = shown(path)
+    if not os.path.isfile(check_name(path)):
         raise FileNotFoundError(f"no such file: {name!r}")
     try:
-        with safe_open(name, framework="pt") as file:
+        with _openable(os.fspath(path)) as place, safe_open(place, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get(KEY, "{}"))
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, json.JSONDecodeError) as error:
+    except (SafetensorError, json.JSONDecodeError, RecursionError, UnicodeDecodeError) as error:
         raise ValueError(f"{name!r} is damaged or not a safetensors file: {error}") from None
     found = header.get("format") if isinstance(header, dict) else None
-    if found != format:
-        raise ValueError(f"{name!r} is not {what} of siren_sr (format {found!r}, expected {format!r})")
+    known = (format,) if isinstance(format, str) else format
+    if found not in known:
+        raise ValueError(f"{name!r} is not {what} of siren_sr (format {found!r}, expected {known[0]!r})")
     return header, tensors
+
+
+@contextlib.contextmanager
+def _openable(name: str) -> Iterator[str]:
+    """Yield a name for a library written in Rust, which knows only UTF-8: else that of the open file."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        with open(name, "rb") as file:
+            yield f"/dev/fd/{file.fileno()}"
+    else:
+        yield name

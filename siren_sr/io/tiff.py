@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .chatter import complain, hushed
 from .exif import Entry, Tree, exif_block, exif_tree, header, integer, read_ifd, write_ifd
 from .image import ImageFile, RefusedError, check_size, plausible_dpi
 from .pillow import read_with_pillow
@@ -25,7 +26,8 @@ def read_tiff(data: bytes, name: str) -> ImageFile:
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = _only_page(file)
-        check_size(page.imagelength, page.imagewidth)
+        planar = 2 if page.planarconfig == 2 else 1  # whose pixels are put together in a second array
+        check_size(page.imagelength, page.imagewidth, planar * page.samplesperpixel * max(1, page.bitspersample // 8))
         if max(page.tilelength - page.imagelength, page.tilewidth - page.imagewidth) > 2**14:
             raise OSError("its tiles are far larger than the picture")
         places = list(zip(page.dataoffsets, page.databytecounts, strict=True))
@@ -41,12 +43,22 @@ def read_tiff(data: bytes, name: str) -> ImageFile:
         if photometric in ("MINISWHITE", "MINISBLACK", "RGB") and page.bitspersample >= 8:
             pixels = _pixels(page, photometric)
         elif photometric in ("MINISWHITE", "MINISBLACK", "PALETTE", "YCBCR"):
-            pixels = read_with_pillow(data, name).pixels
+            pixels = _through_libtiff(data, name)
         else:
             raise RefusedError(f"{photometric} colour is not supported: convert it to RGB")
         position = page.offset
 
     return ImageFile(pixels, name, **_metadata(data, position))
+
+
+def _through_libtiff(data: bytes, name: str) -> np.ndarray:
+    """Return the pixels that Pillow reads; libtiff goes on after damage and tells it only on standard error."""
+    said: list[str] = []
+    try:
+        with hushed(libraries=True) as said:
+            return read_with_pillow(data, name).pixels
+    finally:
+        complain(said)
 
 
 def _only_page(file: Any) -> Any:
@@ -96,8 +108,9 @@ def _pixels(page: Any, photometric: str) -> np.ndarray:
         gray = pixels[..., 0] if extra else pixels
         np.subtract(full, gray, out=gray)
     if extra == (1,):  # the colours are premultiplied by alpha
-        alpha = np.maximum(pixels[..., -1:], 1).astype(np.float64)
-        pixels[..., :-1] = np.minimum(np.rint(pixels[..., :-1] * (full / alpha)), full)
+        for row in pixels:
+            alpha = np.maximum(row[..., -1:], 1).astype(np.float64)
+            row[..., :-1] = np.minimum(np.rint(row[..., :-1] * (full / alpha)), full)
     return pixels
 
 

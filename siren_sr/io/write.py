@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from .atomic import PathLike, atomic_write, check_folder
+from .atomic import atomic_write, check_folder
 from .exif import resized_exif
 from .image import ImageFile
+from .names import PathLike, check_name, shown
 from .pillow import encode_bmp, encode_jpeg, encode_webp
 from .png import encode_png
 from .tiff import MAX_TIFF_BYTES, encode_tiff
@@ -175,13 +176,13 @@ def _format_name(path: PathLike, name: str | None) -> str:
         if name not in IMAGE_FORMATS:
             raise ValueError(f"unknown image format {name!r}: choose one of {', '.join(IMAGE_FORMATS)}")
         return name
-    extension = os.path.splitext(os.fspath(path))[1].lower()
+    extension = os.path.splitext(check_name(path))[1].lower()
     for name, kind in IMAGE_FORMATS.items():
         if extension in kind.extensions:
             return name
     allowed = ", ".join(extension for kind in IMAGE_FORMATS.values() for extension in kind.extensions)
     problem = f"unknown image extension {extension!r}" if extension else "no extension"
-    raise ValueError(f"cannot write {os.fspath(path)}: {problem}; use one of {allowed}")
+    raise ValueError(f"cannot write {shown(path)}: {problem}; use one of {allowed}")
 
 
 def _resized_xmp(xmp: bytes | None, height: int, width: int) -> bytes | None:

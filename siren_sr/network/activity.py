@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from siren_sr import arguments
+from siren_sr.network.protocol import check_coords
 from siren_sr.network.siren import Siren
 
 
@@ -30,6 +32,7 @@ class LayerActivity:
     activation_grad: Tensor | None
 
 
+@arguments.undisturbed()
 def capture(model: Siren, coords: Tensor, *, gradients: bool = True) -> tuple[LayerActivity, ...]:
     """Record the pre-activations and activations of every layer, and their gradients, for the studies of section 4.
 
@@ -41,14 +44,24 @@ def capture(model: Siren, coords: Tensor, *, gradients: bool = True) -> tuple[La
     Returns:
         One entry per layer, the output layer last. All tensors are detached.
 
+    Raises:
+        TypeError: The model is no `Siren`, or the coordinates are no tensor of its element type.
+        ValueError: The coordinates do not have the shape (N, D).
+
     Examples:
         >>> activity = capture(Siren(1, 1, hidden_layers=1), torch.linspace(-1, 1, 8)[:, None])
         >>> [a.name for a in activity]
         ['layers.0', 'layers.1', 'output']
     """
+    if not isinstance(model, Siren):
+        raise TypeError(f"model must be a Siren, got {type(model).__name__}")
+    gradients = arguments.flag("gradients", gradients)
+    check_coords(coords, model.dtype)
     pairs: list[tuple[str, Tensor, Tensor]] = []
     with torch.enable_grad():
         x = coords.detach().clone().requires_grad_(True)
+        if x.ndim != 2 or x.shape[1] != model.in_features:
+            raise ValueError(f"coords must have shape (N, {model.in_features}), got {tuple(x.shape)}")
         for i, layer in enumerate(model.layers):
             z = layer.pre_activation(x)  # pyright: ignore[reportCallIssue]
             x = layer.activation(z)  # pyright: ignore[reportCallIssue]

@@ -99,6 +99,20 @@ def sine_maps(model: object) -> Sequence[tuple[Tensor, Tensor, float]] | None:
     return model.affine_maps() if isinstance(model, SineNetwork) and model.is_sine else None
 
 
+def check_coords(coords: Any, dtype: torch.dtype) -> None:
+    """Refuse coordinates that a network with weights of a type cannot read.
+
+    Raises:
+        TypeError: Not a dense tensor, or one of another element type, which only autocast would convert.
+    """
+    if not isinstance(coords, Tensor):
+        raise TypeError(f"coords must be a tensor, one row per point, got {type(coords).__name__}")
+    if coords.is_nested or coords.layout != torch.strided:
+        raise TypeError(f"coords must be a dense tensor, got {type(coords).__name__} of layout {coords.layout}")
+    if coords.dtype != dtype and not torch.is_autocast_enabled(coords.device.type):
+        raise TypeError(f"coords are {coords.dtype}, the network is {dtype}: use coords.to(model.dtype)")
+
+
 def in_chunks(function: Callable[[Tensor], Tensor], axes: Sequence[Tensor], *, chunk: int) -> Tensor:
     """A function of points (N, D) -> (N, C) on a box of coordinates, so many points at a time: (C, *lengths)."""
     size = [len(x) for x in axes]

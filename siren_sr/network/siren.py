@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from siren_sr import arguments
 from siren_sr import init as initializers
 from siren_sr.network.layers import ACTIVATIONS, Activation, SineLayer
-from siren_sr.network.protocol import chunk_size, in_chunks
+from siren_sr.network.protocol import check_coords, chunk_size, in_chunks
 
 
 class Siren(nn.Module):
@@ -43,7 +43,8 @@ class Siren(nn.Module):
     Raises:
         ValueError: A size or an ω0 is out of its range, a name is unknown, the dtype is no floating-point type, or an
             initializer does not fill its weight.
-        TypeError: A size is not an integer, or an initializer has the wrong signature.
+        TypeError: A size is not an integer, an initializer has the wrong signature, or the generator, the device or the
+            dtype is none.
 
     Source: Sitzmann et al., NeurIPS 2020; equation (3) of the super-resolution paper.
 
@@ -76,7 +77,13 @@ class Siren(nn.Module):
         self.hidden_layers = arguments.count("hidden_layers", hidden_layers, least=0)
         self.first_omega_0 = _omega("first_omega_0", first_omega_0)
         self.hidden_omega_0 = _omega("hidden_omega_0", hidden_omega_0)
-        if dtype is not None and not dtype.is_floating_point:
+        if dtype is not None and not isinstance(dtype, torch.dtype):
+            raise TypeError(f"dtype must be a torch.dtype such as torch.float32, got {dtype!r}")
+        arguments.generator(generator)
+        device = _device(device)
+        if dtype is not None and not isinstance(dtype, torch.dtype):
+            raise TypeError(f"dtype must be a torch.dtype such as torch.float32, got {dtype!r}")
+        if dtype is not None and dtype not in arguments.FLOATING:
             raise ValueError(f"dtype must be a floating-point type such as torch.float32, got {dtype}")
         self._names = {
             "activation": _name(activation, ACTIVATIONS),
@@ -135,8 +142,10 @@ class Siren(nn.Module):
             Tensor (..., out_features).
 
         Raises:
+            TypeError: ``coords`` is no dense tensor, or of another element type than the network.
             ValueError: The last axis of ``coords`` does not have the length ``in_features``.
         """
+        check_coords(coords, self.dtype)
         if coords.shape[-1:] != (self.in_features,):
             raise ValueError(
                 f"coords must have shape (..., {self.in_features}), got {tuple(coords.shape)}: "
@@ -203,6 +212,22 @@ class Siren(nn.Module):
             **self._names,
         }
 
+    @staticmethod
+    def state_shapes(config: Mapping[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Yield the name and the shape of every tensor of the network that a `config` describes, without building it.
+
+        Raises:
+            LookupError: An entry is missing.
+            TypeError: A size is not an integer.
+            ValueError: A size is too small.
+        """
+        names = ("in_features", "out_features", "hidden_features", "hidden_layers")
+        n, c, width, layers = (arguments.count(k, config[k], least=k != "hidden_layers") for k in names)
+        yield from (("output.weight", (c, width)), ("output.bias", (c,)))
+        for i in range(layers + 1):
+            yield f"layers.{i}.weight", (width, width if i else n)
+            yield f"layers.{i}.bias", (width,)
+
     @classmethod
     def from_config(
         cls, config: Mapping[str, Any], *, like: Tensor, activation: str | Activation | None = None
@@ -249,7 +274,16 @@ def _name(value: object, taken: Iterable[str]) -> str:
 
 
 def _omega(name: str, value: float) -> float:
-    value = float(value)
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be a finite number > 0, got {value}: 30 is usual, see siren_sr.omega")
-    return value
+    try:
+        return arguments.positive(name, value)
+    except ValueError:
+        raise ValueError(
+            f"{name} must be a finite number > 0, got {value!r}: 30 is usual, see siren_sr.omega"
+        ) from None
+
+
+def _device(value: Any) -> torch.device | None:
+    """Return the device of a network; on "meta" it has no values yet."""
+    if isinstance(value, (str, torch.device)) and str(value).partition(":")[0] == "meta":
+        return torch.device("meta")
+    return arguments.device(value)

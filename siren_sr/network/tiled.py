@@ -14,9 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from siren_sr import arguments
 from siren_sr.grids import coordinates
-from siren_sr.grids.windows import Windows
+from siren_sr.grids.windows import Windows, windows_of
 from siren_sr.init import default_bias_, sitzmann_
+from siren_sr.network.protocol import check_coords
 
 
 class SirenBatch(nn.Module):
@@ -198,6 +200,26 @@ class TiledSiren(nn.Module):
         """Return the constructor's arguments as plain values, from which `from_config` builds the network again."""
         return dict(self._config)
 
+    @staticmethod
+    def state_shapes(config: Mapping[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Yield the name and the shape of every tensor of the network that a `config` describes, without building it.
+
+        Raises:
+            LookupError: An entry is missing.
+            TypeError: A size is not an integer.
+            ValueError: A size is too small.
+        """
+        shape = [arguments.count("shape", n) for n in config["shape"]]
+        names = ("out_features", "tile", "margin", "hidden_features", "hidden_layers")
+        c, tile, margin, width, layers = (
+            arguments.count(k, config[k], least=k not in ("margin", "hidden_layers")) for k in names
+        )
+        networks = math.prod(windows_of(n, tile, margin) for n in shape)
+        for i in range(layers + 2):
+            n, m = width if i else len(shape), c if i > layers else width
+            yield f"networks.weights.{i}", (networks, n, m)
+            yield f"networks.biases.{i}", (networks, 1, m)
+
     @classmethod
     def from_config(cls, config: Mapping[str, Any], *, like: Tensor, activation: object = None) -> TiledSiren:
         """Return the network that a `config` describes, with weights that are still to be loaded.
@@ -256,7 +278,15 @@ class TiledSiren(nn.Module):
         return result
 
     def forward(self, coords: Tensor) -> Tensor:
-        """Evaluate the networks at any points: (N, D), x first -> (N, C)."""
+        """Evaluate the networks at any points: (N, D), x first -> (N, C).
+
+        Raises:
+            TypeError: ``coords`` is no dense tensor, or of another element type than the networks.
+            ValueError: ``coords`` does not have the shape (N, D).
+        """
+        check_coords(coords, self.dtype)
+        if coords.ndim != 2 or coords.shape[1] != self.in_features:
+            raise ValueError(f"coords must have shape (N, {self.in_features}), got {tuple(coords.shape)}")
         return self.on_points(coords)
 
     def on_points(self, coords: Tensor) -> Tensor:

@@ -41,6 +41,7 @@ TANGENT_KERNEL = "tangent_kernel"  # the name of the rule that predicts what a t
 MINIMUM = 1.0  # the smallest ω0 that is chosen: below it the first layer is close to linear over the whole signal
 
 
+@arguments.undisturbed()
 def omega_star(image: Any, *, factor: float = FACTOR) -> float:
     """Return ω0* of equation 7: ``factor·sqrt(Var[Laplacian])``, over all pixels and channels together.
 
@@ -65,9 +66,11 @@ def omega_star(image: Any, *, factor: float = FACTOR) -> float:
         >>> omega_star((board % 2).float()) > omega_star(board / 14)
         True
     """
-    return arguments.positive("factor", factor) * math.sqrt(laplacian_variance(_unit(image, dims=2)))
+    values, contrast = _levels(image)
+    return _finite(arguments.positive("factor", factor) * _deviation(values, contrast))
 
 
+@arguments.undisturbed()
 def omega_hr(image: Any, scale: float = 4, *, ratio: float | None = None, size: Sequence[int] | None = None) -> float:
     """Estimate the ω0* of an unseen high-resolution (HR) image, as ``omega_star(bicubic enlargement)/ratio``.
 
@@ -95,7 +98,7 @@ def omega_hr(image: Any, scale: float = 4, *, ratio: float | None = None, size: 
         >>> omega_hr(torch.eye(8)) == omega_hr(torch.eye(8), size=(32, 32))
         True
     """
-    values = _unit(image, dims=2)
+    values, contrast = _levels(image)
     height, width = values.shape[1:]
     target = grid_size((height, width), scale=arguments.positive("scale", scale) if size is None else None, size=size)
     if target[0] < height or target[1] < width:
@@ -105,9 +108,10 @@ def omega_hr(image: Any, scale: float = 4, *, ratio: float | None = None, size: 
         ratio = HR_RATIO ** (math.log(target[0] * target[1] / (height * width)) / 2 / math.log(4))
     # The paper's code enlarges in this way: its bicubic kernel has a = -0.75, and nothing is antialiased or clamped.
     enlarged = F.interpolate(values[None], target, mode="bicubic", align_corners=False, antialias=False)
-    return FACTOR * math.sqrt(laplacian_variance(enlarged[0])) / arguments.positive("ratio", ratio)
+    return _finite(FACTOR * _deviation(enlarged[0], contrast) / arguments.positive("ratio", ratio))
 
 
+@arguments.undisturbed()
 def omega_r(sample_rate: float) -> float:
     """Return ω_r of section 3.1: the sampling rate of a sound serves as its ω0.
 
@@ -127,6 +131,7 @@ def omega_r(sample_rate: float) -> float:
     return arguments.positive("sample_rate", sample_rate)
 
 
+@arguments.undisturbed()
 def choose(
     signal: Any,
     measure: str | Measure = TANGENT_KERNEL,
@@ -174,7 +179,8 @@ def choose(
         >>> round(choose(periods, "rms_frequency") / (50 * torch.pi * 3**0.5), 2)
         1.0
     """
-    values = _unit(signal, sample_rate=sample_rate, dims=dims)
+    # Where the range begins does not matter, since measures ignore an offset.
+    values = as_signal(signal, sample_rate=sample_rate, dims=dims).values / 2
     sides = values.shape[1:]
     if not isinstance(measure, str) and not callable(measure):
         raise TypeError(f"measure must be a name or a function, got {type(measure).__name__}")
@@ -183,6 +189,8 @@ def choose(
         raise ValueError(f"unknown measure {measure!r}: use one of {names}, or a function")
     if measure != TANGENT_KERNEL and (updates, hidden_layers) != (None, None):
         raise ValueError(f"updates and hidden_layers are for {TANGENT_KERNEL}: leave them out, got {measure!r}")
+    if resolution_aware is not None:
+        resolution_aware = arguments.flag("resolution_aware", resolution_aware)
     if resolution_aware is not None and measure not in CALIBRATION:
         raise ValueError(f"resolution_aware is for {', '.join(CALIBRATION)}: leave it out, got {measure!r}")
     highest = len(sides) * math.pi * max(sides) / 2
@@ -191,7 +199,7 @@ def choose(
         layers = 2 if hidden_layers is None else arguments.count("hidden_layers", hidden_layers, least=0)
         found = best_omega_0(values, updates=updates, hidden_layers=layers, highest=highest)
     elif not isinstance(measure, str):
-        found = float(measure(values))
+        found = _result(measure(values))
     elif measure in FIRST_LAYER:
         found = len(sides) * FIRST_LAYER[measure] * MEASURES[measure](values)
     else:
@@ -205,18 +213,46 @@ def choose(
     return min(max(found, MINIMUM), highest)
 
 
+def _result(found: Any) -> float:
+    """Return what a user's own measure found as a number."""
+    try:
+        return float(found.detach() if isinstance(found, Tensor) else found)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        raise ValueError(f"a measure must return a finite number of at least 0, got {found!r}") from None
+
+
 def usual_updates(points: int) -> int:
-    """Return how often `siren_sr.fit_signal` updates the weights by default, for a signal of ``points`` samples."""
+    """Return how often `siren_sr.fit_signal` updates the weights by default, for a signal of ``points`` samples.
+
+    Raises:
+        TypeError: Not an integer.
+        ValueError: Less than 1 or more than a tensor can hold.
+    """
+    if arguments.count("points", points) > 2**63:
+        raise ValueError(f"points must be at most 2^63, got {points}")
     recipe = fast(dims=2, hidden_layers=2, activation="sine")
     return recipe.steps * batches_per_step(points, recipe.batch)
 
 
-def _unit(data: Any, *, sample_rate: float | None = None, dims: int | None = None) -> Tensor:
-    """Return a signal as a (C, *grid) tensor whose full range has length 1.
+def _levels(image: Any) -> tuple[Tensor, float]:
+    """Return an image as a (C, H, W) tensor of ordinary numbers, and the factor by which they are to be multiplied.
 
-    Where this range begins does not matter, since measures ignore an offset.
+    The products are in the units in which the usual range of the image's element type has length 1.
     """
-    return as_signal(data, sample_rate=sample_rate, dims=dims).values / 2
+    data = as_signal(image, dims=2)
+    contrast = data.origin.contrast / 2
+    return (data.values * contrast, 1.0) if 1e-12 < contrast < 1e12 else (data.values, contrast)
+
+
+def _deviation(values: Tensor, contrast: float) -> float:
+    """Return the standard deviation of the Laplacian of what `_levels` returned."""
+    return contrast * math.sqrt(laplacian_variance(values))
+
+
+def _finite(omega_0: float) -> float:
+    if not math.isfinite(omega_0):
+        raise ValueError(f"ω0 would be {omega_0}: the contrast of the image, or the factor, is too large")
+    return omega_0
 
 
 # A focus measure gives ω0 = constant·measure**power, where the power 0.5 turns contrast² into contrast. Each entry is

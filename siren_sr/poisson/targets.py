@@ -12,7 +12,7 @@ from torch import Tensor
 
 from siren_sr import arguments
 from siren_sr.poisson.options import Kind, PoissonOptions
-from siren_sr.signals import Origin, as_signal, native, to_unit
+from siren_sr.signals import Origin, as_signal, native
 from siren_sr.training import objectives
 
 # The shapes that a target may have, by whether it is a tensor and by its kind: with channels, without channels, and as
@@ -114,9 +114,7 @@ def read_target(kind: Kind, given: Any, device: Any) -> tuple[Tensor, Origin]:
         raise ValueError(f"{kind} has NaN or infinite values: replace them first")
     dtype = str(tensor.dtype).removeprefix("torch.")
     home = tensor.device if is_tensor else None
-    origin = Origin(
-        "tensor" if is_tensor else "array", dtype, has_channels, 2, clip=False, low=0.0, high=1.0, device=home
-    )
+    origin = Origin("tensor" if is_tensor else "array", dtype, has_channels, 2, low=0.0, high=1.0, device=home)
     compute = torch.float64 if tensor.dtype == torch.float64 and is_tensor else torch.float32
     tensor = tensor.to(device=arguments.device(device) or tensor.device, dtype=compute)
     tensor = tensor if is_tensor else _channels_first(tensor)
@@ -180,7 +178,7 @@ def read_ring(given: Any, like: Tensor, origin: Origin) -> Tensor:
     """
     shape = (len(like), *like.shape[-2:])
     if not isinstance(given, (Tensor, np.ndarray, int, float)):  # a PIL image or a path; as_signal refuses others
-        tensor = to_unit(as_signal(given, dims=2).values)
+        tensor = as_signal(given, dims=2).unit
         if tuple(tensor.shape) != shape:
             raise ValueError(f"boundary must be an image of shape {shape}, as the target, got {tuple(tensor.shape)}")
         return tensor.to(device=like.device, dtype=like.dtype)

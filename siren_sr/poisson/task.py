@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from siren_sr import arguments, omega
+from siren_sr import arguments, io, omega
 from siren_sr.derivatives import inverse_gradient, inverse_laplacian, laplacian_of_gradient
 from siren_sr.fitting.fit import Fit
 from siren_sr.fitting.options import Omega
@@ -35,6 +35,8 @@ THINNEST = 3  # samples of an axis along which a network's second derivative is 
 LAPLACIAN_STEPS = 150  # a Laplacian is matched in the image's norm, which is learned much faster (docs/poisson.md)
 
 
+# The arrays as large as the image that are in memory at once, as measured on images of 768x768.
+COPIES = {"numerical": 80, "analytical": 30}
 DEFAULT = PoissonOptions()
 
 
@@ -62,6 +64,7 @@ def solve_poisson(
     generator: torch.Generator | None = ...,
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
+    max_memory: float | None = ...,
     return_fit: Literal[False] = ...,
 ) -> Array: ...
 @overload
@@ -88,6 +91,7 @@ def solve_poisson(
     generator: torch.Generator | None = ...,
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
+    max_memory: float | None = ...,
     return_fit: Literal[False] = ...,
 ) -> Array: ...
 @overload
@@ -114,6 +118,7 @@ def solve_poisson(
     generator: torch.Generator | None = ...,
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
+    max_memory: float | None = ...,
     return_fit: Literal[True],
 ) -> Fit: ...
 def solve_poisson(
@@ -139,6 +144,7 @@ def solve_poisson(
     generator: torch.Generator | None = DEFAULT.generator,
     device: torch.device | str | None = DEFAULT.device,
     callback: Callback | None = DEFAULT.callback,
+    max_memory: float | None = DEFAULT.max_memory,
     return_fit: bool = DEFAULT.return_fit,
 ) -> Any:
     """The image whose gradient or Laplacian is given.
@@ -184,6 +190,8 @@ def solve_poisson(
         generator: CPU generator of the initial weights (default: seed 0; the global random state is never touched).
         device: Where to compute (default: where the target is, or the CPU).
         callback: Called after every step; returning True stops. Its PSNR is that of the derivative that is matched.
+        max_memory: Bytes that may be used, by a rough estimate (default: those that are free). Work that would need
+            more is refused before it begins.
         return_fit: Return the `Fit` instead of the image, or a list of them for a batch.
 
     Returns:
@@ -193,6 +201,8 @@ def solve_poisson(
     Raises:
         ValueError: Both or none of the targets, wrong shapes, NaN, an unknown method, recipe or device, divergence.
         TypeError: A target that is neither tensor nor array.
+        KeyboardInterrupt: Ctrl-C. Its attribute ``result`` holds what was reached, just as if the callback had returned
+            True then, unless it came before the first step. A second Ctrl-C ends the call at once, without it.
 
     Examples:
         >>> from siren_sr import derivatives
@@ -223,6 +233,7 @@ def solve_poisson(
         generator=generator,
         device=device,
         callback=callback,
+        max_memory=max_memory,
         return_fit=return_fit,
     )
     kind: Kind = "laplacian" if gradient is None else "gradient"
@@ -231,13 +242,16 @@ def solve_poisson(
     monitor = Monitor(callback)
     with arguments.undisturbed():
         if not is_batch(kind, given):
-            return _shown(_solve(kind, given, options, monitor), options)
-        fits = []
-        for one, its_options in zip(given, split(options, len(given)), strict=True):
-            monitor.restart()
-            fits.append(_solve(kind, one, its_options, monitor))
-        results = [_shown(fit, options) for fit in fits]
-        return results if return_fit else stacked(results, given)
+            result = _shown(_solve(kind, given, options, monitor), options)
+        else:
+            fits = []
+            for one, its_options in zip(given, split(options, len(given)), strict=True):
+                monitor.restart()
+                fits.append(_solve(kind, one, its_options, monitor))
+            results = [_shown(fit, options) for fit in fits]
+            result = results if return_fit else stacked(results, given)
+    monitor.end(result)
+    return result
 
 
 def _shown(fit: Fit, options: PoissonOptions) -> Any:
@@ -253,6 +267,14 @@ def _solve(kind: Kind, given: Any, options: PoissonOptions, monitor: Monitor) ->
             f"a Laplacian of {shape[0]}x{shape[1]} samples does not tell exact second derivatives apart: give at least "
             f'{THINNEST} samples on each axis, or method="numerical"'
         )
+    io.check_memory(
+        (channels, *shape),
+        "float32",
+        copies=COPIES[options.method],
+        max_memory=options.max_memory,
+        what="to solve it",
+        advice="solve a part of it",
+    )
     hidden_layers = 2 if options.hidden_layers is None else options.hidden_layers
     recipe = _recipe(kind, options, hidden_layers)
     match, terms = _terms(kind, target, origin, options)

@@ -36,7 +36,7 @@ def high(setup: Setup, name: str) -> Path:
 
 def read(setup: Setup, path: Path) -> Tensor:
     """Read an image file as a tensor (C, H, W) in [0, 1]."""
-    return signals.to_unit(signals.as_signal(path, device=setup.device).values)
+    return signals.as_signal(path, device=setup.device).unit
 
 
 def chosen(setup: Setup, quick: int) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ range is mapped in this file only.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -29,9 +30,11 @@ class Origin:
         dtype: Name of its element type, e.g. "uint8".
         channels: Whether it has a channel axis.
         dims: Number of its grid axes (1 for sounds, 2 for images, 3 for volumes).
-        clip: Whether values outside [low, high] are impossible (images, integers).
         low: Value of the data that -1 stands for.
-        high: Value of the data that 1 stands for.
+        high: Value of the data that 1 stands for; data that are constant have low == high, and come back exactly.
+        floor: The smallest value that a result may have: less is impossible, as are negative levels.
+        ceiling: The largest value that a result may have.
+        full: Length of the range that the element type is usually meant with: 255 for uint8, 1 for floats.
         turn: EXIF orientation that the image had before it was turned upright, and is to have again.
         sample_rate: In Hz, for sounds.
         device: Device of the user's tensor, None if it was none.
@@ -42,9 +45,11 @@ class Origin:
     dtype: str
     channels: bool
     dims: int
-    clip: bool
     low: float
     high: float
+    floor: float = -math.inf
+    ceiling: float = math.inf
+    full: float = 1.0
     turn: int = 1
     sample_rate: float | None = None
     device: torch.device | None = None
@@ -55,14 +60,39 @@ class Origin:
         """Whether the channel axis is the first one."""
         return self.container in ("tensor", "tv image", "planar array")
 
+    @property
+    def contrast(self) -> float:
+        """The length of the data's own range, where that of the element type has length 1."""
+        return (self.high - self.low) / self.full
+
+    @property
+    def shown(self) -> tuple[float, float]:
+        """What -1 and 1 are where a picture is looked at: floats in [0, 1] as they are, others from 0 to 1."""
+        as_they_are = self.dtype.startswith(("float", "bfloat")) and (self.floor, self.ceiling) == (0.0, 1.0)
+        return (self.low, self.high) if as_they_are else (0.0, 1.0)
+
     def normalize(self, values: Tensor) -> Tensor:
         """[low, high] -> [-1, 1], in float64: levels of 16 bits are not exact in float32 after an affine map."""
-        return (values.to(torch.float64) - self.low) * (2 / (self.high - self.low)) - 1
+        values = values.to(torch.float64)
+        if self.low == self.high:
+            return torch.zeros_like(values)
+        return (values - self.low) * (2 / (self.high - self.low)) - 1
 
     def denormalize(self, values: Tensor) -> Tensor:
-        """[-1, 1] -> [low, high], clipped where other values are impossible."""
+        """[-1, 1] -> [low, high], clipped to what is possible."""
+        if not self._ordinary:
+            values = values.cpu().double()  # not every device has float64
         result = (values + 1) * ((self.high - self.low) / 2) + self.low
-        return result.clamp(self.low, self.high) if self.clip else result
+        bounded = self.floor > -math.inf or self.ceiling < math.inf
+        return result.clamp(self.floor, self.ceiling) if bounded else result
+
+    @property
+    def _ordinary(self) -> bool:
+        """Whether float32 is exact enough on the way back: most data are far from its limits, and have no more bits."""
+        if self.dtype in ("int32", "int64", "uint32", "uint64"):
+            return False
+        largest, span = max(abs(self.low), abs(self.high)), self.high - self.low
+        return 1e-30 < span < 1e30 and largest <= 100 * span
 
     def restore(self, values: Tensor) -> Any:
         """Give a (C, *grid) tensor in [-1, 1], of any grid size, back as the kind of thing that the user gave."""
@@ -100,10 +130,10 @@ class Assembly:
         """Write values (C, rows, ...) in [-1, 1] at rows ``start`` onwards."""
         user = self._origin.denormalize(values.detach())
         if self._levels is not None:
-            # A sound's interval is symmetric, an integer type's is not: the highest level must not wrap around.
-            if self._levels.bits > 16:  # the highest level is no float32
-                user = user.cpu().double()  # not every device has float64
-            user = user.round().clamp(self._levels.min, self._levels.max)
+            # A sound's interval is symmetric, an integer type's is not: the highest level must not wrap around. That of
+            # 64 bits is no float64 either.
+            most = self._levels.max - 1023 if self._levels.bits == 64 else self._levels.max
+            user = user.round().clamp(self._levels.min, most)
         stop = start + values.shape[1]
         if self._origin.channels_first:
             self._data[:, start:stop] = user.to(self._data)

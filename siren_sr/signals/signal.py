@@ -3,13 +3,15 @@
 A `Signal` is what every task works on: ``values`` in [-1, 1], and the `siren_sr.signals.origin.Origin` of the user's
 data, which holds the range that -1 and 1 stand for and gives a result back as the data came.
 
-| the user gives    | shape                                  | range that becomes [-1, 1]            |
-|-------------------|----------------------------------------|---------------------------------------|
-| image tensor      | (C, H, W) or (H, W)                    | float: [0, 1]; uint8, uint16: whole   |
-| image array       | (H, W) or (H, W, C)                    | float: [0, 1]; uint8, uint16: whole   |
-| PIL image, path   | L, LA, RGB, RGBA, I;16, P, 1           | whole                                 |
-| audio             | tensor (C, T), array (T,) or (T, C)    | [-a, a], a the largest amplitude      |
-| other grids       | tensor `(C, *grid)`, array `(*grid[, C])` | integers: whole; float: [min, max] |
+| the user gives    | shape                                     |
+|-------------------|-------------------------------------------|
+| image tensor      | (C, H, W) or (H, W)                       |
+| image array       | (H, W) or (H, W, C)                       |
+| PIL image, path   | L, LA, RGB, RGBA, I;16, P, 1, I, F        |
+| audio             | tensor (C, T), array (T,) or (T, C)       |
+| other grids       | tensor `(C, *grid)`, array `(*grid[, C])` |
+
+Numbers in lists and tuples are taken as arrays. `siren_sr.signals.ranges` says what becomes [-1, 1].
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,8 +27,9 @@ import torch
 from torch import Tensor
 
 from siren_sr import arguments, io
+from siren_sr.signals import ranges
 from siren_sr.signals.orientation import turn_upright
-from siren_sr.signals.origin import Container, Origin
+from siren_sr.signals.origin import Container, Origin, to_unit
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".au", ".opus")
 
@@ -47,13 +50,19 @@ class Signal:
     def of(values: Tensor) -> Signal:
         """A (C, *grid) tensor that is in the network's range already."""
         dtype = str(values.dtype).removeprefix("torch.")
-        origin = Origin("tensor", dtype, True, values.ndim - 1, clip=False, low=-1.0, high=1.0, device=values.device)
+        origin = Origin("tensor", dtype, True, values.ndim - 1, low=-1.0, high=1.0, full=2.0, device=values.device)
         return Signal(values, origin)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The grid, without channels."""
         return tuple(self.values.shape[1:])
+
+    @property
+    def unit(self) -> Tensor:
+        """The values where the usual range of the element type is [0, 1]: floats are as they came."""
+        origin = self.origin
+        return to_unit(self.values) * origin.contrast + origin.low / origin.full
 
     @property
     def has_alpha(self) -> bool:
@@ -132,6 +141,8 @@ def as_signal(
     """
     if isinstance(data, Signal):
         return data
+    if isinstance(data, (list, tuple)):
+        data = _array(data)
     sample_rate = None if sample_rate is None else _sample_rate(sample_rate)
     if isinstance(dims, bool):
         raise ValueError(f"dims must be 1, 2 or 3, got {dims}")
@@ -156,16 +167,18 @@ def as_signal(
     else:
         dtype_name = data.dtype.name
         values = torch.from_numpy(native(np.moveaxis(data, -1, 0) if has_channels else data[None]))
-    is_image = dims == 2
-    low, high = _range(values, dtype_name, is_image=is_image, audio=sample_rate is not None)
+    if values.dtype.is_floating_point and not bool(torch.isfinite(values).all()):
+        bad = int((~torch.isfinite(values)).sum())
+        raise ValueError(f"the signal has {bad} NaN or infinite values of {values.numel()}: replace them first")
+    range_ = ranges.find(
+        values, dtype_name, image=dims == 2, audio=sample_rate is not None, sixteen_bits=container == "pil"
+    )
     origin = Origin(
         container,
         dtype_name,
         has_channels,
         dims,
-        clip=is_image or not dtype_name.startswith(("float", "bfloat")),
-        low=low,
-        high=high,
+        **asdict(range_),
         sample_rate=None if sample_rate is None else float(sample_rate),
         device=home,
         info=info,
@@ -182,9 +195,26 @@ def _sample_rate(value: Any) -> float:
         raise ValueError(f"sample_rate must be a positive number of Hz, got {value!r}") from None
 
 
+def _array(data: Sequence[Any]) -> np.ndarray:
+    """Numbers in nested lists as an array."""
+    try:
+        array = np.asarray(data)
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+        raise ValueError(f"a {type(data).__name__} must hold numbers in equally long rows: {error}") from None
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"a {type(data).__name__} must hold numbers in equally long rows, got {array.dtype} values")
+    return array
+
+
 def _container(data: Any) -> Container:
     if isinstance(data, Tensor):
+        _check_tensor(data)
         return "tv image" if _is_tv_image(data) else "tensor"
+    if isinstance(data, np.ma.MaskedArray):
+        raise TypeError(
+            "masked arrays are not supported, since the values under the mask would be learned: fill them, "
+            "for example with data.filled(data.mean())"
+        )
     if isinstance(data, np.ndarray):
         return "array"
     if is_path(data) or isinstance(data, (io.ImageFile, io.AudioFile)):
@@ -192,9 +222,29 @@ def _container(data: Any) -> Container:
     if type(data).__module__.startswith("PIL.") or hasattr(data, "getbands"):
         return "pil"
     raise TypeError(
-        f"expected a tensor, a NumPy array, a PIL image or a path, got {type(data).__name__}: "
+        f"expected a tensor, an array, a list of numbers, a PIL image or a path, got {type(data).__name__}: "
         "convert it first, for example with numpy.asarray"
     )
+
+
+# The element types of tensors that can be read.
+READABLE = (
+    *(torch.uint8, torch.uint16, torch.uint32, torch.uint64, torch.int8, torch.int16, torch.int32, torch.int64),
+    *(torch.float16, torch.bfloat16, torch.float32, torch.float64),
+)
+
+
+def _check_tensor(data: Tensor) -> None:
+    """Refuse tensors that hold no plain numbers."""
+    if data.layout != torch.strided or data.is_nested:
+        raise TypeError(f"a tensor of layout {data.layout} is not supported: use its to_dense()")
+    if data.device.type == "meta":
+        raise ValueError("a tensor on the device meta has no values: make it on the CPU")
+    if data.is_quantized:
+        raise TypeError(f"{data.dtype} tensors are not supported: use dequantize()")
+    if data.dtype not in READABLE:
+        name = str(data.dtype).removeprefix("torch.")
+        raise TypeError(f"{name} values are not supported: use uint8, uint16 or float32")
 
 
 def _is_tv_image(data: object) -> bool:
@@ -241,57 +291,32 @@ def _check_shape(data: Tensor | np.ndarray, dims: int, audio: bool) -> bool:
     return has_channels
 
 
-def _range(values: Tensor, dtype: str, *, is_image: bool, audio: bool) -> tuple[float, float]:
-    """The user's interval that becomes [-1, 1]."""
-    if dtype.startswith(("complex", "bool")) or dtype == "object":
-        raise TypeError(f"{dtype} values are not supported: use uint8, uint16 or a floating-point type")
-    floating = values.dtype.is_floating_point
-    if floating and not bool(torch.isfinite(values).all()):
-        bad = int((~torch.isfinite(values)).sum())
-        raise ValueError(f"the signal has {bad} NaN or infinite values of {values.numel()}: replace them first")
-    if audio:
-        peak = float(values.to(torch.float64).abs().max())
-        return (-peak, peak) if peak > 0 else (-1.0, 1.0)
-    if dtype in ("uint8", "uint16"):
-        return 0.0, float(np.iinfo(dtype).max)
-    if is_image and not floating:
-        raise TypeError(f"{dtype} images have no known range: convert to uint8, uint16, or floats in [0, 1]")
-    if not floating:
-        limits = np.iinfo(dtype)
-        return float(limits.min), float(limits.max)
-    least, most = float(values.min()), float(values.max())
-    if is_image:
-        if least < 0 or most > 1:
-            raise ValueError(
-                f"a floating-point image must lie in [0, 1], got values from {least:g} to {most:g}: "
-                "divide by 255 if they are 8 bit, or clamp"
-            )
-        return 0.0, 1.0
-    return (least, most) if most > least else (least - 1.0, least + 1.0)
-
-
 def native(array: np.ndarray) -> np.ndarray:
     """What ``torch.from_numpy`` accepts: native byte order, positive strides, supported types."""
     if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
-        raise TypeError(f"{array.dtype} values are not supported: use uint8, uint16 or a floating-point type")
+        raise TypeError(f"{array.dtype} values are not supported: use uint8, uint16 or float32")
     array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
     return array if array.flags.writeable else array.copy()
+
+
+# Modes of Pillow that are read as another one, which says the same: bits, and colours that alpha was multiplied into.
+PIL_READ_AS = {"1": "L", "La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
 
 
 def _from_pil(image: Any) -> np.ndarray:
     if 0 in image.size:
         raise ValueError(f"the image is empty: its size is {image.size}")
     transparent = "transparency" in image.info  # of a palette entry, or of one colour
-    if image.mode == "P":
+    if image.mode in PIL_READ_AS:
+        image = image.convert(PIL_READ_AS[image.mode])
+    elif image.mode == "P":
         image = image.convert("RGBA" if transparent else "RGB")
     elif image.mode in ("L", "RGB") and transparent:
         image = image.convert(image.mode + "A")
-    elif image.mode == "1":
-        image = image.convert("L")
     elif image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)
-    if image.mode not in ("L", "LA", "RGB", "RGBA", "F"):
+    if image.mode not in ("L", "LA", "RGB", "RGBA", "I", "F"):
         raise ValueError(
-            f'PIL mode {image.mode} is not supported: use image.convert("RGB"), or one of L, LA, RGB, RGBA, I;16, F'
+            f'PIL mode {image.mode} is not supported: use image.convert("RGB"), or one of L, LA, RGB, RGBA, I;16, I, F'
         )
     return np.asarray(image)

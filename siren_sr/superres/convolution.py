@@ -34,12 +34,15 @@ def descend(
     """
     optimizer = torch.optim.Adam(parameters, lr=rate(0), fused=True)
     for i in range(updates):
-        optimizer.param_groups[0]["lr"] = rate(i)
-        with torch.enable_grad():
-            value = loss()
-            optimizer.zero_grad(set_to_none=True)
-            value.backward()
-        optimizer.step()
+        with monitor.interruptible():
+            optimizer.param_groups[0]["lr"] = rate(i)
+            with torch.enable_grad():
+                value = loss()
+                optimizer.zero_grad(set_to_none=True)
+                value.backward()
+            optimizer.step()
+        if monitor.interruption is not None:
+            break
         yield i
         if monitor.step():
             break

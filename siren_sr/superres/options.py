@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, Literal
@@ -58,17 +59,15 @@ class SuperResolveOptions:
     generator: torch.Generator | None = option()
     device: torch.device | str | None = option(help="cpu, cuda or mps")
     callback: Callback | None = option()
+    max_memory: float | None = option()
     return_fit: bool = option(False)
 
     def __post_init__(self) -> None:
         """Check every option; scale and size are checked against the image."""
         arguments.choice("quality", self.quality, QUALITIES)
         noise = arguments.real("noise", self.noise, what="a number, the standard deviation for an image in [0, 1]")
-        if not 0 <= noise <= 1:
-            raise ValueError(
-                f"noise={self.noise} is not in [0, 1]: it is a standard deviation for an image in [0, 1]; divide by "
-                "255 if it is in levels of 8 bit"
-            )
+        if not 0 <= noise < math.inf:
+            raise ValueError(f"noise={self.noise} is no standard deviation: it must be a finite number >= 0")
         if isinstance(self.prior, str):
             arguments.choice("prior", self.prior, (PHOTOGRAPHS,))
         else:
@@ -86,6 +85,8 @@ class SuperResolveOptions:
         arguments.generator(self.generator)
         arguments.device(self.device)
         arguments.optional_callable("callback", self.callback, what="a callable, Progress -> bool")
+        if self.max_memory is not None:
+            arguments.settle(self, max_memory=arguments.positive("max_memory", self.max_memory))
         check_kernel(self.kernel)
         self._check_strategy()
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from siren_sr.signals import Signal
 from siren_sr.superres import upscaler
 from siren_sr.superres.convolution import mean_of_turned
 from siren_sr.superres.learned import photographs
@@ -30,28 +32,35 @@ class Proposals:
     """
 
     def __init__(
-        self, images: Sequence[Tensor], size: tuple[int, int], options: SuperResolveOptions, monitor: Monitor
+        self,
+        images: Sequence[Signal],
+        size: tuple[int, int],
+        options: SuperResolveOptions,
+        monitor: Monitor,
+        *,
+        noise: float,
     ) -> None:
         """Decide who will be asked.
 
         Args:
-            images: Of equal shape, (C, h, w) in [-1, 1].
+            images: Of equal shape.
             size: The size (H, W) that is wanted.
             options: The options of the task.
             monitor: Told of the work.
+            noise: Standard deviation of the images' noise, for images in [0, 1].
         """
         self._images, self._found = images, dict[int, Tensor]()
         self._together, self.name = 1, None
-        self._make: Callable[[Tensor], Tensor] | None = None
+        self._make: Callable[[Sequence[Signal]], Iterable[Tensor]] | None = None
         if isinstance(options.prior, str):
-            shape = images[0].shape[-2:]
-            told = photographs.conditions(options.kernel, options.noise, shape=shape, size=size)
+            shape = images[0].shape
+            told = photographs.conditions(options.kernel, noise, shape=shape, size=size)
             if isinstance(told, str):
                 log.info('prior="%s" is not used, since %s: nothing but the image is', options.prior, told)
                 return
             self.name, self._together = options.prior, max(1, TILE**2 // math.prod(shape))
             self._make = functools.partial(
-                photographs.enlarge,
+                _enlarged,
                 size=size,
                 told=told,
                 quality=options.quality,
@@ -72,12 +81,19 @@ class Proposals:
             return None
         if number not in self._found:
             numbers = range(number, min(number + self._together, len(self._images)))
-            pictures = self._make(torch.stack([self._images[i] for i in numbers]))
+            pictures = self._make([self._images[i] for i in numbers])
             self._found = dict(zip(numbers, pictures, strict=True))
         return self._found.pop(number)
 
 
-def _asked(images: Tensor, *, prior: Prior, size: tuple[int, int], times: int) -> Tensor:
+def _enlarged(images: Sequence[Signal], **options: Any) -> Tensor:
+    """What the shipped network makes of images, a tensor (B, C, H, W) in [-1, 1]."""
+    return photographs.enlarge(torch.stack([one.values for one in images]), **options)
+
+
+def _asked(images: Sequence[Signal], *, prior: Prior, size: tuple[int, int], times: int) -> list[Tensor]:
     """What a user's upscaler makes of each image, as the mean over its first so many orientations."""
-    ask = functools.partial(upscaler.ask, prior)
-    return torch.stack([mean_of_turned(ask, image, size, count=times) for image in images])
+    return [
+        mean_of_turned(functools.partial(upscaler.ask, prior, shown=one.origin.shown), one.values, size, count=times)
+        for one in images
+    ]

@@ -19,7 +19,7 @@ from siren_sr.fitting.fit import Fit
 from siren_sr.fitting.task import make_fit
 from siren_sr.fitting.tiles import fit_tiles
 from siren_sr.grids import coordinates, resampling
-from siren_sr.io import ImageFile
+from siren_sr.io import ImageFile, check_memory
 from siren_sr.network.siren import Siren
 from siren_sr.network.tiled import TiledSiren
 from siren_sr.signals import Signal, as_signal, fill_hidden, is_batch, members, stacked
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 DEFAULT = SuperResolveOptions()
 log = logging.getLogger(__name__)
 DEFAULT_SCALE = 4
+# The arrays as large as the result that are in memory at once, as measured on results of 1024x1024 to 2048x2048.
+COPIES = {"prior": 7, "no prior": 22, "fit": 5}
 
 
 @overload
@@ -58,6 +60,7 @@ def super_resolve(
     generator: torch.Generator | None = ...,
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
+    max_memory: float | None = ...,
     return_fit: Literal[False] = ...,
 ) -> Image: ...
 @overload
@@ -76,6 +79,7 @@ def super_resolve(
     generator: torch.Generator | None = ...,
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
+    max_memory: float | None = ...,
     return_fit: Literal[False] = ...,
 ) -> PIL.Image.Image | NDArray[np.uint16]: ...
 @overload
@@ -94,6 +98,7 @@ def super_resolve(
     generator: torch.Generator | None = ...,
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
+    max_memory: float | None = ...,
     return_fit: Literal[True],
 ) -> Fit: ...
 def super_resolve(
@@ -111,6 +116,7 @@ def super_resolve(
     generator: torch.Generator | None = DEFAULT.generator,
     device: torch.device | str | None = DEFAULT.device,
     callback: Callback | None = DEFAULT.callback,
+    max_memory: float | None = DEFAULT.max_memory,
     return_fit: bool = DEFAULT.return_fit,
 ) -> Any:
     """Enlarge one image.
@@ -118,26 +124,28 @@ def super_resolve(
     Args:
         image: Tensor (C, H, W), (H, W) or a batch (B, C, H, W), also a ``torchvision.tv_tensors.Image``; array
             (H, W[, C]) or (B, H, W, C); PIL image; path.
-            Floats in [0, 1], uint8 or uint16; gray, RGB, with alpha, which is one more channel. Of PIL images and
+            Floats, uint8 or uint16; gray, RGB, with alpha, which is one more channel. Of PIL images and
             files it is known which channel that is, and colours that are wholly transparent are replaced by those
-            around them; of tensors and arrays no channel is taken for alpha.
+            around them; of tensors and arrays no channel is taken for alpha. Floats may have any range: the result does
+            not depend on their scale and offset, but it stays in [0, 1] where the image does.
         scale: Enlargement, any real number >= 1, or one per axis (rows, columns). Default: 4 if ``size`` is absent.
         size: Or the size wanted, (H, W), not smaller than the image.
         quality: "fast", "standard" or "best": how long to try (the guide has seconds and dB).
         kernel: The downsampling that made the image: "bicubic" (MATLAB's ``imresize``), another name of
             ``siren_sr.grids.resampling.KERNELS`` such as "box", a number, which is the standard deviation of a Gaussian
             in pixels of the result, or a 2-D array of weights on such pixels.
-        noise: Standard deviation of the image's noise, for an image in [0, 1]; 10/255 of an 8-bit image is visible.
+        noise: Standard deviation of the image's noise, in units of floats, where integers of 8 or 16 bits count as
+            [0, 1]; 10/255 of an 8-bit image is visible.
         prior: Where the details come from that the image does not show. "photographs" (the default) asks a network that
             is shipped with the library and has learned from other photographs, in eight orientations; with "best" it
             learns from the image before, from ×3.5 on. It knows scales from 1.25 to 8, ``kernel="bicubic"`` and narrow
             Gaussians, and noise up to 25/255; other images are enlarged as without it.
             None uses nothing but the image: a search, by the image's own edges and repetitions, which takes longer and
             invents nothing. Or your own upscaler, (1, C, h, w) float32 in [0, 1] -> (1, C, H, W) in [0, 1], a
-            pretrained network for example. It is given all channels, alpha too, once, and with "best" in eight
-            orientations. The picture of a prior, resized if it has another size, is moved to the nearest one that
-            explains the image (with ``noise``, only as far as the image is to be believed). `Fit.prior` says what was
-            used.
+            pretrained network for example. It is given floats in [0, 1] as they are and others brought there; all
+            channels, alpha too; once, and with "best" in eight orientations. The picture of a prior, resized if it has
+            another size, is moved to the nearest one that explains the image (with ``noise``, only as far as the image
+            is to be believed). `Fit.prior` says what was used.
         strategy: "consistent" (the default), the paper's "basic", "trick1", "trick2", or a function
             `Problem` -> `Plan`.
         steps: Training steps. With "consistent" they are those of every group of tiles, where a fit is asked for; with
@@ -151,6 +159,8 @@ def super_resolve(
         callback: Called after every step with a `Progress`. Once it returns True, it is not called again and nothing
             more is computed: the result is what there is by then, and any further images of a batch are enlarged by
             bicubic interpolation only. A `Fit` says so in ``stopped``.
+        max_memory: Bytes that may be used, by a rough estimate (default: those that are free). Work that would need
+            more is refused before it begins.
         return_fit: Return the `Fit`, a continuous image that renders at any resolution. Only then do networks learn to
             represent the picture that "consistent" finds: at the size asked for, the result is that picture.
 
@@ -164,6 +174,8 @@ def super_resolve(
             quality, an option that the strategy would make ignored, or a training that diverged.
         TypeError: Unsupported kinds.
         OSError: A file that cannot be read.
+        KeyboardInterrupt: Ctrl-C. Its attribute ``result`` holds what was reached, just as if the callback had returned
+            True then, unless it came before the first step. A second Ctrl-C ends the call at once, without it.
 
     Examples:
         >>> super_resolve(np.zeros((5, 8), np.uint8), scale=1.5, steps=1).shape
@@ -182,25 +194,56 @@ def super_resolve(
         generator=generator,
         device=device,
         callback=callback,
+        max_memory=max_memory,
         return_fit=return_fit,
     )
     monitor = Monitor(callback)
     with arguments.undisturbed():
         if not is_batch(image):
-            return _results([image], options, monitor)[0]
-        results = _results(members(image), options, monitor)
-        return results if return_fit else stacked(results, image)
+            result = _results([image], options, monitor)[0]
+        else:
+            results = _results(members(image), options, monitor)
+            result = results if return_fit else stacked(results, image)
+    monitor.end(result)
+    return result
 
 
 def _results(images: Iterable[Any], options: SuperResolveOptions, monitor: Monitor) -> list[Any]:
     """The images enlarged, which have the same shape, or their fits."""
     data = [_read(image, options) for image in images]
     size = _size(data[0], options)
-    proposals = Proposals([one.values for one in data], size, options, monitor)
+    check_memory(
+        (max(3, len(data[0].values)), *size),
+        "float32",
+        copies=COPIES["no prior" if options.prior is None else "prior"] + COPIES["fit"] * options.return_fit,
+        max_memory=options.max_memory,
+        what=f"to enlarge it to {size[0]}x{size[1]}",
+        advice="enlarge parts of it, with siren_sr.fleet.super_resolve_windows",
+    )
+    noises = [_noise(one, options) for one in data]
+    if len(set(noises)) == 1:
+        proposals = Proposals(data, size, options, monitor, noise=noises[0])
+        asked = [(functools.partial(proposals.picture, i), proposals.name) for i in range(len(data))]
+    else:  # every image has a range of its own, and its noise is another share of it
+        alone = [Proposals([d], size, options, monitor, noise=n) for d, n in zip(data, noises, strict=True)]
+        asked = [(functools.partial(one.picture, 0), one.name) for one in alone]
     return [
-        _enlarge(one, size, functools.partial(proposals.picture, i), proposals.name, options, monitor)
-        for i, one in enumerate(data)
+        _enlarge(one, size, ask, name, replace(options, noise=noise), monitor)
+        for one, noise, (ask, name) in zip(data, noises, asked, strict=True)
     ]
+
+
+def _noise(data: Signal, options: SuperResolveOptions) -> float:
+    """The standard deviation of the image's noise where the image's own range is [0, 1]."""
+    contrast = data.origin.contrast
+    noise = options.noise / contrast if contrast else 0.0
+    if noise > 1:
+        raise ValueError(
+            f"noise={options.noise} is more than the image's whole range, {contrast:g}: it is a standard deviation in "
+            "units of the image, where integers of 8 or 16 bits count as [0, 1]; divide by 255 if it is in levels of 8 "
+            "bits"
+        )
+    return noise
 
 
 def _read(image: Any, options: SuperResolveOptions) -> Signal:
@@ -244,7 +287,9 @@ def _enlarge(
         monitor=monitor,
         return_fit=options.return_fit,
     )
-    plan = None if monitor.stopped else options.chosen_strategy()(problem)
+    plan = None
+    with monitor.interruptible():
+        plan = None if monitor.stopped else options.chosen_strategy()(problem)
     if isinstance(plan, Plan | TiledPlan) and plan.prior is not None:
         log.info('details come from prior="%s"; without a prior nothing but the image is used', plan.prior)
     if isinstance(plan, TiledPlan) and not options.return_fit:

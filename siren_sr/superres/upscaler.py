@@ -17,13 +17,14 @@ Prior = Callable[[Tensor], Tensor]
 """A function from an image (1, C, h, w), float32 in [0, 1], to a larger one (1, C, H, W) in [0, 1]."""
 
 
-def ask(prior: Prior, image: Tensor, size: Sequence[int]) -> Tensor:
+def ask(prior: Prior, image: Tensor, size: Sequence[int], *, shown: tuple[float, float] = (0.0, 1.0)) -> Tensor:
     """Return what a prior makes of an image.
 
     Args:
         prior: The user's function. It is given a float32 tensor, without gradients, on the image's device.
         image: The image, a tensor (C, h, w) in [-1, 1].
         size: The size (H, W) that is wanted; a result of another size is resized.
+        shown: What -1 and 1 of the image are for the prior.
 
     Returns:
         Tensor (C, H, W) in [-1, 1], of the image's dtype and on its device.
@@ -33,8 +34,9 @@ def ask(prior: Prior, image: Tensor, size: Sequence[int]) -> Tensor:
         ValueError: The result has another shape than (1, C, any, any), or values that are not finite or that lie
             outside [0, 1] by more than `OVERSHOOT`.
     """
+    low, contrast = shown[0], shown[1] - shown[0]
     with torch.no_grad():
-        result = prior(to_unit(image).float()[None])
+        result = prior((to_unit(image) * contrast + low).float()[None])
     if not isinstance(result, Tensor):
         raise TypeError(f"prior must return a tensor (1, C, H, W), got {type(result).__name__}")
     if not result.is_floating_point():
@@ -51,4 +53,4 @@ def ask(prior: Prior, image: Tensor, size: Sequence[int]) -> Tensor:
     result = result[0].detach().to(image).clamp(0, 1)
     if result.shape[1:] != tuple(size):
         result = resampling.resize(result, size).clamp(0, 1)
-    return from_unit(result)
+    return from_unit((result - low) / contrast if contrast else torch.zeros_like(result))

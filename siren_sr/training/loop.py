@@ -1,17 +1,18 @@
 """One training loop for every task, which does not know what it trains for.
 
-A `Stage` says what to minimise, on which grid, for how long and with which optimizer. `train` runs stages one after the
-other on the same network, which is evaluated in chunks that fit the cache (`siren_sr.training.evaluation`). A pointwise
-objective goes forwards and backwards chunk by chunk, in memory that does not depend on the grid. Any other objective
-sees the whole grid: its gradient with respect to the values on the grid is taken first, and is then carried back chunk
-by chunk. If the chunks would need more than a budget of memory in between, they are computed twice instead of kept.
+A `siren_sr.training.stage.Stage` says what to minimise, on which grid, for how long and with which optimizer. `train`
+runs stages one after the other on the same network. It remembers the best weights of the stage
+(`siren_sr.training.best`): a loss that becomes NaN or infinite, and an end that is clearly worse than the best, make it
+go back to them.
 """
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import math
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, replace
 from typing import Any
 
 import torch
@@ -19,58 +20,19 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from siren_sr import arguments
-from siren_sr.training.evaluation import Evaluation, Grid, NeedsOrder, RowsField, evaluate
-from siren_sr.training.field import Index, Objective, is_pointwise, psnr_of
-from siren_sr.training.optimizers import OptimizerFactory, SchedulerFactory
+from siren_sr.training.best import Best
+from siren_sr.training.evaluation import Grid
+from siren_sr.training.passes import NotFinite, Pass, Result, batches_per_step, draw_batches, final_score
 from siren_sr.training.progress import Entry, Monitor
+from siren_sr.training.stage import Stage
 
-# The most bytes of activations that are kept between the forward and the backward pass. Where there would be more, the
-# activations are computed twice.
-KEEP_BYTES = 1 << 30
+__all__ = ["Stage", "batches_per_step", "final_score", "train"]
 
-
-@dataclass(frozen=True)
-class Stage:
-    """One part of a training.
-
-    Attributes:
-        objective: The function ``field -> scalar`` to be minimised.
-        steps: Number of steps, >= 0. A step passes over all points once, as an epoch of the paper does.
-        shape: Grid on which the network is evaluated, (rows, columns) for an image.
-        optimizer: Function from the parameters to an optimizer; every stage makes a new one.
-        scheduler: Function from the optimizer to a learning-rate scheduler, or None for a constant rate. A
-            ``ReduceLROnPlateau`` is given the loss after every step.
-        score: A mean squared error, ``field -> scalar``, whose PSNR goes into the history and the progress; it is often
-            the objective itself. With None the PSNR is NaN.
-        align_corners: Whether the grid is corner-aligned instead of pixel-centred.
-        name: Name of the stage, which the progress shows.
-        batch: Number of points per update of the weights. A step then consists of several updates, on random parts of
-            the grid that together are all of it; this needs a pointwise objective and score. With None a step is one
-            update, on all points.
-    """
-
-    objective: Objective
-    steps: int
-    shape: tuple[int, ...]
-    optimizer: OptimizerFactory
-    scheduler: SchedulerFactory | None = None
-    score: Objective | None = None
-    align_corners: bool = False
-    name: str = ""
-    batch: int | None = None
-
-
-@dataclass(frozen=True)
-class _Result:
-    """The loss of one evaluation, and its score, which is a mean squared error or NaN."""
-
-    loss: float
-    error: float
-
-    @property
-    def psnr(self) -> float:
-        """The PSNR of the score in dB; NaN without a score."""
-        return math.nan if math.isnan(self.error) else psnr_of(self.error)
+CUT = 0.25  # the share of the learning rate that is left after a loss that was not finite
+RETURNS = 8  # so many times a stage goes back to its best weights before it gives up
+# Where the rate has decayed to this share of its highest, the last update, whose loss nobody sees, is taken to do no
+# more harm than those before it.
+HIGH = 0.5
 
 
 def train(
@@ -83,6 +45,14 @@ def train(
     precision: str | None = None,
 ) -> tuple[Entry, ...]:
     """Train a network through stages, in place.
+
+    A stage whose loss becomes NaN or infinite goes back to its best weights so far, and goes on from there with a
+    quarter of the learning rate and an optimizer without memory, up to eight times. A stage that ends at more than
+    twice the loss of its best weights goes back to them. A `siren_sr.training.best.DivergenceWarning` tells both, once
+    for every image, and ``went_back`` in the history tells when.
+
+    A ``KeyboardInterrupt`` ends the training as a monitor does that answers True; the monitor keeps it
+    (`Monitor.interruption`).
 
     Args:
         model: Any module (N, D) -> (N, C) that treats points independently of each other.
@@ -97,159 +67,186 @@ def train(
         The history, one `Entry` per step.
 
     Raises:
-        ValueError: The loss became NaN or infinite (the network keeps the weights with which it did), a stage with
-            ``batch`` has an objective or a score that is not pointwise, or the network cannot be evaluated in
-            ``precision``.
+        ValueError: The loss is NaN or infinite at a stage's first weights, or became so again and again however small
+            the learning rate (the network then has the best weights of the stage); a stage with ``batch`` has an
+            objective or a score that is not pointwise; or the network cannot be evaluated in ``precision``.
     """
-    generator = arguments.seeded(generator)
     monitor = Monitor() if monitor is None else monitor
-    parameter = next(model.parameters())
-    total, history = sum(stage.steps for stage in stages), []
-    since = monitor.seconds  # this is 0 if the task consists of this training only
-    for index, stage in enumerate(stages):
-        monitor.enter(stage.name, total - len(history))
+    training = _Training(model, stages, monitor, arguments.seeded(generator), chunk=chunk, precision=precision)
+    training.run()
+    return tuple(training.history)
+
+
+class _Training:
+    """Stages under way.
+
+    Attributes:
+        history: One `Entry` per step so far.
+    """
+
+    def __init__(
+        self, model: nn.Module, stages: Sequence[Stage], monitor: Monitor, generator: torch.Generator, **options: Any
+    ) -> None:
+        self._model, self._stages, self._monitor, self._generator = model, stages, monitor, generator
+        self._options = options
+        self._total, self._since = sum(stage.steps for stage in stages), monitor.seconds
+        self.history: list[Entry] = []
+
+    def run(self) -> None:
+        """Run all stages, or as many as the monitor allows."""
+        for index, stage in enumerate(self._stages):
+            self._monitor.enter(stage.name, self._total - len(self.history))
+            running = _Running(self._model, stage, self._generator, **self._options)
+            with self._monitor.interruptible():
+                for _ in range(0 if self._monitor.stopped else stage.steps):
+                    self._step(running, index)
+                    if self._monitor.step(self.history[-1], since=self._since):
+                        break
+            # An interruption may have come in the middle of an update.
+            if running.ended_badly(self._monitor, closely=self._monitor.interruption is not None) and running.made:
+                self.history[-1] = replace(self.history[-1], went_back=self.history[-1].went_back + 1)
+            if self._monitor.stopped:
+                return
+
+    def _step(self, running: _Running, index: int) -> None:
+        step = len(self.history) + 1
+        result, lr, went_back = running.step(step, self._monitor)
+        seconds = self._monitor.seconds - self._since
+        self.history.append(Entry(step, result.loss, result.psnr, seconds, lr, index, went_back))
+
+
+class _Running:
+    """One stage under way: its optimizer, its scheduler, and the best weights so far.
+
+    Attributes:
+        made: Number of steps made.
+    """
+
+    def __init__(self, model: nn.Module, stage: Stage, generator: torch.Generator, **options: Any) -> None:
+        parameter = next(model.parameters())
         grid = Grid(stage.shape, align_corners=stage.align_corners, like=parameter)
-        pass_ = _Pass(model, stage, grid, chunk=chunk, precision=precision)
-        optimizer = stage.optimizer(model.parameters())
-        scheduler = None if stage.scheduler is None else stage.scheduler(optimizer)
-        for _ in range(0 if monitor.stopped else stage.steps):
-            lr = float(optimizer.param_groups[0]["lr"])
-            updates = [
-                _update(pass_, optimizer, batch, len(history) + 1)
-                for batch in _batches(stage, pass_.grid.points, generator, parameter.device)
-            ]
-            result = _Result(*(sum(values) / len(updates) for values in zip(*map(astuple, updates), strict=True)))
-            if scheduler is not None:
-                scheduler.step(*([result.loss] if isinstance(scheduler, ReduceLROnPlateau) else []))
-            seconds = monitor.seconds - since
-            history.append(Entry(len(history) + 1, result.loss, result.psnr, seconds, lr, index))
-            if monitor.step(history[-1], since=since):
-                return tuple(history)
-    return tuple(history)
+        self._stage, self._generator, self._device = stage, generator, parameter.device
+        self._pass = Pass(model, stage, grid, **options)
+        self._optimizer = stage.optimizer(model.parameters())
+        self._new = copy.deepcopy(self._optimizer.state_dict())  # to forget by; it holds no moments yet
+        self._scheduler = None if stage.scheduler is None else stage.scheduler(self._optimizer)
+        self._best, self._returns, self._cut = Best(model), 0, 1.0
+        self._last = math.inf  # the loss of the last step
+        self._rates, self._highest = [0.0], [0.0]  # of the last step, and of all steps, one for each parameter group
+        self.made = 0
 
-
-def _update(pass_: _Pass, optimizer: torch.optim.Optimizer, batch: Tensor | None, step: int) -> _Result:
-    """Update the weights once, and return the loss and the score before the update."""
-    results: list[_Result] = []
-
-    def closure() -> float:
-        # Optimizers such as LBFGS call this several times per update. The first evaluation is the one that is
-        # reported, since it is made at the weights from which the update starts.
-        optimizer.zero_grad(set_to_none=True)
-        results.append(pass_.run(batch, step=step))
-        return results[-1].loss
-
-    optimizer.step(closure)
-    return results[0]
-
-
-class _Pass:
-    """Computes the loss, the score and the gradients of a stage at the network's current weights."""
-
-    def __init__(self, model: nn.Module, stage: Stage, grid: Grid, **options: Any) -> None:
-        self.grid = grid
-        self._model, self._stage, self._options = model, stage, options
-        self._pointwise = is_pointwise(stage.objective) and (stage.score is None or is_pointwise(stage.score))
-        if stage.batch is not None and not self._pointwise:
-            raise ValueError(
-                "a stage with batch= needs an objective and a score that are sums over points (with a method part): "
-                "leave batch=None, or use objectives such as value, or gradient and laplacian with "
-                'method="analytical"'
-            )
-        self._evaluation = Evaluation(model, grid, order=0, **options)
-
-    def run(self, batch: Tensor | None, *, step: int) -> _Result:
-        """Accumulate the gradients of one update, and return its loss and its score.
+    def step(self, step: int, monitor: Monitor) -> tuple[Result, float, int]:
+        """Make one step.
 
         Args:
-            batch: Numbers of the points to evaluate, or None for all points.
-            step: Number of the step, which an error names.
+            step: Its number.
+            monitor: Is given the warnings.
+
+        Returns:
+            The mean of what its updates found before them, the learning rate, and how often the step went back to the
+            best weights.
         """
-        while True:
-            self._evaluation.start()
+        before, updates = self._returns, []
+        while not updates:
+            rates = [float(group["lr"]) * self._cut for group in self._optimizer.param_groups]
             try:
-                with torch.enable_grad():
-                    return self._chunked(batch, step) if self._pointwise else self._whole(step)
-            except NeedsOrder as need:
-                self._evaluation = Evaluation(self._model, self.grid, order=need.order, **self._options)
+                batches = draw_batches(self._stage, self._pass.grid.points, self._generator, self._device)
+                updates = [self._update(batch, step, first=i == 0) for i, batch in enumerate(batches)]
+            except NotFinite as error:
+                self._go_back(error.loss, step, monitor)
+                updates = []
+        result = Result(*(sum(values) / len(updates) for values in zip(*map(astuple, updates), strict=True)))
+        if self._scheduler is not None:
+            self._scheduler.step(*([result.loss] if isinstance(self._scheduler, ReduceLROnPlateau) else []))
+        self._highest = [max(pair) for pair in zip(rates, self._highest * len(rates), strict=False)]
+        self._last, self._rates, self.made = result.loss, rates, self.made + 1
+        return result, rates[0], self._returns - before
 
-    def _chunked(self, batch: Tensor | None, step: int) -> _Result:
-        stage, evaluation = self._stage, self._evaluation
-        factor = 1.0 if batch is None else self.grid.points / len(batch)
-        losses, errors = [], []
-        for index in evaluation.chunks(batch):
-            rows = evaluation.forward(index).requires_grad_(True)
-            field = RowsField(rows, rows.shape[1:2], order=evaluation.order)
-            loss = factor * stage.objective.part(field, index)  # pyright: ignore[reportFunctionMemberAccess]
-            losses.append(loss.detach())
-            errors.append(self._error(field, loss, index, factor))
-            evaluation.backward(_grad(loss, rows))
-        # The device is asked for its numbers once for all chunks, since every such question waits for it.
-        loss, error = torch.stack([torch.stack(losses).sum(), torch.stack(errors).sum()]).tolist()
-        _check_finite(loss, step)
-        evaluation.finish()
-        return _Result(loss, error)
+    def _update(self, batch: Tensor | None, step: int, *, first: bool) -> Result:
+        """Update the weights once, and return the loss and the score before the update."""
+        results: list[Result] = []
 
-    def _whole(self, step: int) -> _Result:
-        evaluation = self._evaluation
-        chunks = list(evaluation.chunks())
-        keep = evaluation.bytes_kept() <= KEEP_BYTES
-        pieces = [evaluation.forward(index, i if keep else None) for i, index in enumerate(chunks)]
-        rows = torch.cat(pieces, dim=1).requires_grad_(True)
-        field = RowsField(rows, self.grid.shape, order=evaluation.order)
-        loss = self._stage.objective(field)
-        error = self._error(field, loss, None, 1.0)
-        _check_finite(loss.item(), step)
-        grads = _grad(loss, rows).split([piece.shape[1] for piece in pieces], dim=1)
-        for i, (index, grad) in enumerate(zip(chunks, grads, strict=True)):
-            if not keep:
-                evaluation.forward(index, 0)
-            evaluation.backward(grad, i if keep else 0)
-        evaluation.finish()
-        return _Result(loss.item(), error.item())
+        def closure() -> float:
+            # Optimizers such as LBFGS call this several times per update. The first evaluation is the one that is
+            # reported, since it is made at the weights from which the update starts.
+            self._optimizer.zero_grad(set_to_none=True)
+            results.append(self._pass.run(batch))
+            if first and len(results) == 1:
+                # One batch may flatter these weights; the updates that led to them saw the whole grid.
+                before = self._last if batch is not None and self.made else -math.inf
+                self._best.offer(max(results[0].loss, before), step)
+            return results[-1].loss
 
-    @torch.no_grad()
-    def _error(self, field: RowsField, loss: Tensor, index: Index | None, factor: float) -> Tensor:
-        score = self._stage.score
-        if score is None:
-            return torch.full_like(loss, math.nan)
-        if score is self._stage.objective:
-            return loss.detach()
-        return score(field) if index is None else factor * score.part(field, index)  # pyright: ignore
+        with self._cut_rates():
+            self._optimizer.step(closure)
+        return results[0]
 
+    @contextlib.contextmanager
+    def _cut_rates(self) -> Iterator[None]:
+        """Lower the learning rates for one update; schedulers know nothing of it, so that none can undo it."""
+        if self._cut == 1.0:
+            yield
+            return
+        rates = [group["lr"] for group in self._optimizer.param_groups]
+        try:
+            for group, rate in zip(self._optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * self._cut
+            yield
+        finally:
+            for group, rate in zip(self._optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate
 
-def _grad(loss: Tensor, rows: Tensor) -> Tensor:
-    (grad,) = torch.autograd.grad(loss, rows, allow_unused=True, materialize_grads=True)
-    return grad
-
-
-def _check_finite(loss: float, step: int) -> None:
-    if not math.isfinite(loss):
-        raise ValueError(
-            f"the loss became {loss} at step {step}: lower the learning rate or first_omega_0, "
-            "or check the optimizer and the objective that were passed in"
+    def _go_back(self, loss: float, step: int, monitor: Monitor) -> None:
+        """Go back to the best weights and go on with a smaller rate, or give up."""
+        advice = (
+            "lower the learning rate or first_omega_0, or check the optimizer and the objective that were passed in"
+        )
+        if not self._best.exists:
+            raise ValueError(f"the loss became {loss} at step {step}: {advice}") from None
+        self._best.put_back()
+        if self._returns == RETURNS:
+            raise ValueError(
+                f"the loss became {loss} at step {step}, even with {self._cut:.1e} of the learning rate: {advice}"
+            ) from None
+        self._returns, self._cut = self._returns + 1, self._cut * CUT
+        self._forget()
+        monitor.warn(
+            f"the loss became {loss} at step {step}: the training goes on from the weights of step {self._best.step}, "
+            f"whose loss is {self._best.loss:.3g}, with a quarter of the learning rate; {advice}"
         )
 
+    def _forget(self) -> None:
+        """Forget what the optimizer has seen, but for what a scheduler has set."""
+        now = [
+            {name: value for name, value in group.items() if name in ("lr", "momentum", "betas", "initial_lr")}
+            for group in self._optimizer.param_groups
+        ]
+        self._optimizer.load_state_dict(copy.deepcopy(self._new))
+        for group, kept in zip(self._optimizer.param_groups, now, strict=True):
+            group.update(kept)
 
-def batches_per_step(points: int, batch: int | None) -> int:
-    """Return into how many parts of about ``batch`` points a step divides a grid, one for each update.
+    def ended_badly(self, monitor: Monitor, *, closely: bool = False) -> bool:
+        """Give the network its best weights if its present ones are clearly worse; returns whether they were.
 
-    With None there is one part, the whole grid.
-    """
-    return 1 if batch is None else max(1, round(points / batch))
-
-
-def _batches(stage: Stage, points: int, generator: torch.Generator, device: torch.device) -> Sequence[Tensor | None]:
-    """Return the points of every update of a step; None stands for all points."""
-    count = batches_per_step(points, stage.batch)
-    if count == 1:
-        return [None]
-    return torch.randperm(points, generator=generator).to(device).tensor_split(count)
-
-
-def final_score(model: nn.Module, stage: Stage) -> float:
-    """Return the PSNR in dB that the score of a stage gives the network as it is now; NaN without a score."""
-    if stage.score is None:
-        return math.nan
-    grid = Grid(stage.shape, align_corners=stage.align_corners, like=next(model.parameters()))
-    return psnr_of(evaluate(model, grid, stage.score).item())
+        Args:
+            monitor: Is given the warning.
+            closely: Whether to evaluate the present weights in any case. Else this is done only where they can be bad.
+        """
+        best = self._best
+        bold = any(now > HIGH * high for now, high in zip(self._rates, self._highest, strict=True))
+        doubtful = closely or bold or best.is_clearly_better(self._last) or not best.weights_are_finite()
+        if not (best.exists and doubtful):
+            return False
+        end = self._pass.loss()
+        if not best.is_clearly_better(end):
+            return False
+        best.exchange()
+        loss = self._pass.loss()  # on the whole grid, as the other
+        if not best.is_clearly_better(end, loss=loss):
+            best.exchange()
+            return False
+        monitor.warn(
+            f"the training ended at a loss of {end:.3g} and had {loss:.3g} at step {best.step}: the network has the "
+            "weights of that step; lower the learning rate, or let it decay"
+        )
+        return True

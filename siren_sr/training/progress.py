@@ -6,10 +6,15 @@ and passes on what the callback answers.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
+
+from siren_sr.training.best import DivergenceWarning
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,8 @@ class Entry:
         seconds: Since the start of the training.
         lr: Learning rate of the first parameter group.
         stage: Index of the stage.
+        went_back: How many times the network went back to the best weights of the stage in the course of this step,
+            since the loss became NaN or infinite, or, in the last step, since the training ended much worse.
     """
 
     step: int
@@ -33,6 +40,7 @@ class Entry:
     seconds: float
     lr: float
     stage: int = 0
+    went_back: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,18 +72,21 @@ class Monitor:
         done: Steps made.
         steps: Steps planned in total.
         stage: Name of the present stage.
-        stopped: Whether the callback asked to stop.
+        stopped: Whether the callback asked to stop, or the user pressed Ctrl-C.
+        interruption: The ``KeyboardInterrupt`` that ended the work, or None.
     """
 
     def __init__(self, callback: Callback | None = None) -> None:
         """``callback`` is called after every step, if there is one."""
         self._callback, self.stopped = callback, False
+        self.interruption: KeyboardInterrupt | None = None
         self.restart()
 
     def restart(self) -> None:
         """Count from 0 again, for the next image of a batch; a wish to stop is not forgotten."""
         self.done, self.steps, self.stage = 0, 0, ""
         self._start: float | None = None
+        self._warned = False
 
     @property
     def seconds(self) -> float:
@@ -113,5 +124,32 @@ class Monitor:
                 entry = Entry(0, math.nan, math.nan, self.seconds, 0.0)
             entry = replace(entry, step=self.done, seconds=since + entry.seconds)
             remaining = entry.seconds / self.done * max(0, self.steps - self.done)
-            self.stopped = bool(self._callback(Progress(entry, self.steps, remaining, self.stage)))
+            with self.interruptible():
+                self.stopped = bool(self._callback(Progress(entry, self.steps, remaining, self.stage)))
         return self.stopped
+
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """A context that Ctrl-C ends as if the callback had asked to stop; a second Ctrl-C is raised at once."""
+        try:
+            yield
+        except KeyboardInterrupt as error:
+            if self.stopped:
+                raise
+            self.stopped, self.interruption = True, error
+
+    def end(self, result: Any) -> None:
+        """Say that the work has ended: a ``KeyboardInterrupt`` that ended it is raised, with the attribute ``result``.
+
+        Args:
+            result: What was reached, as the task returns it.
+        """
+        if self.interruption is not None:
+            self.interruption.result = result  # pyright: ignore[reportAttributeAccessIssue]
+            raise self.interruption
+
+    def warn(self, text: str) -> None:
+        """Warn of a training that failed on the way, once for every image: tiles may have many such trainings."""
+        if not self._warned:
+            warnings.warn(text, DivergenceWarning, stacklevel=2)
+        self._warned = True

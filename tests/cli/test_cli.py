@@ -284,6 +284,22 @@ def test_sounds(sound, tmp_path, capsys):
     assert "unknown sound extension '.png'" in fails(capsys, "render", saved, tmp_path / "x.png")
 
 
+def test_what_a_format_cannot_hold_is_refused_before_rendering(sound, photo, tmp_path, capsys, monkeypatch):
+    """Above 200 kHz the encoder of OGG would end the process."""
+    for name, source in (("sound", sound), ("photo", photo)):
+        assert call("fit", source, tmp_path / f"{name}.safetensors", *SMALL) == 0
+    capsys.readouterr()
+    monkeypatch.setattr(Fit, "render", None)
+    saved = tmp_path / "sound.safetensors"
+    text = fails(capsys, "render", saved, tmp_path / "x.ogg", "--scale", "500.5")
+    assert "OGG holds sample rates of 1 to 200000 Hz; got 200200: write .wav, or resample" in text
+    text = fails(capsys, "render", saved, tmp_path / "x.mp3", "--region", "10", "20", "--size", "13")
+    assert "MP3 holds sample rates of 8000, 11025" in text
+    assert "got 520" in text
+    text = fails(capsys, "render", tmp_path / "photo.safetensors", tmp_path / "x.webp", "--size", "16384", "1")
+    assert "WEBP holds at most 16383 pixels a side, got 16384 x 1" in text
+
+
 @pytest.mark.parametrize(
     "signal_",
     [picture(6, 8), picture(6, 8, 1)[0].double(), (picture(6, 8) * 255).byte()],

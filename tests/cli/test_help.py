@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from siren_sr import Fit, arguments, omega
+from siren_sr import Fit, arguments, fleet, omega
 from siren_sr.cli import build_parser
 from siren_sr.fitting.options import FitOptions
 from siren_sr.poisson.options import PoissonOptions
@@ -24,7 +24,7 @@ def signature(function):
 
 
 TASKS = {
-    "super-resolve": defaults(SuperResolveOptions),
+    "super-resolve": signature(fleet.run) | defaults(SuperResolveOptions),
     "fit": defaults(FitOptions),
     "render": signature(Fit.render) | signature(Fit.load),
     "poisson": defaults(PoissonOptions),
@@ -41,6 +41,8 @@ OWN = {
     "no_clobber": False,
     "strip": False,
     ("fit", "omega"): FitOptions().omega_0,
+    ("super-resolve", "ray"): None,
+    ("super-resolve", "no_recursive"): False,
     ("poisson", "of"): "gradient",
     ("poisson", "no_mean"): False,
     ("poisson", "mean_gradient"): False,  # taken from the image where it is asked for

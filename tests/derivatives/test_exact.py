@@ -159,7 +159,7 @@ def test_thin_images(shape):
         (lambda: derivatives.gradient(torch.sin, torch.zeros(3)), r"coords must have shape \(N, D\)"),
         (lambda: derivatives.laplacian(torch.sin, torch.zeros(3, 2), spacing=[1.0]), "one step per coordinate"),
         (lambda: derivatives.gradient(lambda x: x.sum(), torch.zeros(3, 2)), r"must map \(N, D\) to \(N, C\)"),
-        (lambda: derivatives.image_gradient(torch.zeros(4, 4)), r"an image has shape \(..., C, H, W\)"),
+        (lambda: derivatives.image_gradient(torch.zeros(4, 4)), r"an image must have shape \(..., C, H, W\)"),
     ],
 )
 def test_errors(call, text):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problems import DATA, cosine, picture
+from problems import DATA, cosine, picture, whole
 
 from siren_sr import derivatives, init, omega
 from siren_sr.grids import resampling
@@ -238,8 +238,8 @@ def test_first_layer_gets_the_frequency_of_the_signal() -> None:
 
 
 def test_choose_keeps_equation_7_within_limits() -> None:
-    image = 0.4 + 0.1 * noise(3, 30, 40)
-    assert omega.choose(image, "laplacian_variance") == pytest.approx(omega.omega_star(image))
+    image = 0.4 + 0.1 * picture(30, 40)
+    assert omega.choose(image, "laplacian_variance") == pytest.approx(omega.omega_star(whole(image)), rel=1e-4)
     assert omega.choose(torch.full((3, 8, 8), 0.5)) == omega.MINIMUM
     board = ((torch.arange(8)[:, None] + torch.arange(8)) % 2).float()
     assert omega.omega_star(board) > omega.choose(board, "laplacian_variance") == pytest.approx(math.pi * 8)
@@ -296,8 +296,8 @@ def test_resolution_aware_measures_do_not_depend_on_the_sampling() -> None:
     assert aware[1] == pytest.approx(aware[0], rel=0.03)
     assert plain[1] == pytest.approx(plain[0] / 2, rel=0.03)
     # A first layer of D axes reaches ω0/D along each: a sound needs half of what the image does that repeats it.
-    image = 0.5 + 0.5 * sounds[0].expand(500, -1)
-    assert omega.choose(image, "brenner", resolution_aware=True) == pytest.approx(2 * aware[0], rel=1e-3)
+    image = whole(sounds[0].expand(500, -1))
+    assert omega.choose(image, "brenner", resolution_aware=True) == pytest.approx(2 * aware[0], rel=5e-3)
 
 
 def test_a_function_gives_omega_itself() -> None:
@@ -339,12 +339,11 @@ def test_the_input_and_the_random_state_stay_as_they_are() -> None:
     ("call", "error", "text"),
     [
         (lambda: omega.omega_star("missing.png"), OSError, "missing.png"),
-        (lambda: omega.omega_star([[0.0]]), TypeError, "got list"),
-        (lambda: omega.omega_star(torch.zeros(4, 4, dtype=torch.int64)), TypeError, "int64"),
+        (lambda: omega.omega_star({0.0}), TypeError, "got set"),
+        (lambda: omega.omega_star(torch.zeros(4, 4, dtype=torch.complex64)), TypeError, "complex64"),
         (lambda: omega.omega_star(torch.zeros(2, 3, 4, 4)), ValueError, r"\(2, 3, 4, 4\)"),
         (lambda: omega.omega_star(torch.zeros(3, 0, 4)), ValueError, "empty"),
         (lambda: omega.omega_star(torch.full((4, 4), math.nan)), ValueError, "NaN"),
-        (lambda: omega.omega_star(torch.full((4, 4), 255.0)), ValueError, r"\[0, 1\]"),
         (
             lambda: omega.omega_star(torch.zeros(4, 4), factor=0),
             ValueError,

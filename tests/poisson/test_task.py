@@ -158,7 +158,7 @@ def test_the_papers_recipe(options, lr, monkeypatch):
 def test_optimizers_callbacks_and_corners():
     fit = solve_poisson(
         laplacian=torch.zeros(1, 5, 6),
-        optimizer=optimizers.adam(0.125),
+        optimizer=optimizers.adam(1.25e-4),
         scheduler=lambda optimizer: torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5),
         callback=lambda progress: progress.entry.step == 3,
         align_corners=True,
@@ -166,7 +166,7 @@ def test_optimizers_callbacks_and_corners():
         return_fit=True,
         **SMALL,
     )
-    assert [e.lr for e in fit.history] == [0.125, 0.0625, 0.03125]
+    assert [e.lr for e in fit.history] == pytest.approx([1.25e-4, 6.25e-5, 3.125e-5])
     assert fit.stopped
     assert fit.align_corners
 

@@ -7,7 +7,7 @@ from problems import picture
 
 from siren_sr import Siren, derivatives
 from siren_sr.grids import coordinates
-from siren_sr.training import loop, objectives, optimizers
+from siren_sr.training import objectives, optimizers, passes
 from siren_sr.training.field import is_pointwise, psnr_of, weighted
 from siren_sr.training.loop import Stage, train
 from siren_sr.training.progress import Monitor
@@ -63,7 +63,7 @@ def test_chunked_gradients_are_those_of_the_whole(monkeypatch, chunk, keep, acti
     network, objective = model(activation=activation), everything()
     expected_loss = objective(Whole(network))
     expected = torch.autograd.grad(expected_loss, list(network.parameters()))
-    monkeypatch.setattr(loop, "KEEP_BYTES", (1 << 30) if keep else 0)
+    monkeypatch.setattr(passes, "KEEP_BYTES", (1 << 30) if keep else 0)
     (entry,) = train(network, [Stage(objective, 1, SHAPE, still)], chunk=chunk)
     assert entry.loss == pytest.approx(expected_loss.item())
     for parameter, gradient in zip(network.parameters(), expected, strict=True):
@@ -220,7 +220,7 @@ def test_divergence_is_an_error():
 
 
 def test_memory_budget_recomputes(monkeypatch):
-    monkeypatch.setattr(loop, "KEEP_BYTES", 0)
+    monkeypatch.setattr(passes, "KEEP_BYTES", 0)
     recomputed, kept = model(), model()
     stage = Stage(everything(), 2, SHAPE, optimizers.adam(1e-3))
     train(recomputed, [stage], chunk=10)

@@ -29,6 +29,8 @@ MINIMUM = 0.4  # the least standard deviation of this blur in pixels: a narrower
 PATCH = 3  # the radius in pixels of the patches that are compared at other scales
 FEATURES = 8  # the number of principal components that stand for such a patch
 SAMPLES = 20000  # about how many patches the principal components are taken from
+EXACT = 512  # the most rows of a matrix whose singular vectors are all computed: those of ten channels
+ITERATIONS = 4  # the steps of the subspace iteration
 
 
 def nonlocal_means(x: Tensor) -> Tensor:
@@ -122,8 +124,26 @@ def _principal_patches(x: Tensor) -> Tensor:
     stride = max(1, math.isqrt(x[0].numel() // SAMPLES))
     patches = functional.unfold(_padded(x)[None], side, stride=stride)[0]
     patches = (patches - patches.mean(1, keepdim=True)).double().cpu()
-    _, vectors = torch.linalg.eigh(patches @ patches.T)
-    return vectors[:, -FEATURES:].T.reshape(-1, len(x), side, side).to(x)
+    return _leading(patches, FEATURES).T.reshape(-1, len(x), side, side).to(x)
+
+
+def _leading(columns: Tensor, count: int) -> Tensor:
+    """Return the leading left singular vectors of a matrix (rows, n), as the columns of (rows, min(count, rows)).
+
+    All of them are computed where there are up to `EXACT` rows. Where there are more, as for images of many channels,
+    that would take longer than everything else. Subspace iteration (Halko, Martinsson and Tropp, "Finding Structure
+    with Randomness", SIAM Review 53, 2011) then finds those that are wanted.
+    """
+    if len(columns) <= EXACT:
+        _, vectors = torch.linalg.eigh(columns @ columns.T)
+        return vectors[:, -count:]
+    start = torch.randn(columns.shape[1], 2 * count, generator=torch.Generator().manual_seed(0), dtype=columns.dtype)
+    basis = torch.linalg.qr(columns @ start).Q
+    for _ in range(ITERATIONS):
+        basis = torch.linalg.qr(columns @ (columns.T @ basis)).Q
+    part = basis.T @ columns
+    _, vectors = torch.linalg.eigh(part @ part.T)
+    return (basis @ vectors)[:, -count:]
 
 
 def _project(x: Tensor, basis: Tensor) -> Tensor:

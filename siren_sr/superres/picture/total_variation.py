@@ -109,16 +109,17 @@ def _primal_dual(
         slack: The ``noise`` of `Downsample.project`.
     """
     tau, ahead = 1 / (8 * SIGMA), x
-    for _ in range(steps):
-        dual = dual + SIGMA * _steer(tensor, _gradient(ahead))
-        dual = dual / dual.square().sum((0, 1)).sqrt().clamp(min=1)
-        new = x + tau * _divergence(_steer(tensor, dual))
-        if target is not None:
-            new = (new + tau * FIDELITY * target) / (1 + tau * FIDELITY)
-        new = down.project(new, image, noise=slack)
-        ahead, x = 2 * new - x, new
-        if monitor.step():
-            break
+    with monitor.interruptible():
+        for _ in range(steps):
+            dual = dual + SIGMA * _steer(tensor, _gradient(ahead))
+            dual = dual / dual.square().sum((0, 1)).sqrt().clamp(min=1)
+            new = x + tau * _divergence(_steer(tensor, dual))
+            if target is not None:
+                new = (new + tau * FIDELITY * target) / (1 + tau * FIDELITY)
+            new = down.project(new, image, noise=slack)
+            ahead, x = 2 * new - x, new
+            if monitor.step():
+                break
     return x, dual
 
 

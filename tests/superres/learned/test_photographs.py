@@ -40,6 +40,7 @@ def test_no_orientation_is_preferred():
 
 def test_whatever_the_user_holds():
     lr = low(HR, (24, 24))
+    lr[:, 0, :2] = torch.tensor([0.0, 1.0])  # every channel has the whole range, alone and beside others
     colour = enlarged(lr)
     # A gray image is one colour three times; a fourth channel is a gray image of its own.
     gray = enlarged(lr[:1])

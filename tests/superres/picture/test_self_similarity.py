@@ -69,3 +69,14 @@ def test_gaussian_has_its_variance_and_keeps_the_mean():
     response, at = self_similarity.gaussian(impulse, 1.5)[0], torch.arange(41.0) - 20
     assert response.sum() == pytest.approx(1, abs=1e-5)
     assert (response.sum(0) * at.square()).sum() == pytest.approx(1.5**2, rel=0.02)
+
+
+def test_principal_components_of_many_channels_are_those_of_few(generator):
+    # A spectrum that falls, as that of patches does: the leading vectors are well determined.
+    rows, count = self_similarity.EXACT + 40, 6
+    left = torch.linalg.qr(torch.randn(rows, 60, generator=generator, dtype=torch.float64)).Q
+    right = torch.randn(60, 900, generator=generator, dtype=torch.float64)
+    columns = left * 0.7 ** torch.arange(60.0, dtype=torch.float64) @ right
+    found = self_similarity._leading(columns, count)
+    expected = torch.linalg.eigh(columns @ columns.T).eigenvectors[:, -count:]
+    torch.testing.assert_close((found.T @ expected).abs(), torch.eye(count, dtype=torch.float64), rtol=0, atol=1e-3)

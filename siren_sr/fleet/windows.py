@@ -1,0 +1,241 @@
+"""One large image, cut into windows that several workers enlarge: `super_resolve_windows`.
+
+With a prior, what a pixel of the result depends on lies near it. The network sees `LearnedUpscaler.reach` pixels of the
+image, and two more for the interpolation between pixels. The correction that makes its picture explain the image,
+Dᵀ (D Dᵀ + noise)⁻¹, reaches further in principle, but falls by orders of magnitude within a few pixels, since the doubt
+bounds the condition of D Dᵀ. So every window is enlarged with a margin of the pixels around it, and what becomes of the
+margin is thrown away. Windows and margins begin where pixels of the image and of the result do.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from siren_sr import arguments, io
+from siren_sr.fleet.crew import Crew
+from siren_sr.fleet.report import Progress
+from siren_sr.fleet.staff import Backend, Staff
+from siren_sr.fleet.work import SuperResolve
+from siren_sr.grids import coordinates
+from siren_sr.io.atomic import PathLike
+from siren_sr.signals import as_signal, fill_hidden, to_unit
+from siren_sr.signals.orientation import turn_back, turn_upright
+from siren_sr.superres.learned import photographs
+from siren_sr.superres.options import SuperResolveOptions
+from siren_sr.superres.task import DEFAULT_SCALE
+
+MARGIN = 24
+"""Pixels of the image around a window. From 20 on no more than rounding is left of the difference: at most 0.007 levels
+of 8 bits, for images of noise, scales from 1.25 to 8, and all kernels that the prior knows."""
+WINDOW = 336  # pixels of the image per side; with its margins it is as much as the network works on at once
+LONGEST = 64  # the most pixels after which those of the image and of the result begin together
+
+
+@dataclass(frozen=True)
+class Part:
+    """A window along one axis.
+
+    Attributes:
+        seen: The pixels of the image that it is made of, margins included.
+        length: How many pixels of the result these become.
+        kept: Which of them are kept.
+        place: Where in the result these belong.
+    """
+
+    seen: slice
+    length: int
+    kept: slice
+    place: slice
+
+
+def super_resolve_windows(
+    image: PathLike | io.ImageFile | np.ndarray,
+    *,
+    window: int = WINDOW,
+    margin: int | None = None,
+    workers: int | None = None,
+    threads: int = 1,
+    memory: int | None = None,
+    backend: Backend = "processes",
+    address: str | None = None,
+    callback: Callable[[Progress], bool | None] | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> np.ndarray:
+    """Enlarge one large image in windows, which several workers share.
+
+    The result is that of `siren_sr.super_resolve` to within one level of 8 bits, and no border shows. Nothing but the
+    image and the result is in this process's memory. Images with a prior only: the search without one, and what
+    ``quality="best"`` learns, look at the whole image.
+
+    Args:
+        image: Path, `siren_sr.io.ImageFile`, or array (H, W[, C]) of uint8 or uint16.
+        window: Pixels of the image per side of a window, without its margins.
+        margin: Pixels of the image around a window that are looked at too. Default: 24, which is enough for the prior
+            "photographs"; an upscaler of your own needs as many as it sees, and 8 more.
+        workers: As in `siren_sr.fleet.run`, like all the following.
+        threads: See there.
+        memory: See there.
+        backend: See there.
+        address: See there.
+        callback: Called before the work and after every window with a `Progress`. It cannot end the work.
+        seed: See there.
+        **options: Of `siren_sr.super_resolve`: ``scale``, ``size``, ``kernel``, ``noise``, ``prior``, ...
+
+    Returns:
+        Array of the image's type and channels; of a file, as it would be stored (not turned upright).
+
+    Raises:
+        ValueError: An option for which windows are no way, with the reason; a scale at which pixels of the image and of
+            the result do not begin together every 64 pixels or less; or a bad image or option.
+        TypeError: Other kinds of images or arguments.
+        OSError: The file cannot be read.
+        RuntimeError: A window failed, or a worker cannot be started.
+    """
+    task = SuperResolve(options, arguments.count("seed", seed, least=0))
+    staff = Staff.of(options, workers, threads, memory, backend, address)
+    window = arguments.count("window", window)
+    arguments.optional_callable("callback", callback, what="a callable, Progress -> None")
+    pixels, turn = _upright(image)
+    shape = pixels.shape[:2]
+    chosen = SuperResolveOptions(**options)
+    scale = DEFAULT_SCALE if chosen.scale is None and chosen.size is None else chosen.scale
+    size = coordinates.grid_size(shape, scale=scale, size=chosen.size, channels=math.prod(pixels.shape[2:]))
+    rows, columns = (
+        cut(n, m, window=window, margin=_margin(chosen, shape, size, margin)) for n, m in zip(shape, size, strict=True)
+    )
+    result = np.empty((*size, *pixels.shape[2:]), pixels.dtype)
+    jobs = [_Job(task, pixels, result, row, column) for row in rows for column in columns]
+    with staff.hire(len(jobs)) as (hire, count), Crew(hire, jobs, count) as crew:
+        if callback is not None:
+            callback(Progress(0, len(jobs), None))
+        for finished, outcome in enumerate(crew, 1):
+            if outcome.error is not None:
+                raise RuntimeError(f"window {outcome.number + 1} of {len(jobs)} failed: {outcome.error}")
+            if callback is not None:
+                callback(Progress(finished, len(jobs), None))
+    return turn_back(torch.from_numpy(result), turn, rows=0, columns=1).contiguous().numpy()
+
+
+def cut(n: int, m: int, *, window: int, margin: int) -> list[Part]:
+    """Cut an axis into windows.
+
+    Args:
+        n: Pixels of the image.
+        m: Pixels of the result.
+        window: The most pixels of the image in a window, without margins.
+        margin: The fewest pixels of the image around it, as far as there are any.
+
+    Returns:
+        The windows in order; what they keep covers the result once.
+
+    Raises:
+        ValueError: The pixels of the image and of the result begin together too seldom.
+
+    Examples:
+        >>> [part.seen for part in cut(10, 20, window=4, margin=1)]
+        [slice(0, 4, None), slice(2, 8, None), slice(6, 10, None)]
+    """
+    step = n // math.gcd(n, m)
+    count = math.ceil(n / window)
+    if step > LONGEST and count > 1:
+        raise ValueError(
+            f"{n} pixels become {m}: windows need a scale at which pixels of both begin together every {LONGEST} "
+            f"pixels or less, here it is {step}; take a whole scale, or cut the image to a multiple of a few pixels"
+        )
+    edges = sorted({min(n, round(i * n / count / step) * step) for i in range(count + 1)} | {n})
+    margin = math.ceil(margin / step) * step
+    parts = []
+    for start, stop in itertools.pairwise(edges):
+        seen = slice(max(0, start - margin), min(n, stop + margin))
+        place = slice(start * m // n, stop * m // n)
+        first = seen.start * m // n
+        parts.append(
+            Part(seen, seen.stop * m // n - first, slice(place.start - first, place.stop - first), place),
+        )
+    return parts
+
+
+def _margin(chosen: SuperResolveOptions, shape: Sequence[int], size: Sequence[int], margin: int | None) -> int:
+    """Return the margin of windows, or say why there can be none."""
+    if chosen.strategy != "consistent":
+        raise ValueError("the strategies of the paper train one network on the whole image: windows are no way")
+    if chosen.quality == "best":
+        raise ValueError('quality="best" learns from the whole image: use "standard" for windows')
+    if chosen.prior is None:
+        raise ValueError("prior=None searches the whole image for what repeats itself: windows need a prior")
+    if not isinstance(chosen.prior, str):
+        if margin is None:
+            raise ValueError(
+                "margin= is needed with an upscaler of your own: how many pixels around one it sees, and 8"
+            )
+        return arguments.count("margin", margin, least=0)
+    told = photographs.conditions(chosen.kernel, chosen.noise, shape=shape, size=size)
+    if isinstance(told, str):
+        raise ValueError(f"windows need a prior, and prior={chosen.prior!r} cannot be used, since {told}")
+    return MARGIN if margin is None else arguments.count("margin", margin, least=0)
+
+
+def _upright(image: Any) -> tuple[np.ndarray, int]:
+    """Return the pixels of an image as it is to be seen, and the orientation that it had."""
+    if isinstance(image, np.ndarray):
+        file = None
+    else:
+        file = image if isinstance(image, io.ImageFile) else io.read_image(image)
+        image = file.pixels
+    if image.dtype not in (np.uint8, np.uint16) or image.ndim not in (2, 3):
+        raise TypeError(f"windows need an array (H, W[, C]) of uint8 or uint16, got {image.dtype} {image.shape}")
+    if file is None:
+        return image, 1
+    data = as_signal(file, dims=2).upright()
+    if not data.has_alpha:
+        return turn_upright(torch.from_numpy(image), file.orientation, rows=0, columns=1).numpy(), file.orientation
+    filled = replace(data, values=fill_hidden(data.values)).values  # what it takes from may lie in another window
+    levels = np.iinfo(image.dtype).max
+    return (to_unit(filled) * levels).round().movedim(0, -1).numpy().astype(image.dtype), file.orientation
+
+
+@dataclass(frozen=True)
+class WindowErrand:
+    """A window on its way to a worker.
+
+    Attributes:
+        task: What to do.
+        pixels: The window with its margins, (h, w[, C]).
+        size: What they become, (H, W).
+        kept: Rows and columns of it that are sent back.
+    """
+
+    task: SuperResolve
+    pixels: np.ndarray
+    size: tuple[int, int]
+    kept: tuple[slice, slice]
+
+    def __call__(self) -> np.ndarray:
+        """Enlarge it; returns what is kept."""
+        options = {**self.task.options, "scale": None, "size": self.size}
+        return np.ascontiguousarray(replace(self.task, options=options)(self.pixels)[self.kept])
+
+
+class _Job:
+    """One window."""
+
+    def __init__(self, task: SuperResolve, pixels: np.ndarray, result: np.ndarray, row: Part, column: Part) -> None:
+        self._task, self._pixels, self._result, self._row, self._column = task, pixels, result, row, column
+
+    def errand(self) -> WindowErrand:
+        """Return what a worker is to do."""
+        row, column = self._row, self._column
+        pixels = np.ascontiguousarray(self._pixels[row.seen, column.seen])
+        return WindowErrand(self._task, pixels, (row.length, column.length), (row.kept, column.kept))
+
+    def finish(self, answer: np.ndarray) -> None:
+        """Put the window in its place."""
+        self._result[self._row.place, self._column.place] = answer

@@ -1,0 +1,36 @@
+"""Names of files: which ones can be, and how an error's text shows them."""
+
+from __future__ import annotations
+
+import os
+
+PathLike = str | os.PathLike[str]
+
+
+def shown(path: PathLike) -> str:
+    r"""Return a name as text that every terminal and log can print.
+
+    Bytes that are no UTF-8, which a name may hold on Linux, become \xNN.
+
+    Examples:
+        >>> shown("caf\udce9.png")
+        'caf\\xe9.png'
+    """
+    return os.fsencode(os.fspath(path)).decode("utf-8", "backslashreplace")
+
+
+def check_name(path: PathLike) -> str:
+    """Return the name as a string.
+
+    Raises:
+        ValueError: it is empty or holds a NUL character, which no system allows.
+        TypeError: it is neither a string nor a path.
+    """
+    name = os.fspath(path)
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a file is a string or a pathlib.Path; got {type(name).__name__}")
+    if not name:
+        raise ValueError("the name of the file is empty: give the name of a file")
+    if "\0" in name:
+        raise ValueError(f"the name {name!r} holds a NUL character, which no file name can: remove it")
+    return name

@@ -1,0 +1,94 @@
+import struct
+
+import errands
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from problems import picture
+
+from siren_sr import fleet, io, super_resolve
+from siren_sr.fleet.windows import LONGEST, cut
+
+
+def textured(height, width, channels, dtype=np.uint8):
+    """A picture with fine noise, which is nowhere easy."""
+    rng = np.random.default_rng(0)
+    values = 0.5 * picture(height, width, 3).permute(1, 2, 0).numpy() + 0.5 * rng.random((height, width, 3))
+    values = np.concatenate([values, values[..., :1]], 2)[..., :channels]
+    return (values * np.iinfo(dtype).max).astype(dtype)
+
+
+@given(st.integers(1, 700), st.sampled_from([1, 1.5, 2, 2.5, 4 / 3, 4, 8]), st.integers(1, 400), st.integers(0, 40))
+def test_windows_cover_an_axis_once_and_keep_their_margins(n, scale, window, margin):
+    n -= n % 6 or 0
+    n, m = max(6, n), round(max(6, n) * scale)
+    parts = cut(n, m, window=window, margin=margin)
+    covered = np.zeros(m, int)
+    for part in parts:
+        covered[part.place] += 1
+        assert part.kept.stop - part.kept.start == part.place.stop - part.place.start
+        assert 0 <= part.kept.start < part.kept.stop <= part.length
+        assert part.length * n == (part.seen.stop - part.seen.start) * m  # the scale of the whole, exactly
+        assert part.seen.start * m == (part.place.start - part.kept.start) * n  # and pixels begin together
+        assert part.seen.start == 0 or part.kept.start * n >= margin * m
+        assert part.seen.stop == n or (part.length - part.kept.stop) * n >= margin * m
+    assert (covered == 1).all()
+    assert len(parts) >= min(n // 6, -(-n // max(window, 6)) // 2)
+
+
+def test_pixels_that_never_begin_together_are_refused():
+    with pytest.raises(ValueError, match=rf"101 pixels become 152: .* every {LONGEST} pixels or less, here it is 101"):
+        cut(101, 152, window=50, margin=8)
+    assert len(cut(101, 152, window=101, margin=8)) == 1  # one window needs no common pixels
+
+
+def test_windows_are_the_whole_picture_without_borders():
+    image = textured(48, 60, 3)
+    seen = []
+    call = {"scale": 1.5, "window": 24, "workers": 1, "callback": seen.append}
+    found = fleet.super_resolve_windows(image, **call)
+    np.testing.assert_allclose(found.astype(int), super_resolve(image, 1.5).astype(int), atol=1, rtol=0)
+    assert [progress.finished for progress in seen] == list(range(7))
+    careless = fleet.super_resolve_windows(image, **call, margin=0)
+    assert np.abs(careless.astype(int) - found).max() > 10
+
+
+def test_a_file_with_alpha_16_bits_and_an_orientation(tmp_path):
+    pixels = textured(40, 30, 4, np.uint16)
+    pixels[5:30, 5:20, 3] = 0  # hidden colours, which must not be seen from another window
+    pixels[5:30, 5:20, :3] = 65535
+    exif = b"II*\0\x08\0\0\0" + struct.pack("<HHHIHHI", 1, 274, 3, 1, 6, 0, 0)
+    io.write_image(tmp_path / "a.png", pixels, like=io.ImageFile(pixels, "PNG", exif=exif))
+    found = fleet.super_resolve_windows(tmp_path / "a.png", size=(60, 80), window=16, workers=1)
+    whole = np.asarray(super_resolve(tmp_path / "a.png", size=(60, 80)))
+    assert found.shape == whole.shape == (80, 60, 4)
+    # Hidden colours were rounded to 16 bits before, to which products in bfloat16 answer with half a level of 8 bits.
+    np.testing.assert_allclose(found.astype(int), whole.astype(int), atol=128, rtol=0)
+
+
+def test_an_upscaler_of_the_users_and_a_window_that_fails():
+    image = textured(20, 24, 1)[..., 0]
+    call = {"scale": 2, "window": 12, "workers": 1, "margin": 12}
+    found = fleet.super_resolve_windows(image, prior=errands.upscale, **call)
+    whole = super_resolve(image, 2, prior=errands.upscale)
+    np.testing.assert_allclose(found.astype(int), whole.astype(int), atol=1, rtol=0)
+    with pytest.raises(RuntimeError, match="window 1 of 4 failed: TypeError: prior must return a tensor"):
+        fleet.super_resolve_windows(image, prior=errands.no_upscaler, **call)
+
+
+def test_what_looks_at_the_whole_image_is_refused():
+    image = textured(20, 24, 3)
+    for options, text in (
+        ({"prior": None}, "prior=None searches the whole image"),
+        ({"quality": "best"}, 'quality="best" learns from the whole image'),
+        ({"strategy": "basic", "prior": None}, "strategies of the paper"),
+        ({"kernel": "box"}, r"prior='photographs' cannot be used, since it knows kernel=\"bicubic\""),
+        ({"prior": errands.upscale}, "margin= is needed"),
+        ({"window": 0}, "window must be >= 1"),
+        ({"scale": 0.5}, "it enlarges 1.25 to 8 times, not 0.5x0.5"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            fleet.super_resolve_windows(image, **options)
+    with pytest.raises(TypeError, match="uint8 or uint16, got float64"):
+        fleet.super_resolve_windows(image / 255)

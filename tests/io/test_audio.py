@@ -1,0 +1,74 @@
+"""What each format of sound can hold: found out before any work, and true at its edges."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+from alone import IO_ALONE
+
+from siren_sr import io
+
+
+@pytest.mark.parametrize(("name", "rate", "allowed"), [
+    ("a.ogg", 200_001, "OGG holds sample rates of 1 to 200000 Hz; got 200001: write .wav, or resample the sound"),
+    ("a.ogg", 240_000, "OGG holds sample rates of 1 to 200000 Hz"),
+    ("a.flac", 655_351, "FLAC holds sample rates of 1 to 65535 and 65540 to 655350 in steps of 10 Hz; got 655351"),
+    ("a.flac", 65_537, "FLAC holds sample rates"),
+    ("a.flac", 88_201, "FLAC holds sample rates"),
+    ("a.mp3", 44_101, "MP3 holds sample rates of 8000, 11025, 12000, .* 48000 Hz; got 44101"),
+    ("a.mp3", 96_000, "MP3 holds sample rates"),
+    ("a.aiff", 2**30, "AIFF holds sample rates of 1 to 1073741823 Hz; got 1073741824"),
+    ("a.wav", 2**31, "WAV holds sample rates of 1 to 2147483647 Hz; got 2147483648: resample the sound"),
+    ("a.wav", float("inf"), "sample_rate is a whole number of samples per second; got inf"),
+    ("a.wav", float("nan"), "sample_rate is a whole number of samples per second; got nan"),
+])  # fmt: skip
+def test_impossible_rates_are_refused_before_and_after(tmp_path, name, rate, allowed):
+    with pytest.raises(ValueError, match=allowed):
+        io.check_audio_writable(tmp_path / name, channels=1, dtype="int16", sample_rate=rate)
+    with pytest.raises(ValueError, match=allowed):
+        io.write_audio(tmp_path / name, np.zeros(9, np.int16), rate)
+    assert list(tmp_path.iterdir()) == []
+
+
+EDGES = (
+    IO_ALONE
+    + """
+import sys, numpy as np
+for case in sys.argv[1:]:
+    name, rate, channels = case.split()
+    samples = np.random.default_rng(0).integers(-9999, 9999, (3000, int(channels)), dtype=np.int16)
+    io.write_audio(name, samples, int(rate))
+    back = io.read_audio(name)
+    print(name, back.sample_rate, 1 if back.samples.ndim == 1 else back.samples.shape[1], flush=True)
+"""
+)
+
+
+def test_what_is_allowed_is_written(tmp_path):
+    """In a process of its own, since an encoder that is given too much ends the process."""
+    cases = ["a.ogg 200000 1", "b.ogg 1 2", "c.ogg 44100 255", "a.flac 655350 8", "b.flac 65540 1", "c.flac 65535 1"]
+    cases += ["a.aiff 1073741823 1024", "a.wav 2147483647 1024"]
+    result = subprocess.run(
+        [sys.executable, "-c", EDGES, *cases], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert result.stdout.splitlines() == cases, result.stderr
+
+
+def test_every_rate_of_mp3_is_written(tmp_path):
+    if "MP3" not in soundfile.available_formats():
+        pytest.skip("this libsndfile writes no MP3")
+    for rate in io.AUDIO_FORMATS[".mp3"].rates[0]:
+        io.write_audio(tmp_path / "a.mp3", np.zeros(3000, np.int16), rate)
+        assert io.read_audio(tmp_path / "a.mp3").sample_rate == rate
+
+
+def test_channels_and_sizes_are_known_before_the_work(tmp_path):
+    with pytest.raises(ValueError, match="OGG holds 1 to 255 channels; got 256"):
+        io.check_audio_writable(tmp_path / "a.ogg", channels=256, dtype="int16")
+    with pytest.raises(ValueError, match=r"AIFF holds at most 4 GB, got 4400000000 bytes: write \.wav"):
+        io.check_audio_writable(tmp_path / "a.aif", channels=2, dtype="int16", length=1_100_000_000)
+    io.check_audio_writable(tmp_path / "a.wav", channels=2, dtype="int16", length=1_100_000_000)
