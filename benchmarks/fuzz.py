@@ -84,9 +84,9 @@ class Worker:
     """The process that runs cases, started anew whenever a case ended it."""
 
     def __init__(self, folder: Path, *, memory: int, seconds: float) -> None:
-        """Start the process; it works in ``folder``, with so many bytes of memory and so many seconds for a case."""
+        """Note where the process works, and how many bytes of memory and seconds a case has; it starts when needed."""
         self.folder, self.memory, self.seconds, self.started = folder, memory, seconds, 0
-        self._start()
+        self.process: Any = None
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
@@ -103,29 +103,33 @@ class Worker:
 
     def run(self, case: Case) -> Verdict:
         """Judge a case."""
+        if self.process is None:
+            self._start()
         self.connection.send(case)
         try:
             if self.connection.poll(self.seconds):
                 return self.connection.recv()
             verdict = Verdict(False, "hang", "", f"not done after {self.seconds:g} s")
         except (EOFError, ConnectionResetError):
-            self.process.join()
-            code = self.process.exitcode or 0
+            process: Any = self.process
+            process.join()
+            code = process.exitcode or 0
             name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
             verdict = Verdict(False, "crash", "", f"the process ended with {name}")
         self.close()
-        self._start()
         return verdict
 
     def close(self) -> None:
-        """End the process."""
-        self.process.kill()
-        self.process.join()
-        self.connection.close()
+        """End the process, if there is one."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.join()
+            self.connection.close()
+            self.process = None
 
 
 @contextlib.contextmanager
-def worker(*, memory: int, seconds: float) -> Iterator[Worker]:
+def worker(*, memory: int = 2 << 30, seconds: float = 30) -> Iterator[Worker]:
     """A process for cases, and a folder for it, while they are needed."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         one = Worker(Path(folder), memory=memory, seconds=seconds)
@@ -135,17 +139,14 @@ def worker(*, memory: int, seconds: float) -> Iterator[Worker]:
             one.close()
 
 
-def search(
-    cases: int, seed: int, *, kinds: Sequence[str] = KINDS, memory: int = 2 << 30, seconds: float = 30
-) -> Findings:
+def search(one: Worker, cases: int, seed: int, *, kinds: Sequence[str] = KINDS) -> Findings:
     """Run the cases 0 to ``cases`` - 1 of a seed, print every new kind of finding at once, and return them all."""
     findings = Findings()
-    with worker(memory=memory, seconds=seconds) as one:
-        for number in range(cases):
-            case = draw(seed, number, kinds)
-            verdict = one.run(case)
-            if findings.add(case, verdict):
-                print(line(case, verdict), flush=True)
+    for number in range(cases):
+        case = draw(seed, number, kinds)
+        verdict = one.run(case)
+        if findings.add(case, verdict):
+            print(line(case, verdict), flush=True)
     return findings
 
 
@@ -177,8 +178,8 @@ def main(given: Sequence[str] | None = None) -> int:
     if options.case is not None:
         return repeat(options.case, options.seed, options.kinds)
     began = time.perf_counter()
-    memory = int(options.memory * 2**30)
-    found = search(options.cases, options.seed, kinds=options.kinds, memory=memory, seconds=options.seconds)
+    with worker(memory=int(options.memory * 2**30), seconds=options.seconds) as one:
+        found = search(one, options.cases, options.seed, kinds=options.kinds)
     bad = sum(len(numbers) for _, _, numbers in found.kinds.values())
     for case, verdict, numbers in found.kinds.values():
         if len(numbers) > 1:

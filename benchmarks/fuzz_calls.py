@@ -125,6 +125,8 @@ def alike(result: Any, given: Mapping[str, Any]) -> str | None:
     if hasattr(result, "history"):
         result = result.reconstruction
     kinds = ((Tensor, Tensor), (np.ndarray, np.ndarray), (list, np.ndarray), (tuple, np.ndarray))
+    if isinstance(result, list):
+        result = result[0].reconstruction if hasattr(result[0], "history") else result
     for kind, expected in kinds:
         if isinstance(first, kind):
             if not isinstance(result, expected):
@@ -254,9 +256,9 @@ ENTRIES = (
     Entry("same(metrics.psnr)", "*values", "border", a_score),
     Entry("same(metrics.ssim)", "*values", "data_range", a_score),
     Entry("metrics.summary", "*numbers"),
-    Entry("init.sitzmann_", "*weight omega_0:number is_first:flag generator", check=is_finite),
-    Entry("init.xavier_", "*weight omega_0:number is_first:flag generator", check=is_finite),
-    Entry("init.he_", "*weight omega_0:number is_first:flag generator", check=is_finite),
+    Entry("init.sitzmann_", "*weight omega_0:number is_first:flag", "", is_finite, "generator=torch.Generator()"),
+    Entry("init.xavier_", "*weight omega_0:number is_first:flag", "", is_finite, "generator=torch.Generator()"),
+    Entry("init.he_", "*weight omega_0:number is_first:flag", "", is_finite, "generator=torch.Generator()"),
     Entry("resampling.resize", "*tensor *size", "kernel:interpolation border:edge antialias:flag", same_type),
     Entry("resampling.resize_as_published", "*tensor", "down:number up:number", same_type),
     Entry("capture", "*model *coords", "gradients:flag"),

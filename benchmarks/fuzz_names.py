@@ -42,6 +42,17 @@ class Pathlike(os.PathLike[str]):
         raise TypeError("Pathlike has no path")
 
 
+class Opened:
+    """Opens files, and knows them, so that they can be closed after the case."""
+
+    def __init__(self) -> None:
+        self.files: list[Any] = []
+
+    def __call__(self, path: str) -> Any:
+        self.files.append(open(path, "rb"))  # noqa: SIM115
+        return self.files[-1]
+
+
 def fresh(models: dict[str, Any]) -> dict[str, Any]:
     """The data and the networks of a case, made anew for each, so that no case can spoil those of the next."""
     t = torch.linspace(0, 1, 126).reshape(3, 6, 7)
@@ -83,6 +94,7 @@ def names(stored: Path) -> dict[str, Any]:
         "read_and_write": _read_and_write,
         "hear_and_write": _hear_and_write,
         "load_and_render": _load_and_render,
+        "opened": Opened(),
         "Odd": Odd,
         "Pathlike": Pathlike,
         "nan": float("nan"),

@@ -14,7 +14,7 @@ STRANGE = (
     "None", "True", "'2'", "'Ω\\x00'", "''", "b'2'", "1j", "object()", "{}", "[]", "()", "[[]]", "[None]", "[1, [2]]",
     "float('nan')", "float('inf')", "-float('inf')", "10**400", "-10**400", "2**63", "2**64", "1e308", "1e-320",
         "-0.0",
-    "range(2)", "iter([2, 3])", "lambda *a, **k: 2", "lambda *a, **k: None", "int", "torch", "np.bool_(True)",
+    "range(2)", "iter([2, 3])", "lambda *a, **k: 2", "lambda *a, **k: None", "Odd", "torch", "np.bool_(True)",
     "np.ma.masked", "np.array(None)", "np.array('2')", "np.datetime64('2020')", "np.array([])", "np.float64('nan')",
     "torch.tensor(float('nan'))", "torch.tensor([])", "torch.empty((), device='meta')", "torch.tensor(2).to_sparse()",
     "torch.tensor(1j)", "torch.tensor(True)", "fractions.Fraction(3, 2)", "decimal.Decimal('1.5')", "Odd()",
@@ -82,7 +82,7 @@ BAD_PICTURES = (
 PATHS = ("stored('rgb.png')", "stored('gray16.tif')", "stored('photo.jpg')", "pathlib.Path(stored('rgba.webp'))")
 BAD_PATHS = (
     "'missing.png'", "''", "'.'", "'a\\x00b.png'", "'\\udcff.png'", "'x' * 5000", "stored('tone.wav')", "'/dev/null'",
-    "stored('fit.safetensors')", "b'rgb.png'", "BytesIO(b'no image')", "open(stored('rgb.png'), 'rb')", "3",
+    "stored('fit.safetensors')", "b'rgb.png'", "BytesIO(b'no image')", "opened(stored('rgb.png'))", "3",
         "Pathlike()",
 )  # fmt: skip
 
@@ -112,8 +112,7 @@ POOLS: dict[str, Pool] = {
         *BAD_TENSORS)),
     "model": Pool(
         ("siren", "siren.double()", "relu", "lambda x: x.sin()", "lambda x: x.prod(-1, keepdim=True)", "tiled"),
-        ("lambda x: x.sum()", "lambda x: x[:1]", "lambda x: x.detach()", "lambda x: None", "torch.sin",
-            "siren.layers"),
+        ("lambda x: x.sum()", "lambda x: x[:1]", "lambda x: x.detach()", "lambda x: None", "torch.sin", "3"),
     ),
     "number": Pool(("1", "2.0", "0.5", "np.float32(1.5)"), NUMBERS),
     "count": Pool(("1", "2", "3"), COUNTS),
@@ -132,8 +131,7 @@ POOLS: dict[str, Pool] = {
         ("torch.float32", "torch.float64", "torch.float16", "torch.bfloat16"),
         ("'float32'", "np.float32", "torch.int32", "torch.complex64", "torch.float8_e4m3fn", "torch.bool", "float"),
     ),
-    "activation": Pool(("'sine'", "'relu'", "torch.tanh"), ("'unknown'", "lambda x: None", "lambda x: x[0]",
-        "torch.sqrt")),
+    "activation": Pool(("'sine'", "'relu'", "torch.tanh"), ("'unknown'", "lambda x: None", "abs")),
     "initializer": Pool(("'sitzmann'", "'xavier'", "'he'", "init.he_"), ("'unknown'", "torch.nn.init.zeros_",
         "lambda w: w")),
     "weight": Pool(("torch.empty(4, 3)", "torch.empty(4, 3).double()"), ("torch.empty(4)", "torch.empty(0, 3)",
@@ -146,8 +144,7 @@ POOLS: dict[str, Pool] = {
     "objective": names_of("mse", "mse_fft", "mse_stft"),
     "optimizer": Pool(("torch.optim.Adam", "lambda p: torch.optim.SGD(p, lr=1e-3)"), ("lambda p: None",
         "lambda p: 3", "'adam'")),
-    "scheduler": Pool(("lambda o: torch.optim.lr_scheduler.ConstantLR(o)",), ("lambda o: None", "'cosine'",
-        "lambda: 0")),
+    "scheduler": Pool(("lambda o: torch.optim.lr_scheduler.ConstantLR(o)",), ("lambda o: None", "'cosine'")),
     "callback": Pool(("lambda p: None", "lambda p: True"), ("'call'", "3", "lambda p: 'yes'")),
     "precision": Pool(("'bf16'", "None"), ("'fp8'", "torch.bfloat16", "16")),
     "tiles": Pool(("True", "False", "TileRecipe(tile=4, margin=1, steps=1)"), ("'yes'", "3", "TileRecipe")),

@@ -109,6 +109,9 @@ class Room:
         """Run a case and say whether it was clean."""
         self._empty()
         self.names |= fresh(self.models)
+        for file in self.names["opened"].files:
+            file.close()
+        self.names["opened"].files.clear()
         before = ambient()
         if case.file is not None:
             (self.work / case.file[0]).write_bytes(self.damaged(case))
@@ -150,6 +153,13 @@ class Room:
             problem = check(result, given) if check else None
         except ALLOWED as error:
             return _refused(error)
+        except MemoryError as error:  # allowed where the library refuses beforehand, and not where memory ran out
+            root = error
+            while isinstance(root.__cause__, MemoryError):
+                root = root.__cause__
+            if _own(root):
+                return Verdict(False)
+            return Verdict(False, "MemoryError", place(error), _line(error), traceback.format_exc())
         except BaseException as error:
             return Verdict(False, type(error).__name__, place(error), _line(error), traceback.format_exc())
         return Verdict(True) if problem is None else Verdict(True, "wrong result", "", problem)
@@ -191,8 +201,7 @@ def _line(error: BaseException) -> str:
 
 def _refused(error: Exception) -> Verdict:
     """An error of a kind that is allowed; its text must be the library's own, or name a file."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    own = last.filename.startswith(HOME) and (last.line or "").lstrip().startswith("raise")
+    own = _own(error)
     outside = not any(frame.filename.startswith(HOME) for frame in traceback.extract_tb(error.__traceback__))
     if not str(error).strip():
         return Verdict(False, "no text", place(error), type(error).__name__)
@@ -202,6 +211,12 @@ def _refused(error: Exception) -> Verdict:
         return Verdict(False)
     trouble = "no case" if outside else f"accidental {type(error).__name__}"
     return Verdict(False, trouble, place(error), _line(error), traceback.format_exc())
+
+
+def _own(error: BaseException) -> bool:
+    """Whether a line of the library raised an error on purpose."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return last.filename.startswith(HOME) and (last.line or "").lstrip().startswith("raise")
 
 
 def _of_user(error: BaseException) -> bool:
@@ -223,12 +238,15 @@ def _note(escaped: list[str], message: Any, category: Any, filename: str, lineno
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.endswith("warnings.py"):
         frame = frame.f_back
-    if frame is not None and frame.f_code.co_filename in ("<string>", __file__):  # the case's own expression
+    inner, own = frame, False
+    while frame is not None and not own:
+        own, frame = frame.f_code.co_filename.startswith(HOME), frame.f_back
+    if inner is None or not own:  # the case's own expression warns
         return
-    if frame is not None and frame.f_code.co_filename.startswith(HOME):
-        if "warn" in linecache.getline(frame.f_code.co_filename, frame.f_lineno):
+    if inner.f_code.co_filename.startswith(HOME):
+        if "warn" in linecache.getline(inner.f_code.co_filename, inner.f_lineno):
             return
-        filename, lineno = frame.f_code.co_filename, frame.f_lineno
+        filename, lineno = inner.f_code.co_filename, inner.f_lineno
     where = os.path.relpath(filename, HOME) if filename.startswith(HOME) else os.path.basename(filename)
     escaped.append(f"{category.__name__} at {where}:{lineno}: {' '.join(str(message).split())[:150]}")
 

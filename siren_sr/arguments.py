@@ -36,6 +36,41 @@ def settle(options: Any, **values: Any) -> None:
         object.__setattr__(options, name, value)
 
 
+NOT_TOLD = ("generator", "device", "callback", "checkpoint", "every", "max_memory", "return_fit")
+
+
+def told(task: str, options: Any) -> dict[str, Any]:
+    """How something was made, as plain values: the task, the seed, and every option that is not its default.
+
+    Functions appear by their names, and what is no plain value by its kind.
+    """
+    changed = {
+        field.name: plain(getattr(options, field.name))
+        for field in dataclasses.fields(options)
+        if field.name not in NOT_TOLD and not same(getattr(options, field.name), field.default)
+    }
+    return {"task": task, "seed": seeded(options.generator).initial_seed(), **changed}
+
+
+def same(value: Any, default: Any) -> bool:
+    """Whether an option has its default, which is a plain value; an array or a function never is, but for itself."""
+    return value is default or (isinstance(value, (str, int, float, bool)) and value == default)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it."""
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, (np.generic, np.ndarray, torch.Tensor)) and np.ndim(value) == 0:
+        return value.item()
+    shape = f" {tuple(value.shape)}" if isinstance(value, (np.ndarray, torch.Tensor)) else ""
+    return getattr(value, "__name__", type(value).__name__) + shape
+
+
 AUTOCAST_DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 
@@ -142,7 +177,10 @@ def real(name: str, value: Any, *, what: str) -> float:
     """
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be {what}, got {value!r}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be {what}, got a number beyond 1e308") from None
 
 
 def positive(name: str, value: Any) -> float:
@@ -153,7 +191,8 @@ def positive(name: str, value: Any) -> float:
     """
     try:
         value = value.detach() if isinstance(value, torch.Tensor) else value
-        number = math.nan if isinstance(value, (bool, np.bool_, str, bytes)) else float(value)
+        odd = isinstance(value, (bool, np.bool_, str, bytes)) or value is np.ma.masked
+        number = math.nan if odd else float(value)
     except (TypeError, ValueError, OverflowError, RuntimeError):  # RuntimeError: a tensor that has no number
         number = math.nan
     if not 0 < number < math.inf:
@@ -231,7 +270,7 @@ def device(value: Any) -> torch.device | None:
     try:
         found = torch.device(value)
         torch.zeros(1, device=found).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
         # Unknown names, builds without CUDA, and devices that only pretend, such as "meta", in this order.
         reason = str(error).splitlines()[0].rstrip(".")
         raise ValueError(f'device="{value}" cannot be used here ({reason}): use "cpu"') from None

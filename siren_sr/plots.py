@@ -14,6 +14,8 @@ from siren_sr import arguments
 from siren_sr.fitting.fit import Fit
 from siren_sr.network.activity import LayerActivity
 
+MAX_BINS = 1 << 16
+
 
 def history(fits: Mapping[str, Fit] | Fit, *, against: Literal["seconds", "step"] = "seconds") -> Any:
     """Draw the PSNR along the training, with one curve per fit.
@@ -106,12 +108,13 @@ def activity(layers: Sequence[LayerActivity], *, bins: int = 256) -> Any:
 
     Raises:
         TypeError: ``layers`` is not what `capture` returns.
-        ValueError: ``bins`` is less than 1.
+        ValueError: ``bins`` is less than 1 or more than `MAX_BINS`.
         ImportError: Matplotlib is not installed.
     """
     if not isinstance(layers, Sequence) or not layers or not all(isinstance(one, LayerActivity) for one in layers):
         raise TypeError(f"layers must be what siren_sr.network.activity.capture returns, got {type(layers).__name__}")
-    bins = arguments.count("bins", bins)
+    if arguments.count("bins", bins) > MAX_BINS:
+        raise ValueError(f"bins must be at most {MAX_BINS}, got {bins}")
     titles = ("before the activation", "after the activation", "spectrum after")
     figure, axes = grid(len(layers), 3, width=10, height=2.2 * len(layers))
     for i, layer in enumerate(layers):

@@ -92,6 +92,29 @@ def add_training(parser: argparse.ArgumentParser, options: Any) -> None:
     add_device(parser)
     parser.add_argument("--seed", type=int, default=0, help="seed of the initial weights (default: 0)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_option(parser, options, "checkpoint", metavar="FILE")
+    add_option(parser, options, "every", type=float, metavar="SECONDS")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint, if there is one")
+
+
+def checkpoint(a: argparse.Namespace) -> dict[str, Any]:
+    """The options ``checkpoint`` and ``every`` of a task.
+
+    Raises:
+        ValueError: There is such a file and nobody asked for ``--resume``, or only for that.
+    """
+    if a.resume and a.checkpoint is None:
+        raise ValueError("--resume needs --checkpoint FILE, from which to go on")
+    if a.checkpoint is not None and os.path.exists(a.checkpoint) and not a.resume:
+        raise ValueError(f"there is a checkpoint {a.checkpoint}: go on from it with --resume, or delete it")
+    return {"checkpoint": a.checkpoint, "every": a.every}
+
+
+def drop_checkpoint(a: argparse.Namespace) -> None:
+    """Remove the checkpoint, if there is one, now that the output is written."""
+    if a.checkpoint is not None:
+        with contextlib.suppress(OSError):
+            os.remove(a.checkpoint)
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,16 @@ import sys
 from typing import Any
 
 from siren_sr import fit_signal
-from siren_sr.cli.arguments import add_option, add_training, command, file_name, number_or_name, seeded
+from siren_sr.cli.arguments import (
+    add_option,
+    add_training,
+    checkpoint,
+    command,
+    drop_checkpoint,
+    file_name,
+    number_or_name,
+    seeded,
+)
 from siren_sr.cli.interruption import INTERRUPTION
 from siren_sr.cli.output import add_output, check_output, writing
 from siren_sr.cli.progress import Training
@@ -53,11 +62,13 @@ def run(a: argparse.Namespace) -> int:
             generator=seeded(a.seed),
             device=a.device,
             callback=training,
+            **checkpoint(a),
         )
     with writing(a):
         fit.save(a.output)
     if training.stopped:
         text = f"{INTERRUPTION.text} {training.reached}; the network reached so far is in {a.output}"
         return say(text, INTERRUPTION.code)
+    drop_checkpoint(a)
     tell(one_line(f"{a.output}: {fit.psnr:.2f} dB, {fit.model.summary()}") + "\n", sys.stdout)
     return 0

@@ -9,7 +9,16 @@ import numpy as np
 import torch
 
 from siren_sr import derivatives, io, solve_poisson
-from siren_sr.cli.arguments import add_option, add_training, array_of, command, file_name, seeded
+from siren_sr.cli.arguments import (
+    add_option,
+    add_training,
+    array_of,
+    checkpoint,
+    command,
+    drop_checkpoint,
+    file_name,
+    seeded,
+)
 from siren_sr.cli.interruption import INTERRUPTION
 from siren_sr.cli.output import add_output, check_output, metadata, writing
 from siren_sr.cli.progress import Training
@@ -80,6 +89,7 @@ def run(a: argparse.Namespace) -> int:
             generator=seeded(a.seed),
             device=a.device,
             callback=training,
+            **checkpoint(a),
             return_fit=True,
         )
     if training.stopped:
@@ -90,4 +100,5 @@ def run(a: argparse.Namespace) -> int:
     values = from_unit(fit.reconstruction.reshape(channels, *fit.shape))
     with writing(a):
         io.write_image(a.output, origin.restore(values), like=image, **metadata(a))
+    drop_checkpoint(a)
     return 0

@@ -64,5 +64,9 @@ def _as_file(fit: Fit) -> Fit:
         raise ValueError(f"this network has {origin.dims} axes, only images and sounds have files: use Fit.render")
     origin = replace(origin, container="array", channels=origin.channels and fit.model.out_features > 1)
     if origin.dims == 2 and origin.dtype.startswith(("float", "bfloat")):
-        origin = replace(origin, dtype="uint8", low=0.0, high=255.0, floor=0.0, ceiling=255.0)
+        low, high = (
+            255 * origin.low,
+            255 * origin.high,
+        )  # floats in [0, 1] are an image, of which the data may be a part
+        origin = replace(origin, dtype="uint8", low=low, high=high, floor=0.0, ceiling=255.0)
     return replace(fit, origin=origin)

@@ -15,7 +15,9 @@ from siren_sr.cli.arguments import (
     add_resolution,
     add_training,
     array_of,
+    checkpoint,
     command,
+    drop_checkpoint,
     file_name,
     number_or_name,
     seeded,
@@ -25,6 +27,7 @@ from siren_sr.cli.interruption import INTERRUPTION
 from siren_sr.cli.output import add_output, check_output, metadata, writing
 from siren_sr.cli.progress import Training
 from siren_sr.cli.screen import say
+from siren_sr.grids import coordinates
 from siren_sr.superres.options import SuperResolveOptions
 from siren_sr.superres.task import DEFAULT_SCALE
 
@@ -62,7 +65,10 @@ def run(a: argparse.Namespace) -> int:
     check_output(a, a.inputs[0])
     image = io.read_image(a.inputs[0])
     channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
-    io.check_writable(a.output, channels=channels, dtype=image.pixels.dtype, like=image, **metadata(a))
+    scale = DEFAULT_SCALE if a.scale is None and a.size is None else a.scale
+    height, width = coordinates.grid_size(image.pixels.shape[:2], scale=scale, size=a.size, channels=channels)
+    dtype = image.pixels.dtype
+    io.check_writable(a.output, channels=channels, dtype=dtype, shape=(height, width), like=image, **metadata(a))
     if a.workers is not None or a.ray is not None:
         with users_upscaler(a.prior) as prior:
             result = many.in_windows(a, image, _options(a, prior))
@@ -71,12 +77,13 @@ def run(a: argparse.Namespace) -> int:
         return 0
     with users_upscaler(a.prior) as prior, Training(quiet=a.quiet) as training:
         options = _options(a, prior)
-        result = enlarge(image, **options, generator=seeded(a.seed), callback=training)
+        result = enlarge(image, **options, generator=seeded(a.seed), callback=training, **checkpoint(a))
     if training.stopped:
         # An image cannot say that it is unfinished.
         return say(f"{INTERRUPTION.text} {training.reached}; nothing was written", INTERRUPTION.code)
     with writing(a):
         io.write_image(a.output, np.asarray(result), like=image, **metadata(a))
+    drop_checkpoint(a)
     return 0
 
 

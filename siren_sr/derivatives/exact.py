@@ -181,9 +181,9 @@ def _through_linear(state: tuple[Tensor, ...], weight: Tensor, bias: Tensor) -> 
     if not rest:
         return (nn.functional.linear(value, weight, bias),)
     n = len(value)
-    rows = nn.functional.linear(torch.cat([value, *(r.reshape(-1, r.shape[-1]) for r in rest)]), weight)
+    rows = nn.functional.linear(torch.cat([value, *(r.flatten(0, -2) for r in rest)]), weight)
     dimensions = len(rest[0])
-    result = [rows[:n] + bias, rows[n : n * (1 + dimensions)].view(dimensions, n, -1)]
+    result = [rows[:n] + bias, rows[n : n * (1 + dimensions)].view(dimensions, n, len(weight))]
     if len(rest) == 2:
         result.append(rows[n * (1 + dimensions) :])
     return tuple(result)

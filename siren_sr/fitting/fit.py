@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -18,7 +18,10 @@ from siren_sr.network.layers import Activation
 from siren_sr.network.protocol import Network
 from siren_sr.signals import Assembly, Origin
 from siren_sr.training.field import psnr_of
-from siren_sr.training.progress import Entry
+from siren_sr.training.objectives import ObjectiveLike
+from siren_sr.training.optimizers import OptimizerFactory, SchedulerFactory
+from siren_sr.training.progress import Callback, Entry
+from siren_sr.training.recipes import RecipeLike
 
 SLAB = 1 << 16  # the number of points that are rendered before they are written into the result
 
@@ -145,7 +148,10 @@ class Fit:
             yield start, values
 
     def _region(self, region: coordinates.Region) -> list[tuple[float, float]]:
-        entries = [(float(start), float(stop)) for start, stop in region]
+        try:
+            entries = [(float(start), float(stop)) for start, stop in region]
+        except (TypeError, ValueError, OverflowError, RuntimeError):
+            entries = []
         if len(entries) != len(self.shape) or any(
             not 0 <= start < stop <= n for (start, stop), n in zip(entries, self.shape, strict=False)
         ):
@@ -154,6 +160,78 @@ class Fit:
                 f"got {region!r}"
             )
         return entries
+
+    def resume(
+        self,
+        signal: Any,
+        *,
+        steps: int | None = None,
+        recipe: RecipeLike | None = None,
+        objective: ObjectiveLike = "mse",
+        optimizer: OptimizerFactory | None = None,
+        batch: int | None = None,
+        scheduler: SchedulerFactory | None = None,
+        precision: Literal["bf16"] | None = None,
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        callback: Callback | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        every: float = 60.0,
+    ) -> Fit:
+        """Go on training the network on the signal to which `siren_sr.fit_signal` fitted it.
+
+        The arguments are those of `siren_sr.fit_signal`. The optimizer and its schedule begin anew, since a fit does
+        not hold what they had learned: with the recipe "fast" the loss rises at first, and is lower in the end if there
+        are some tens of steps. To go on gently pass an optimizer with a small rate. (To go on with a training that was
+        killed, give it a ``checkpoint``, which holds all of it.)
+
+        Args:
+            signal: The signal again, of the same kind and size; a fit does not hold it.
+            steps: Number of further steps (default: the recipe's).
+            recipe: How to train, as are the following.
+            objective: What to minimise.
+            optimizer: Function from the parameters to an optimizer.
+            batch: Number of samples per update.
+            scheduler: Function from the optimizer to a scheduler.
+            precision: "bf16" or None.
+            generator: CPU generator that draws the batches (default: seed 0).
+            device: Where to compute (default: where the network is).
+            callback: Called after every step; returning True stops.
+            checkpoint: File that holds what was reached.
+            every: Seconds between two writings of it.
+
+        Returns:
+            A new `Fit`, whose history goes on from this one's in a stage of its own; this one stays as it is.
+
+        Raises:
+            ValueError: The fit is one of tiles, of `siren_sr.solve_poisson` or on a base, of which only its task can
+                make a better one; the signal is another one; or as `siren_sr.fit_signal`.
+
+        Examples:
+            >>> from siren_sr import fit_signal
+            >>> ramp = torch.linspace(0, 1, 64).reshape(1, 8, 8)
+            >>> fit = fit_signal(ramp, hidden_features=16, steps=3)
+            >>> [entry.step for entry in fit.resume(ramp, steps=2).history]
+            [1, 2, 3, 4, 5]
+        """
+        from siren_sr.fitting.resume import resume  # it needs this file
+
+        return resume(
+            self,
+            signal,
+            steps=steps,
+            recipe=recipe,
+            objective=objective,
+            optimizer=optimizer,
+            batch=batch,
+            scheduler=scheduler,
+            precision=precision,
+            generator=generator,
+            device=device,
+            callback=callback,
+            checkpoint=checkpoint,
+            every=every,
+        )
 
     @arguments.undisturbed()
     def save(self, path: str | os.PathLike[str]) -> None:

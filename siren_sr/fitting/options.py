@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import numbers
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,6 +23,7 @@ from siren_sr.network.fused import product_type
 from siren_sr.network.layers import ActivationLike, resolve_activation
 from siren_sr.network.siren import Siren
 from siren_sr.omega import Measure
+from siren_sr.training.checkpoint import check_options
 from siren_sr.training.field import Objective
 from siren_sr.training.loop import Stage
 from siren_sr.training.objectives import OBJECTIVES, ObjectiveFactory, ObjectiveLike
@@ -58,6 +60,8 @@ class NetworkOptions:
     device: torch.device | str | None = option(help="cpu, cuda or mps")
     callback: Callback | None = option()
     max_memory: float | None = option()
+    checkpoint: str | os.PathLike[str] | None = option(help="file that holds what was reached, to go on from")
+    every: float = option(60.0, "seconds between two writings of the checkpoint")
 
     def __post_init__(self) -> None:
         """Check every option."""
@@ -83,6 +87,7 @@ class NetworkOptions:
         arguments.optional_callable("callback", self.callback, what="a callable Progress -> bool")
         if self.max_memory is not None:
             arguments.settle(self, max_memory=arguments.positive("max_memory", self.max_memory))
+        check_options(self)
 
     def network(
         self, in_features: int, out_features: int, *, hidden_layers: int, first_omega_0: float, like: Tensor

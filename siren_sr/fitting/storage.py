@@ -59,6 +59,7 @@ def contents(fit: Any) -> tuple[dict[str, Tensor], dict[str, Any]]:
     origin = {name: getattr(fit.origin, name) for name in ORIGIN}
     meta = {
         "file": None if carried is None else carried.format,
+        "left_out": [] if carried is None else list(carried.left_out),
         "network": type(fit.model).__name__,
         "model": fit.model.config(),
         "made": dict(fit.made),
@@ -199,7 +200,8 @@ def _origin(meta: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Origin:
             tensors[f"file.{k}"].numpy().tobytes() if f"file.{k}" in tensors else None for k in CARRIED
         )
         nothing = np.empty((0, 0), np.uint8)
-        info = io.ImageFile(nothing, str(meta["file"]), exif=exif, icc_profile=icc_profile, xmp=xmp)
+        left_out = tuple(what for what in meta.get("left_out", ()) if what in io.LEFT_OUT)  # older files have none
+        info = io.ImageFile(nothing, str(meta["file"]), exif=exif, icc_profile=icc_profile, xmp=xmp, left_out=left_out)
     return Origin(**stored, info=info)
 
 
@@ -207,7 +209,7 @@ def _history(rows: Tensor) -> tuple[Entry, ...]:
     most = len(fields(Entry))
     if rows.ndim != 2 or not most - 1 <= rows.shape[1] <= most:  # files of the first format have a column less
         raise ValueError(f"the history has the shape {tuple(rows.shape)}")
-    return tuple(Entry(int(r[0]), *r[1:5], *map(int, r[5:])) for r in rows.tolist())
+    return tuple(Entry.of(row) for row in rows.tolist())
 
 
 def _base(base: Tensor | None, model: Network, dims: int) -> Tensor | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from siren_sr.init import InitializerLike
 from siren_sr.network.layers import ActivationLike
 from siren_sr.network.protocol import Network
 from siren_sr.signals import Signal, as_signal, is_batch, members
+from siren_sr.training.checkpoint import open_checkpoint
 from siren_sr.training.field import is_pointwise
 from siren_sr.training.loop import batches_per_step, train
 from siren_sr.training.objectives import ObjectiveLike, value
@@ -57,6 +59,8 @@ def fit_signal(
     device: torch.device | str | None = DEFAULT.device,
     callback: Callback | None = DEFAULT.callback,
     max_memory: float | None = DEFAULT.max_memory,
+    checkpoint: str | os.PathLike[str] | None = DEFAULT.checkpoint,
+    every: float = DEFAULT.every,
 ) -> Fit:
     """Represent a signal by a sine network.
 
@@ -101,6 +105,11 @@ def fit_signal(
             ends, which ``Fit.stopped`` says. Fits of a batch that were not begun by then hold an untrained network.
         max_memory: Bytes that may be used, by a rough estimate (default: those that are free). Work that would need
             more is refused before it begins.
+        checkpoint: Path of a .safetensors file that holds what was reached, so that little is lost when the process
+            dies: the same call goes on from there, and ends with the same bits on a CPU. A file of another call that
+            has not come to its end is refused. The file stays when the call is complete, and the same call then
+            returns at once; delete it when the result is safe, or let another call replace it.
+        every: Seconds between two writings of it.
 
     Returns:
         A `Fit`, or a list of them for a batch, which type checkers cannot tell apart.
@@ -142,20 +151,24 @@ def fit_signal(
         device=device,
         callback=callback,
         max_memory=max_memory,
+        checkpoint=checkpoint,
+        every=every,
     )
-    monitor = Monitor(callback)
     with arguments.undisturbed():
-        if is_batch(signal, dims) and sample_rate is None:
-            result = [_fit(one, options, monitor) for one in members(signal)]
-        else:
-            result = _fit(signal, options, monitor)
-    monitor.end(result)
+        many = is_batch(signal, dims) and sample_rate is None
+        data = [
+            as_signal(one, sample_rate=options.sample_rate, dims=options.dims, device=options.device)
+            for one in (members(signal) if many else [signal])
+        ]
+        monitor = Monitor(callback, open_checkpoint(options, [(one.values, one.origin.sample_rate) for one in data]))
+        fits = [_fit(one, options, monitor) for one in data]
+        result = fits if many else fits[0]
+        monitor.end(result)
     return result  # pyright: ignore[reportReturnType]
 
 
-def _fit(signal: Any, options: FitOptions, monitor: Monitor) -> Fit:
+def _fit(data: Signal, options: FitOptions, monitor: Monitor) -> Fit:
     """Fit one signal, by one network or by tiles."""
-    data = as_signal(signal, sample_rate=options.sample_rate, dims=options.dims, device=options.device)
     monitor.restart()
     tiles = _choose_tiles(data, options)
     io.check_memory(
@@ -196,14 +209,27 @@ def _fit_one_network(data: Signal, options: FitOptions, monitor: Monitor) -> Fit
     )
     history = train(model, [stage], monitor=monitor, precision=options.precision)
     stopped = len(history) < stage.steps
-    return _measured(make_fit(model, data, history, align_corners=options.align_corners, stopped=stopped), data)
+    return _measured(
+        make_fit(
+            model,
+            data,
+            history,
+            align_corners=options.align_corners,
+            stopped=stopped,
+            made=arguments.told("fit_signal", options),
+        ),
+        data,
+    )
 
 
 def _fit_tiled(data: Signal, tiles: TileRecipe, options: FitOptions, monitor: Monitor) -> Fit:
     if options.steps is not None:
         tiles = replace(tiles, steps=options.steps)
     tiled = fit_tiles(data.values, tiles, generator=arguments.seeded(options.generator), monitor=monitor)
-    return _measured(make_fit(tiled.model, data, tiled.history, stopped=tiled.stopped), data)
+    return _measured(
+        make_fit(tiled.model, data, tiled.history, stopped=tiled.stopped, made=arguments.told("fit_signal", options)),
+        data,
+    )
 
 
 def _measured(fit: Fit, data: Signal) -> Fit:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ from siren_sr.training.field import SquaredError
 from siren_sr.training.loop import Stage, train
 from siren_sr.training.objectives import value
 from siren_sr.training.optimizers import adam, warmup_cosine
-from siren_sr.training.progress import Entry, Monitor
+from siren_sr.training.progress import Entry, Monitor, drawn, redraw
 
 GROUP = 16  # the number of tiles that are trained at once: so many stay in the caches of a processor
 
@@ -122,22 +123,57 @@ def fit_tiles(
         generator=generator,
         like=target,
     )
-    tiles = list(model.tiles())
-    groups = range(0, len(tiles), GROUP)
+    groups = range(0, math.prod(len(w.starts) for w in model.windows), GROUP)
     monitor.plan("network", max(1, recipe.steps) * len(groups))
-    history: list[Entry] = []
-    for first in [] if monitor.stopped else groups:
-        part = slice(first, first + GROUP)
-        with monitor.interruptible():
-            windows = torch.stack([_window(target, model.windows, tile) for tile in tiles[part]])
-            batch = model.networks.part(part)
-            made = _fit_group(batch, windows, recipe, generator=generator, monitor=monitor)
-            steps, seconds = (history[-1].step, history[-1].seconds) if history else (0, 0.0)
-            history += [replace(entry, step=steps + entry.step, seconds=seconds + entry.seconds) for entry in made]
-            model.networks.assign(part, batch)
-        if monitor.stopped:
-            break
-    return TileFit(model.eval(), tuple(history), monitor.stopped)
+    work = _Work(model, generator)
+    with monitor.part("tiles", work.state) as saved:
+        if saved is not None:
+            work.restore(saved)
+        while work.first in groups and not monitor.stopped:
+            with monitor.interruptible():
+                work.fit_group(target, recipe, monitor)
+    return TileFit(model.eval(), tuple(work.history), monitor.stopped)
+
+
+class _Work:
+    """The groups of tiles under way.
+
+    Attributes:
+        first: Number of the first tile of the group that is fitted next.
+        history: One `Entry` per step of every group so far.
+    """
+
+    def __init__(self, model: TiledSiren, generator: torch.Generator | None) -> None:
+        self._model, self._generator, self._tiles = model, generator, list(model.tiles())
+        self.first, self.history, self._drawn = 0, list[Entry](), drawn(generator)
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs, of tensors and plain values: all that was there before the present group."""
+        return {
+            "networks": dict(self._model.networks.state_dict()),
+            "first": self.first,
+            "generator": self._drawn,
+            "history": [astuple(entry) for entry in self.history],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a `state`."""
+        self._model.networks.load_state_dict(state["networks"])
+        self.first, self._drawn = state["first"], state["generator"]
+        redraw(self._generator, self._drawn)
+        self.history = [Entry(*row) for row in state["history"]]
+
+    def fit_group(self, target: Tensor, recipe: TileRecipe, monitor: Monitor) -> None:
+        """Fit the next group."""
+        part = slice(self.first, self.first + GROUP)
+        windows = torch.stack([_window(target, self._model.windows, tile) for tile in self._tiles[part]])
+        batch = self._model.networks.part(part)
+        with monitor.part(f"group from {self.first}", remember=False):
+            made = _fit_group(batch, windows, recipe, generator=self._generator, monitor=monitor)
+        steps, seconds = (self.history[-1].step, self.history[-1].seconds) if self.history else (0, 0.0)
+        self.history += [replace(entry, step=steps + entry.step, seconds=seconds + entry.seconds) for entry in made]
+        self._model.networks.assign(part, batch)
+        self.first, self._drawn = part.stop, drawn(self._generator)
 
 
 def _fit_group(
@@ -168,6 +204,7 @@ def _fit_group(
             SquaredError(lambda field: field.values, stacked, dims=len(shape), weight=scale.square()),
             name="network",
             batch=recipe.batch,
+            worse=100.0,  # the solved output is soon lost, and solved again at the end
         )
         history: Sequence[Entry] = train(batch, [stage], monitor=monitor, generator=generator)
     else:

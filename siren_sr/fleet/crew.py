@@ -66,6 +66,9 @@ class Crew:
 
     Every worker has a thread here that gives it one job after another, so that no more jobs are under way than there
     are workers. A worker that dies is replaced, and its job is given to the new one.
+
+    Attributes:
+        outcomes: All outcomes so far. After an interruption, which can come at any moment, they alone are complete.
     """
 
     def __init__(self, hire: Callable[[], Worker], jobs: Sequence[Job], workers: int) -> None:
@@ -79,6 +82,7 @@ class Crew:
         self._hire, self._count = hire, len(jobs)
         self._jobs, self._lock = iter(enumerate(jobs)), threading.Lock()
         self._outcomes: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
+        self.outcomes: list[Outcome] = []
         self._hired: set[Worker] = set()
         self._ended = False
         self._threads = [threading.Thread(target=self._lead) for _ in range(min(workers, len(jobs)))]
@@ -113,13 +117,6 @@ class Crew:
                 raise outcome
             self._told += 1
             yield outcome
-
-    def late(self) -> Iterator[Outcome]:
-        """Yield what was finished but not told yet when the work was ended."""
-        while not self._outcomes.empty():
-            outcome = self._outcomes.get()
-            if isinstance(outcome, Outcome):
-                yield outcome
 
     def _lead(self) -> None:
         """Give a worker one job after another; this is a thread's work."""
@@ -159,7 +156,9 @@ class Crew:
             except Exception as problem:
                 error = described(problem)
                 break
-        self._outcomes.put(Outcome(number, error, time.perf_counter() - start, attempts))
+        outcome = Outcome(number, error, time.perf_counter() - start, attempts)
+        self.outcomes.append(outcome)
+        self._outcomes.put(outcome)
         return worker
 
     def _new(self) -> Worker:
@@ -176,6 +175,8 @@ class Crew:
                 worker.wait()
                 return worker
             except Died as died:
+                if self._ended:  # it was dismissed while it started
+                    raise
                 self._dismiss(worker)
                 reason = str(died)
         raise RuntimeError(f"no worker could be started, the last of {STARTS} died: {reason}")

@@ -198,7 +198,7 @@ class _Run:
                         if self._told(self._note(numbers, outcome)):
                             break
             finally:
-                for outcome in crew.late():
+                for outcome in crew.outcomes:
                     self._note(numbers, outcome)
                 self._moved = sum(job.moved for job in jobs)
 

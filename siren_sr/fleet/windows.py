@@ -65,7 +65,7 @@ def super_resolve_windows(
     memory: int | None = None,
     backend: Backend = "processes",
     address: str | None = None,
-    callback: Callable[[Progress], bool | None] | None = None,
+    callback: Callable[[Progress], object] | None = None,
     seed: int = 0,
     **options: Any,
 ) -> np.ndarray:
@@ -85,7 +85,7 @@ def super_resolve_windows(
         memory: See there.
         backend: See there.
         address: See there.
-        callback: Called before the work and after every window with a `Progress`. It cannot end the work.
+        callback: Called before the work and after every window with a `Progress`; Ctrl-C ends the work.
         seed: See there.
         **options: Of `siren_sr.super_resolve`: ``scale``, ``size``, ``kernel``, ``noise``, ``prior``, ...
 

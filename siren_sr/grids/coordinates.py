@@ -206,6 +206,8 @@ def _float(number: Any) -> float:
 
 def _entries(given: Any) -> Any:
     """Return a real number as it is and a sequence, array or tensor of them as a list; anything else gives None."""
+    if isinstance(given, Tensor) and (given.is_nested or given.is_meta or given.layout != torch.strided):
+        return None
     if isinstance(given, (Tensor, np.ndarray, np.generic)):
         if given.ndim > 1 or (isinstance(given, Tensor) and given.is_complex()):
             return None

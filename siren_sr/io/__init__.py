@@ -12,14 +12,16 @@ from .atomic import atomic_write, check_folder
 from .audio import AUDIO_FORMATS, AudioFile, AudioFormat, check_audio_writable, read_audio, write_audio
 from .image import MAX_PIXELS, ImageFile
 from .memory import available_memory, check_memory
-from .read import read_image
+from .read import read_image, read_stream
 from .source import is_stream
 from .tensors import check_tensors_path, read_tensors, write_tensors
+from .tiff import LEFT_OUT
 from .write import IMAGE_FORMATS, ImageFormat, check_writable, write_image
 
 __all__ = [
     "AUDIO_FORMATS",
     "IMAGE_FORMATS",
+    "LEFT_OUT",
     "MAX_PIXELS",
     "AudioFile",
     "AudioFormat",
@@ -35,6 +37,7 @@ __all__ = [
     "is_stream",
     "read_audio",
     "read_image",
+    "read_stream",
     "read_tensors",
     "write_audio",
     "write_image",

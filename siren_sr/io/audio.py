@@ -15,6 +15,7 @@ import numpy as np
 from .atomic import atomic_write, check_folder
 from .chatter import complain, hushed
 from .memory import check_memory
+from .mp3 import Counted, counted, is_mpeg
 from .names import PathLike, check_name, shown
 from .source import Source, read_source
 
@@ -83,12 +84,22 @@ def read_audio(source: Source) -> AudioFile:
         MemoryError: there is not enough memory for the samples, as far as the header tells.
         TypeError: the source is none of these, or a file opened as text.
     """
-    data, text = read_source(source)
+    return decode_sound(*read_source(source))
+
+
+def is_sound(data: bytes) -> bool:
+    """Return whether the first bytes of a file are those of a sound."""
+    return is_mpeg(data) or data.startswith((b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM", b".snd", b"riff", b"caff"))
+
+
+def decode_sound(data: bytes, text: str) -> AudioFile:
+    """Return the sound in the content of a file, which an error's text calls `text`; errors as `read_audio`."""
     import soundfile
 
     try:
-        with hushed(libraries=_is_mpeg(data)) as said:
-            audio = _decode(data)
+        # libmpg123 writes to standard error; it is asked for what begins like no other kind, too, and within WAV.
+        with hushed(libraries=not data.startswith((b"fLaC", b"OggS", b"FORM"))) as said:
+            audio = _decode(data, counted(data) if is_mpeg(data) else None)
         complain(said)
         if len(data) + 1 < _declared_size(data):  # the last byte may be missing where it is padding
             raise OSError("the file is cut off")
@@ -103,12 +114,19 @@ def read_audio(source: Source) -> AudioFile:
     return audio
 
 
-def _decode(data: bytes) -> AudioFile:
-    """Return the samples of a whole sound file; libsndfile reads what is there and tells of no missing part."""
+def _decode(data: bytes, known: Counted | None = None) -> AudioFile:
+    """Return the samples of a whole sound file; libsndfile reads what is there and tells of no missing part.
+
+    Args:
+        data: the file.
+        known: what is known of an MP3 whose length libsndfile can only guess.
+    """
     import soundfile
 
     with _Bytes(data) as stream, soundfile.SoundFile(stream) as file:
         dtype: Any = _AUDIO_DTYPES.get(file.subtype, "float32")
+        if known and file.frames < known.samples:
+            return _decode(known.indexed)
         expected = file.frames
         shape = (expected, file.channels)
         # No coding reaches this, not even for silence.
@@ -116,7 +134,7 @@ def _decode(data: bytes) -> AudioFile:
             raise OSError(f"its header promises {expected} samples, which cannot lie in {len(data)} bytes")
         check_memory(shape, dtype, what="for its samples", advice="cut it into parts")
         samples = file.read(dtype=dtype)
-        if len(samples) < expected or stream.lost:
+        if len(samples) < (known.samples - known.slack if known else expected) or stream.lost:
             raise OSError("the file is cut off")
         return AudioFile(samples, file.samplerate, file.subtype, file.format)
 
@@ -145,11 +163,6 @@ def _declared_size(data: bytes) -> int:
     order = {b"RIFF": "<", b"FORM": ">"}.get(data[:4])  # WAV is little-endian, AIFF big-endian
     size = struct.unpack_from(order + "I", data, 4)[0] + 8 if order else 0
     return size if size < 2**31 - 2**16 else 0
-
-
-def _is_mpeg(data: bytes) -> bool:
-    """Return whether libmpg123 will be asked, which writes to standard error."""
-    return data.startswith(b"ID3") or (data[:1] == b"\xff" and data[1:2] >= b"\xe0")
 
 
 def check_audio_writable(

@@ -134,18 +134,21 @@ _LOGGERS = ("tifffile", "imagecodecs", "PIL.TiffImagePlugin")
 _VOICES = (
     # libtiff inside Pillow names the function, such as Fax4Decode, or the file as Pillow calls it.
     re.compile(
-        r"(?!\w*(Error|Exception|Warning|Interrupt):)(\w*([a-z]\w*[A-Z]|[A-Z]\w*[a-z])\w*|tempfile\.tif): .*\.$"
+        r"(?!\w*(Error|Exception|Warning|Interrupt):)(\w*([a-z]\w*[A-Z]|[A-Z]\w*[a-z])\w*|tempfile\.tif|): .*\.$"
     ),
     # libmpg123 inside libsndfile
     re.compile(r"\[.*libmpg123/.*\] (error|warning)|Note: |Warning: (Xing|Big change|Encountered|Real sample)"),
 )
+# The tags of TIFF that the pixels depend on: size, coding, places of the parts, predictor, palette, alpha, ...
 _LAYOUT = (256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325, 338, 339)
+_LAYOUT_NAMES = (
+    "ImageWidth|ImageLength|BitsPerSample|Compression|PhotometricInterpretation|FillOrder|Strip|SamplesPerPixel|"
+    "RowsPerStrip|PlanarConfiguration|Options|Predictor|ColorMap|Tile|ExtraSamples|SampleFormat|YCbCr|JPEG|Reference"
+)
 _HARMLESS = (
-    # TIFF: tags that do not matter for the pixels
-    re.compile(rf"<tifffile\.TiffTag (?!(?:{'|'.join(map(str, _LAYOUT))})\b)\d+ @"),
-    re.compile(r"tifffile: <tifffile\.TiffPages @\d+> invalid (page )?offset"),
-    re.compile(r"missing data ByteCounts tag|estimating ByteCounts|missing ByteCounts tag"),
-    re.compile(r"TIFFFetchNormalTag: .*(custom|unknown) tag|: Warning,"),
+    # TIFF: everything about other tags
+    re.compile(rf"^tifffile: (?!.*<tifffile\.TiffTag ({'|'.join(map(str, _LAYOUT))}) @)"),
+    re.compile(rf"^(TIFFFetchNormalTag|_TIFFVSetField): (?!.*({_LAYOUT_NAMES}))|: Warning,"),
     # PNG: bytes behind the last pixel, a palette that nothing uses, and advice to the caller
     re.compile(r"PNG warning: (IDAT: (Extra compressed data|Too much image data)|PLTE: ignored|Interlace handling)"),
     # MP3: tags and padding between the frames, and how exactly one could jump

@@ -131,6 +131,11 @@ def exif_block(tree: Tree, order: str) -> bytes:
     return header(order, 8) + write_ifd(tree, order, 8)
 
 
+def oriented_exif(value: int) -> bytes | None:
+    """Return an EXIF block that holds only an orientation, or None for 1 (as stored)."""
+    return None if value == 1 else exif_block({_ORIENTATION: Entry(3, 1, struct.pack("<H", value))}, "<")
+
+
 def resized_exif(exif: bytes | None, height: int, width: int) -> bytes | None:
     """Return `exif` with the new size in pixels and without its thumbnail; what cannot be read stays as it is.
 

@@ -28,6 +28,8 @@ class ImageFile:
         dpi: (horizontal, vertical) pixels per inch, or None.
         xmp: the XMP packet (XML), or None.
         png_chunks: (type, body) of a PNG's colour and text chunks, which only another PNG can hold.
+        left_out: what a TIFF tells of where its pixels lie or how large they are, in words, such as
+            "the georeference (GeoTIFF)", one of `LEFT_OUT`; it is not carried over.
     """
 
     pixels: np.ndarray
@@ -37,6 +39,7 @@ class ImageFile:
     dpi: tuple[float, float] | None = None
     xmp: bytes | None = None
     png_chunks: tuple[tuple[bytes, bytes], ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def orientation(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
+from .audio import AudioFile, decode_sound, is_sound
 from .chatter import complain, hushed
 from .image import ImageFile, RefusedError
 from .pillow import read_with_pillow
@@ -43,7 +44,23 @@ def read_image(source: Source) -> ImageFile:
         >>> read_image(stream).pixels.tolist()
         [[7, 7, 7], [7, 7, 7]]
     """
+    return _image(*read_source(source))
+
+
+def read_stream(source: Source) -> ImageFile | AudioFile:
+    """Read bytes or an open file, of which only the content tells whether it is an image or a sound.
+
+    Raises:
+        OSError: it is neither, or see `read_image` and `read_audio`, whose other errors are raised as well.
+    """
     data, text = read_source(source)
+    if _sniff(data) is None and is_sound(data):
+        return decode_sound(data, text)
+    return _image(data, text)
+
+
+def _image(data: bytes, text: str) -> ImageFile:
+    """Return the image in the content of a file, which an error's text calls `text`."""
     name = _sniff(data)
     if name is None:
         allowed = ", ".join(_READERS)

@@ -6,7 +6,6 @@ import contextlib
 import io
 import os
 import stat
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from .memory import TooLargeError, available_memory, check_memory
@@ -47,12 +46,13 @@ def _read_file(name: str) -> bytes:
     try:
         if os.path.isdir(name):
             raise IsADirectoryError(f"cannot read {text}: it is a folder; give the name of a file in it")
-        if not stat.S_ISREG(os.stat(name).st_mode) and not stat.S_ISFIFO(os.stat(name).st_mode):
+        mode = os.stat(name).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
             raise OSError(f"cannot read {text}: it is not a regular file; copy its content into one")
         with open(name, "rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
             check_memory((size,), "uint8", what=f"to read {text}")
-            return Path(name).read_bytes() if size else _read_to_the_end(file, text)
+            return file.readall() if size else _read_to_the_end(file, text)
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no file {text}") from None
     except OSError as error:

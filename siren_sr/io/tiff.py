@@ -7,6 +7,7 @@ import io
 import itertools
 import struct
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,15 @@ from .pillow import read_with_pillow
 
 MAX_TIFF_BYTES = 2**32 - 2**24
 _XMP, _ICC = 700, 34675
+_GEOGRAPHIC = (33550, 33920, 33922, 34264, 34735, 34736, 34737, 42112, 42113)  # those of GeoTIFF and of GDAL
+# What tells where the pixels lie or how large they are: its name, and whether a file has it.
+_LEFT_OUT: tuple[tuple[str, Callable[[dict[int, Entry], bytes], bool]], ...] = (
+    ("the georeference (GeoTIFF)", lambda entries, text: any(tag in entries for tag in _GEOGRAPHIC)),
+    ("the size of pixels and all else that ImageJ stored", lambda entries, text: text.startswith(b"ImageJ=")),
+    ("the description of the measurement (OME)", lambda entries, text: b"<OME" in text[:2000]),
+)
+
+LEFT_OUT = tuple(what for what, _ in _LEFT_OUT)
 
 
 def read_tiff(data: bytes, name: str) -> ImageFile:
@@ -88,6 +98,11 @@ def _metadata(data: bytes, position: int) -> dict[str, Any]:
     for tag, key in ((_ICC, "icc_profile"), (_XMP, "xmp")):
         if tag in entries:
             found[key] = entries[tag].raw
+    text = entries[270].raw if 270 in entries else b""
+    left_out = [what for what, is_there in _LEFT_OUT if is_there(entries, text)]
+    if left_out:
+        found["left_out"] = tuple(left_out)
+        found.pop("dpi", None)  # such programs store the size of a pixel there, not that of a print
     return found
 
 

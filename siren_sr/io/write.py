@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from .atomic import atomic_write, check_folder
-from .exif import resized_exif
+from .exif import oriented_exif, resized_exif
 from .image import ImageFile
 from .names import PathLike, check_name, shown
 from .pillow import encode_bmp, encode_jpeg, encode_webp
 from .png import encode_png
 from .tiff import MAX_TIFF_BYTES, encode_tiff
+from .xmp import resized_xmp
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def check_writable(
     shape: tuple[int, int] | None = None,
     like: ImageFile | None = None,
     format: str | None = None,
+    metadata: str = "keep",
 ) -> None:
     """Raise, before any computing, what `write_image` would raise after it.
 
@@ -64,13 +66,17 @@ def check_writable(
         shape: (H, W) of the image to be written, if known; some formats have a largest size.
         like: the image whose metadata will be carried over, if any.
         format: see `write_image`.
+        metadata: see `write_image`.
 
     Raises:
-        ValueError: the extension is unknown, or the format cannot hold such an image; the message names one
-            that can.
+        ValueError: the extension or `metadata` is unknown, or the format cannot hold such an image; the message
+            names one that can.
         OSError: the folder is missing or not writable, or `path` is a folder.
     """
     name = _format_name(path, format)
+    if metadata not in ("keep", "strip"):
+        raise ValueError(f'metadata is "keep" or "strip"; got {metadata!r}')
+    like = _stripped(like) if like is not None and metadata == "strip" else like
     values: np.dtype[Any] = np.dtype(dtype).newbyteorder("=")
     kind = IMAGE_FORMATS[name]
     if channels not in (1, 2, 3, 4):
@@ -115,13 +121,18 @@ def write_image(
     *,
     quality: int = 95,
     format: str | None = None,
+    metadata: str = "keep",
 ) -> None:
     """Write an image in the format that the extension of `path` names.
 
     EXIF, ICC profile, dpi and XMP of `like` are carried over as far as the format can hold them (BMP holds only
-    dpi). Stale entries are corrected: EXIF and XMP get the new size in pixels, and the EXIF thumbnail is
-    removed; a profile of another colour space (a gray profile for what is now RGB) is left out. The pixels are
-    written as given: the orientation tag of `like` still applies to them.
+    dpi). That includes where and when a photograph was taken (GPS), and by which camera; a saved `siren_sr.Fit` of
+    the file holds the same EXIF and XMP. Stale entries are corrected: EXIF and XMP get the new size in pixels, and
+    the EXIF thumbnail is removed; a profile of another colour space (a gray profile for what is now RGB) is left
+    out, and so is what XMP tells of a video, a gain map or a depth map that lay in the file beside the picture.
+    The pixels are written as given: the orientation tag of `like` still applies to them. Georeferences and the
+    sizes of pixels that microscopes and ImageJ store are not carried, and a warning of the logger "siren_sr" says
+    so.
 
     Args:
         path: where to write; the extension is .png, .tif, .tiff, .jpg, .jpeg, .webp or .bmp. The file is
@@ -131,6 +142,8 @@ def write_image(
         quality: 1 to 100, for JPEG (with colour at full resolution) and WebP (lossless at 100). PNG, TIFF and
             BMP are always lossless.
         format: "PNG", "TIFF", "JPEG", "WEBP" or "BMP"; it takes the place of the format that the extension names.
+        metadata: "keep" carries over what stands above; "strip" only what is needed to show the picture rightly:
+            the colour profile, PNG's colour chunks, dpi and the orientation.
 
     Raises:
         ValueError: the shape of `pixels` or the quality cannot be used, or see `check_writable`, which raises it
@@ -154,17 +167,30 @@ def write_image(
     if isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= 100:
         raise ValueError(f"quality is a whole number from 1 to 100; got {quality!r}")
     height, width, channels = (*pixels.shape, 1)[:3]
-    check_writable(path, channels=channels, dtype=pixels.dtype, shape=(height, width), like=like, format=format)
+    check_writable(
+        path,
+        channels=channels,
+        dtype=pixels.dtype,
+        shape=(height, width),
+        like=like,
+        format=format,
+        metadata=metadata,
+    )
     kind = IMAGE_FORMATS[_format_name(path, format)]
     pixels = pixels[..., 0] if pixels.shape[2:] == (1,) else pixels
     image = ImageFile(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("=")), "")
     if like is not None:
+        if metadata == "strip":
+            like = _stripped(like)
+        elif like.left_out:
+            text = "%s of the input is not carried over to %s, since it does not describe the new pixels"
+            logging.getLogger("siren_sr").warning(text, " and ".join(like.left_out), shown(path))
         image = replace(
             like,
             pixels=image.pixels,
             exif=resized_exif(like.exif, height, width),
             icc_profile=_matching_profile(like.icc_profile, gray=channels < 3 and kind.gray),
-            xmp=_resized_xmp(like.xmp, height, width),
+            xmp=resized_xmp(like.xmp, height, width),
         )
     data = kind.encode(image, quality)
     atomic_write(path, lambda stream: stream.write(data))
@@ -185,14 +211,10 @@ def _format_name(path: PathLike, name: str | None) -> str:
     raise ValueError(f"cannot write {shown(path)}: {problem}; use one of {allowed}")
 
 
-def _resized_xmp(xmp: bytes | None, height: int, width: int) -> bytes | None:
-    """Return `xmp` with the new size in pixels."""
-    for names, value in (
-        (b"exif:PixelXDimension|tiff:ImageWidth", width),
-        (b"exif:PixelYDimension|tiff:ImageLength", height),
-    ):
-        xmp = xmp and re.sub(rb"((?:%s)(?:=[\"']|>))\d+" % names, rb"\g<1>%d" % value, xmp)
-    return xmp
+def _stripped(like: ImageFile) -> ImageFile:
+    """Return `like` with only that metadata which is needed to show its picture rightly."""
+    chunks = tuple((kind, body) for kind, body in like.png_chunks if kind not in (b"tEXt", b"zTXt", b"iTXt"))
+    return replace(like, exif=oriented_exif(like.orientation), xmp=None, png_chunks=chunks, left_out=())
 
 
 def _matching_profile(profile: bytes | None, *, gray: bool) -> bytes | None:

@@ -94,7 +94,14 @@ class SineLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Evaluate the layer: (..., in_features) -> (..., out_features)."""
-        return self.activation(self.pre_activation(x))
+        z = self.pre_activation(x)
+        result = self.activation(z)
+        if not isinstance(result, Tensor) or result.shape != z.shape:
+            found = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__
+            raise TypeError(
+                f"the activation must return a tensor of the shape it was given, {tuple(z.shape)}, got {found}"
+            )
+        return result
 
     def extra_repr(self) -> str:
         """Return what ``print(layer)`` shows of the layer's settings."""

@@ -99,6 +99,23 @@ def sine_maps(model: object) -> Sequence[tuple[Tensor, Tensor, float]] | None:
     return model.affine_maps() if isinstance(model, SineNetwork) and model.is_sine else None
 
 
+MAX_PARAMETERS = 2**33
+"""The most weights of a network, as a guard against a slip of the keyboard; so many float32 take 32 GiB."""
+
+
+def check_size(parameters: int) -> None:
+    """Refuse a network before its weights are made.
+
+    Raises:
+        ValueError: It has more than `MAX_PARAMETERS` weights.
+    """
+    if parameters > MAX_PARAMETERS:
+        number = f"{parameters}" if parameters < 10**20 else "more than 10^20"
+        raise ValueError(
+            f"the network would have {number} weights, at most 2^33 are made: ask for fewer or smaller layers"
+        )
+
+
 def check_coords(coords: Any, dtype: torch.dtype) -> None:
     """Refuse coordinates that a network with weights of a type cannot read.
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from siren_sr import arguments
 from siren_sr import init as initializers
 from siren_sr.network.layers import ACTIVATIONS, Activation, SineLayer
-from siren_sr.network.protocol import check_coords, chunk_size, in_chunks
+from siren_sr.network.protocol import check_coords, check_size, chunk_size, in_chunks
 
 
 class Siren(nn.Module):
@@ -75,6 +75,8 @@ class Siren(nn.Module):
         self.out_features = arguments.count("out_features", out_features, least=1)
         self.hidden_features = arguments.count("hidden_features", hidden_features, least=1)
         self.hidden_layers = arguments.count("hidden_layers", hidden_layers, least=0)
+        inner = self.hidden_layers * self.hidden_features + self.in_features + self.out_features
+        check_size(self.hidden_features * inner)
         self.first_omega_0 = _omega("first_omega_0", first_omega_0)
         self.hidden_omega_0 = _omega("hidden_omega_0", hidden_omega_0)
         if dtype is not None and not isinstance(dtype, torch.dtype):

@@ -18,7 +18,7 @@ from siren_sr import arguments
 from siren_sr.grids import coordinates
 from siren_sr.grids.windows import Windows, windows_of
 from siren_sr.init import default_bias_, sitzmann_
-from siren_sr.network.protocol import check_coords
+from siren_sr.network.protocol import check_coords, check_size
 
 
 class SirenBatch(nn.Module):
@@ -61,6 +61,7 @@ class SirenBatch(nn.Module):
             generator: CPU generator of the weights.
             like: Tensor whose device and dtype are used (default: PyTorch's default on the CPU).
         """
+        check_size(networks * hidden_features * (hidden_layers * hidden_features + in_features + out_features))
         widths = [in_features] + [hidden_features] * (hidden_layers + 1)
         weights, biases = [], []
         for i, (n, m) in enumerate(itertools.pairwise(widths)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
 from typing import Any, Literal, TypeVar, overload
 
@@ -21,6 +22,7 @@ from siren_sr.poisson.options import Kind, Method, PoissonOptions
 from siren_sr.poisson.targets import is_batch, read_condition, read_ring, read_target, split
 from siren_sr.signals import Origin, Signal, from_unit, stacked
 from siren_sr.training import objectives
+from siren_sr.training.checkpoint import open_checkpoint
 from siren_sr.training.evaluation import Grid, evaluate
 from siren_sr.training.field import Objective, weighted
 from siren_sr.training.loop import Stage, batches_per_step, final_score, train
@@ -65,6 +67,8 @@ def solve_poisson(
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
     max_memory: float | None = ...,
+    checkpoint: str | os.PathLike[str] | None = ...,
+    every: float = ...,
     return_fit: Literal[False] = ...,
 ) -> Array: ...
 @overload
@@ -92,6 +96,8 @@ def solve_poisson(
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
     max_memory: float | None = ...,
+    checkpoint: str | os.PathLike[str] | None = ...,
+    every: float = ...,
     return_fit: Literal[False] = ...,
 ) -> Array: ...
 @overload
@@ -119,6 +125,8 @@ def solve_poisson(
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
     max_memory: float | None = ...,
+    checkpoint: str | os.PathLike[str] | None = ...,
+    every: float = ...,
     return_fit: Literal[True],
 ) -> Fit: ...
 def solve_poisson(
@@ -145,6 +153,8 @@ def solve_poisson(
     device: torch.device | str | None = DEFAULT.device,
     callback: Callback | None = DEFAULT.callback,
     max_memory: float | None = DEFAULT.max_memory,
+    checkpoint: str | os.PathLike[str] | None = DEFAULT.checkpoint,
+    every: float = DEFAULT.every,
     return_fit: bool = DEFAULT.return_fit,
 ) -> Any:
     """The image whose gradient or Laplacian is given.
@@ -192,6 +202,11 @@ def solve_poisson(
         callback: Called after every step; returning True stops. Its PSNR is that of the derivative that is matched.
         max_memory: Bytes that may be used, by a rough estimate (default: those that are free). Work that would need
             more is refused before it begins.
+        checkpoint: Path of a .safetensors file that holds what was reached, so that little is lost when the process
+            dies: the same call goes on from there, and ends with the same bits on a CPU. A file of another call that
+            has not come to its end is refused. The file stays when the call is complete, and the same call then
+            returns at once; delete it when the result is safe, or let another call replace it.
+        every: Seconds between two writings of it.
         return_fit: Return the `Fit` instead of the image, or a list of them for a batch.
 
     Returns:
@@ -234,12 +249,14 @@ def solve_poisson(
         device=device,
         callback=callback,
         max_memory=max_memory,
+        checkpoint=checkpoint,
+        every=every,
         return_fit=return_fit,
     )
     kind: Kind = "laplacian" if gradient is None else "gradient"
     given = laplacian if gradient is None else gradient
     given = given.as_subclass(Tensor) if isinstance(given, Tensor) else given
-    monitor = Monitor(callback)
+    monitor = Monitor(callback, open_checkpoint(options, kind, given))
     with arguments.undisturbed():
         if not is_batch(kind, given):
             result = _shown(_solve(kind, given, options, monitor), options)
@@ -250,7 +267,7 @@ def solve_poisson(
                 fits.append(_solve(kind, one, its_options, monitor))
             results = [_shown(fit, options) for fit in fits]
             result = results if return_fit else stacked(results, given)
-    monitor.end(result)
+        monitor.end(result)
     return result
 
 
@@ -302,6 +319,7 @@ def _solve(kind: Kind, given: Any, options: PoissonOptions, monitor: Monitor) ->
         origin=origin,
         align_corners=options.align_corners,
         stopped=len(history) < stage.steps,
+        made=arguments.told("solve_poisson", options),
     )
 
 

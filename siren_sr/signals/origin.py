@@ -21,6 +21,9 @@ Container = Literal["tensor", "tv image", "array", "planar array", "pil", "image
 A planar array has its channels first; fits that were saved before may come from one."""
 
 
+SLAB = 2**18  # values that are mapped at a time
+
+
 @dataclass(frozen=True)
 class Origin:
     """What the user's data was.
@@ -71,12 +74,19 @@ class Origin:
         as_they_are = self.dtype.startswith(("float", "bfloat")) and (self.floor, self.ceiling) == (0.0, 1.0)
         return (self.low, self.high) if as_they_are else (0.0, 1.0)
 
-    def normalize(self, values: Tensor) -> Tensor:
-        """[low, high] -> [-1, 1], in float64: levels of 16 bits are not exact in float32 after an affine map."""
-        values = values.to(torch.float64)
+    def normalize(self, values: Tensor, dtype: torch.dtype = torch.float64) -> Tensor:
+        """[low, high] -> [-1, 1], in float64: levels of 16 bits are not exact in float32 after an affine map.
+
+        This is done a slab at a time, so that it takes little memory beside the result, which has the given type.
+        """
         if self.low == self.high:
-            return torch.zeros_like(values)
-        return (values - self.low) * (2 / (self.high - self.low)) - 1
+            return torch.zeros(values.shape, dtype=dtype, device=values.device)
+        result = torch.empty(values.shape, dtype=dtype, device=values.device)
+        rows = max(1, SLAB // values[:, :1].numel())
+        for start in range(0, values.shape[1], rows):
+            slab = values[:, start : start + rows].to(torch.float64) - self.low
+            result[:, start : start + rows] = slab.mul_(2 / (self.high - self.low)).sub_(1)
+        return result
 
     def denormalize(self, values: Tensor) -> Tensor:
         """[-1, 1] -> [low, high], clipped to what is possible."""

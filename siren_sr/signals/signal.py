@@ -119,8 +119,9 @@ def as_signal(
     """Read what the user gave.
 
     Args:
-        data: Tensor, torchvision ``tv_tensors.Image``, NumPy array, PIL image, path of an image or audio file, such a
-            file read by siren_sr.io, or a `Signal`, which is returned as it is.
+        data: Tensor, torchvision ``tv_tensors.Image``, NumPy array, PIL image, path of an image or audio file, its
+            content as bytes, such a file opened with "rb" (an io.BytesIO too) or read by siren_sr.io, or a `Signal`,
+            which is returned as it is.
         sample_rate: In Hz; says that the data is audio.
         dims: Number of grid axes. Default: 1 for audio and for one axis, 2 otherwise; give 3 for a volume or a video.
         device: Where to compute; default: where the tensor is, or the CPU.
@@ -144,11 +145,10 @@ def as_signal(
     if isinstance(data, (list, tuple)):
         data = _array(data)
     sample_rate = None if sample_rate is None else _sample_rate(sample_rate)
-    if isinstance(dims, bool):
-        raise ValueError(f"dims must be 1, 2 or 3, got {dims}")
+    dims = None if dims is None else arguments.count("dims", dims)
     chosen = arguments.device(device)
     container, info = _container(data), None
-    if isinstance(data, (io.ImageFile, io.AudioFile)) or is_path(data):
+    if container == "image file":
         data, container, info, sample_rate = _read(data, sample_rate)
     if container == "pil":
         info = dict(data.info)
@@ -184,7 +184,7 @@ def as_signal(
         info=info,
     )
     compute = torch.float64 if values.dtype == torch.float64 and isinstance(data, Tensor) else torch.float32
-    values = origin.normalize(values).to(compute).to(home if chosen is None else chosen)
+    values = origin.normalize(values, compute).to(home if chosen is None else chosen)
     return Signal(values.contiguous(), origin)
 
 
@@ -217,10 +217,10 @@ def _container(data: Any) -> Container:
         )
     if isinstance(data, np.ndarray):
         return "array"
-    if is_path(data) or isinstance(data, (io.ImageFile, io.AudioFile)):
-        return "image file"
     if type(data).__module__.startswith("PIL.") or hasattr(data, "getbands"):
         return "pil"
+    if is_path(data) or isinstance(data, (io.ImageFile, io.AudioFile)) or io.is_stream(data):
+        return "image file"  # or a sound's, which is known when it is read
     raise TypeError(
         f"expected a tensor, an array, a list of numbers, a PIL image or a path, got {type(data).__name__}: "
         "convert it first, for example with numpy.asarray"
@@ -254,8 +254,10 @@ def _is_tv_image(data: object) -> bool:
 
 
 def _read(source: Any, sample_rate: float | None) -> tuple[np.ndarray, Container, Any, float | None]:
-    """A path, or a file read before, as (array, container, file, sample rate)."""
-    if is_path(source):
+    """A path, an open file, or a file read before, as (array, container, file, sample rate)."""
+    if io.is_stream(source):
+        source = io.read_stream(source)
+    elif is_path(source):
         is_audio = os.fspath(source).lower().endswith(AUDIO_SUFFIXES)
         source = io.read_audio(source) if is_audio else io.read_image(source)
     if isinstance(source, io.AudioFile):
@@ -304,6 +306,10 @@ PIL_READ_AS = {"1": "L", "La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
 
 
 def _from_pil(image: Any) -> np.ndarray:
+    try:
+        image.load()
+    except ValueError as error:  # its file was closed before its pixels were read
+        raise ValueError(f"the PIL image cannot be read ({error}): open it again") from None
     if 0 in image.size:
         raise ValueError(f"the image is empty: its size is {image.size}")
     transparent = "transparency" in image.info  # of a palette entry, or of one colour

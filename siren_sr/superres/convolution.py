@@ -15,6 +15,26 @@ CHANNELS_LAST: dict[str, Any] = {"memory_format": torch.channels_last}
 """The layout in which convolutions are fastest."""
 
 
+class RunningMean:
+    """A mean of tensors that change, in which the latest have a given share.
+
+    Attributes:
+        values: The mean so far; empty before there is any.
+    """
+
+    def __init__(self, tensors: Iterable[Tensor] = ()) -> None:
+        """Begin with these tensors, if there are any."""
+        self.values = [tensor.detach().clone() for tensor in tensors]
+
+    def add(self, tensors: Iterable[Tensor], share: float) -> None:
+        """Give the present tensors their share; the first ones are the mean."""
+        now = [tensor.detach() for tensor in tensors]
+        if not self.values:
+            self.values = [tensor.clone() for tensor in now]
+        for mean, tensor in zip(self.values, now, strict=True):
+            mean.lerp_(tensor, share)
+
+
 def descend(
     parameters: Iterable[nn.Parameter],
     loss: Callable[[], Tensor],
@@ -22,6 +42,8 @@ def descend(
     updates: int,
     rate: Callable[[int], float],
     monitor: Monitor,
+    mean: RunningMean,
+    generators: Sequence[torch.Generator],
 ) -> Iterator[int]:
     """Minimise a loss by Adam; yields the number of every update, from 0, after it was made.
 
@@ -31,21 +53,66 @@ def descend(
         updates: Number of updates.
         rate: Learning rate of an update, by its number.
         monitor: Told of every update; the work ends where it answers True.
+        mean: What whoever asks for the updates makes of them. A checkpoint holds it too.
+        generators: All that the loss draws from.
     """
-    optimizer = torch.optim.Adam(parameters, lr=rate(0), fused=True)
-    for i in range(updates):
-        with monitor.interruptible():
-            optimizer.param_groups[0]["lr"] = rate(i)
-            with torch.enable_grad():
-                value = loss()
-                optimizer.zero_grad(set_to_none=True)
-                value.backward()
-            optimizer.step()
-        if monitor.interruption is not None:
-            break
-        yield i
-        if monitor.step():
-            break
+    work = _Descent(parameters, rate(0), mean, generators)
+    with monitor.part("updates", work.state) as saved:
+        if saved is not None:
+            work.restore(saved)
+        for i in range(work.made, updates):
+            with monitor.interruptible():
+                work.update(loss, rate(i))
+            if monitor.interruption is not None:
+                break
+            yield i
+            if monitor.step():
+                break
+
+
+class _Descent:
+    """Updates under way.
+
+    Attributes:
+        made: How many there were.
+    """
+
+    def __init__(
+        self, parameters: Iterable[nn.Parameter], rate: float, mean: RunningMean, generators: Sequence[torch.Generator]
+    ) -> None:
+        self._weights, self._mean, self._generators = list(parameters), mean, generators
+        self._optimizer = torch.optim.Adam(self._weights, lr=rate, fused=True)
+        self.made = 0
+
+    def update(self, loss: Callable[[], Tensor], rate: float) -> None:
+        """Make one update."""
+        self._optimizer.param_groups[0]["lr"] = rate
+        with torch.enable_grad():
+            value = loss()
+            self._optimizer.zero_grad(set_to_none=True)
+            value.backward()
+        self._optimizer.step()
+        self.made += 1
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs, of tensors and plain values."""
+        return {
+            "weights": [weight.detach() for weight in self._weights],
+            "optimizer": self._optimizer.state_dict(),
+            "mean": self._mean.values,
+            "generators": [generator.get_state() for generator in self._generators],
+            "made": self.made,
+        }
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a `state`."""
+        for weight, saved in zip(self._weights, state["weights"], strict=True):
+            weight.copy_(saved)
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._mean.values, self.made = state["mean"], state["made"]
+        for generator, drawn in zip(self._generators, state["generators"], strict=True):
+            generator.set_state(drawn)
 
 
 def decayed(i: int, *, highest: float, updates: int, warm_up: int, end: float) -> float:

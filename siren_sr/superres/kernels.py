@@ -49,12 +49,14 @@ def check_kernel(kernel: Any) -> str | float | Tensor:
             )
         return kernel
     if isinstance(kernel, numbers.Real) and not isinstance(kernel, bool):
-        if not 0.3 <= float(kernel) < math.inf:
+        if not 0.3 <= kernel < math.inf:  # pyright: ignore[reportOperatorIssue]
             raise ValueError(f"kernel={kernel!r}: a Gaussian's standard deviation must be a number >= 0.3 pixels")
         return float(kernel)
     if not isinstance(kernel, Tensor | np.ndarray):
         raise TypeError(f"kernel must be a name, a number or a 2-D array, got {type(kernel).__name__}")
     if isinstance(kernel, Tensor):
+        if kernel.is_nested or kernel.is_meta or kernel.is_quantized or kernel.layout != torch.strided:
+            raise TypeError(f"kernel must be a dense tensor with values, got one of layout {kernel.layout}")
         real, array = not kernel.is_complex(), kernel.detach().cpu()
     else:
         # The copy is in the machine's own order, whatever the strides, the byte order and the flags of the array are.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, Literal
@@ -17,6 +18,7 @@ from siren_sr.superres.picture.quality import QUALITIES, Quality
 from siren_sr.superres.plan import Strategy
 from siren_sr.superres.published import basic, trick1, trick2
 from siren_sr.superres.upscaler import Prior
+from siren_sr.training.checkpoint import check_options
 from siren_sr.training.progress import Callback
 
 STRATEGIES: dict[str, Strategy] = {"consistent": consistent, "basic": basic, "trick1": trick1, "trick2": trick2}
@@ -60,6 +62,8 @@ class SuperResolveOptions:
     device: torch.device | str | None = option(help="cpu, cuda or mps")
     callback: Callback | None = option()
     max_memory: float | None = option()
+    checkpoint: str | os.PathLike[str] | None = option(help="file that holds what was reached, to go on from")
+    every: float = option(60.0, "seconds between two writings of the checkpoint")
     return_fit: bool = option(False)
 
     def __post_init__(self) -> None:
@@ -87,6 +91,7 @@ class SuperResolveOptions:
         arguments.optional_callable("callback", self.callback, what="a callable, Progress -> bool")
         if self.max_memory is not None:
             arguments.settle(self, max_memory=arguments.positive("max_memory", self.max_memory))
+        check_options(self)
         check_kernel(self.kernel)
         self._check_strategy()
 
@@ -103,14 +108,9 @@ class SuperResolveOptions:
             field.name
             for field in fields(self)
             if "needs_consistent" in field.metadata
-            and not _same(getattr(self, field.name), field.default)
+            and not arguments.same(getattr(self, field.name), field.default)
             and not (field.name == "prior" and self.prior is None)
         ]
         if changed:
             name, names = getattr(chosen, "__name__", ""), ", ".join(changed)
             raise ValueError(f'strategy="{name}" is as published and knows no {names}: use "consistent"')
-
-
-def _same(value: Any, default: Any) -> bool:
-    """Whether an option has its default, which is a plain value; an array or a function never is."""
-    return isinstance(value, (str, int, float, type(None))) and value == default

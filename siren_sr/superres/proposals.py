@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -50,8 +50,9 @@ class Proposals:
             noise: Standard deviation of the images' noise, for images in [0, 1].
         """
         self._images, self._found = images, dict[int, Tensor]()
+        self._monitor, self._generator = monitor, options.generator
         self._together, self.name = 1, None
-        self._make: Callable[[Sequence[Signal]], Iterable[Tensor]] | None = None
+        self._make: Callable[[Sequence[Signal]], Tensor] | None = None
         if isinstance(options.prior, str):
             shape = images[0].shape
             told = photographs.conditions(options.kernel, noise, shape=shape, size=size)
@@ -81,7 +82,8 @@ class Proposals:
             return None
         if number not in self._found:
             numbers = range(number, min(number + self._together, len(self._images)))
-            pictures = self._make([self._images[i] for i in numbers])
+            images = [self._images[i] for i in numbers]
+            pictures = self._monitor.once("prior", functools.partial(self._make, images), generator=self._generator)
             self._found = dict(zip(numbers, pictures, strict=True))
         return self._found.pop(number)
 
@@ -91,9 +93,9 @@ def _enlarged(images: Sequence[Signal], **options: Any) -> Tensor:
     return photographs.enlarge(torch.stack([one.values for one in images]), **options)
 
 
-def _asked(images: Sequence[Signal], *, prior: Prior, size: tuple[int, int], times: int) -> list[Tensor]:
+def _asked(images: Sequence[Signal], *, prior: Prior, size: tuple[int, int], times: int) -> Tensor:
     """What a user's upscaler makes of each image, as the mean over its first so many orientations."""
-    return [
-        mean_of_turned(functools.partial(upscaler.ask, prior, shown=one.origin.shown), one.values, size, count=times)
-        for one in images
-    ]
+    asked = [functools.partial(upscaler.ask, prior, shown=one.origin.shown) for one in images]
+    return torch.stack(
+        [mean_of_turned(ask, one.values, size, count=times) for ask, one in zip(asked, images, strict=True)]
+    )

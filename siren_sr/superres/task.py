@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
@@ -28,6 +28,7 @@ from siren_sr.superres.picture.quality import Quality
 from siren_sr.superres.plan import Plan, Problem, Strategy, TiledPlan
 from siren_sr.superres.proposals import Proposals
 from siren_sr.superres.upscaler import Prior
+from siren_sr.training.checkpoint import open_checkpoint
 from siren_sr.training.field import psnr_of, squared_error
 from siren_sr.training.loop import final_score, train
 from siren_sr.training.progress import Callback, Monitor
@@ -61,6 +62,8 @@ def super_resolve(
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
     max_memory: float | None = ...,
+    checkpoint: str | os.PathLike[str] | None = ...,
+    every: float = ...,
     return_fit: Literal[False] = ...,
 ) -> Image: ...
 @overload
@@ -80,6 +83,8 @@ def super_resolve(
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
     max_memory: float | None = ...,
+    checkpoint: str | os.PathLike[str] | None = ...,
+    every: float = ...,
     return_fit: Literal[False] = ...,
 ) -> PIL.Image.Image | NDArray[np.uint16]: ...
 @overload
@@ -99,6 +104,8 @@ def super_resolve(
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
     max_memory: float | None = ...,
+    checkpoint: str | os.PathLike[str] | None = ...,
+    every: float = ...,
     return_fit: Literal[True],
 ) -> Fit: ...
 def super_resolve(
@@ -117,6 +124,8 @@ def super_resolve(
     device: torch.device | str | None = DEFAULT.device,
     callback: Callback | None = DEFAULT.callback,
     max_memory: float | None = DEFAULT.max_memory,
+    checkpoint: str | os.PathLike[str] | None = DEFAULT.checkpoint,
+    every: float = DEFAULT.every,
     return_fit: bool = DEFAULT.return_fit,
 ) -> Any:
     """Enlarge one image.
@@ -161,6 +170,11 @@ def super_resolve(
             bicubic interpolation only. A `Fit` says so in ``stopped``.
         max_memory: Bytes that may be used, by a rough estimate (default: those that are free). Work that would need
             more is refused before it begins.
+        checkpoint: Path of a .safetensors file that holds what was reached, so that little is lost when the process
+            dies: the same call goes on from there, and ends with the same bits on a CPU. A file of another call that
+            has not come to its end is refused. The file stays when the call is complete, and the same call then
+            returns at once; delete it when the result is safe, or let another call replace it.
+        every: Seconds between two writings of it.
         return_fit: Return the `Fit`, a continuous image that renders at any resolution. Only then do networks learn to
             represent the picture that "consistent" finds: at the size asked for, the result is that picture.
 
@@ -195,22 +209,22 @@ def super_resolve(
         device=device,
         callback=callback,
         max_memory=max_memory,
+        checkpoint=checkpoint,
+        every=every,
         return_fit=return_fit,
     )
-    monitor = Monitor(callback)
     with arguments.undisturbed():
-        if not is_batch(image):
-            result = _results([image], options, monitor)[0]
-        else:
-            results = _results(members(image), options, monitor)
-            result = results if return_fit else stacked(results, image)
-    monitor.end(result)
+        many = is_batch(image)
+        data = [_read(one, options) for one in (members(image) if many else [image])]
+        monitor = Monitor(callback, open_checkpoint(options, [one.values for one in data]))
+        results = _results(data, options, monitor)
+        result = results[0] if not many else results if return_fit else stacked(results, image)
+        monitor.end(result)
     return result
 
 
-def _results(images: Iterable[Any], options: SuperResolveOptions, monitor: Monitor) -> list[Any]:
+def _results(data: Sequence[Signal], options: SuperResolveOptions, monitor: Monitor) -> list[Any]:
     """The images enlarged, which have the same shape, or their fits."""
-    data = [_read(image, options) for image in images]
     size = _size(data[0], options)
     check_memory(
         (max(3, len(data[0].values)), *size),
@@ -304,7 +318,8 @@ def _enlarge(
         fit = _without_network(data, problem, plan.picture if isinstance(plan, TiledPlan) else data.values)
     else:
         raise TypeError(f"strategy must return a Plan or a TiledPlan, got {type(plan).__name__}")
-    fit = fit if plan is None else replace(fit, prior=plan.prior)
+    made = arguments.told("super_resolve", options)
+    fit = replace(fit, made=made, prior=None if plan is None else plan.prior)
     return fit if options.return_fit else fit.render(size=problem.size)
 
 

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 GAIN = 0.02  # the weights are copied where the loss has fallen by this share: seldom, and never far from the best
-WORSE = 1.0  # a loss is clearly worse than another if it is greater by this share of it: by 3 dB
 NOTHING = 1e-9  # share of the whole progress that is never worth going back for
 
 
@@ -27,8 +26,14 @@ class Best:
         step: Number of the step that began with them.
     """
 
-    def __init__(self, model: nn.Module) -> None:
-        """Watch the parameters and the buffers of a network; nothing is copied yet."""
+    def __init__(self, model: nn.Module, *, worse: float) -> None:
+        """Watch the parameters and the buffers of a network; nothing is copied yet.
+
+        Args:
+            model: The network.
+            worse: A loss is clearly worse than another if it is greater by this share of it.
+        """
+        self._worse = worse
         self._live = [*model.parameters(), *model.buffers()]
         self._copy: list[Tensor] | None = None
         self.loss = self._first = math.inf
@@ -73,7 +78,7 @@ class Best:
             loss: The loss of the best weights, where it has been measured anew.
         """
         best = self.loss if loss is None else loss
-        return not than - best <= max(WORSE * abs(best), NOTHING * abs(self._first - best))
+        return not than - best <= max(self._worse * abs(best), NOTHING * abs(self._first - best))
 
     def weights_are_finite(self) -> bool:
         """Whether the network's present weights are finite numbers."""

@@ -12,7 +12,7 @@ import contextlib
 import copy
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, replace
+from dataclasses import astuple, fields, replace
 from typing import Any
 
 import torch
@@ -73,7 +73,10 @@ def train(
     """
     monitor = Monitor() if monitor is None else monitor
     training = _Training(model, stages, monitor, arguments.seeded(generator), chunk=chunk, precision=precision)
-    training.run()
+    with monitor.part("train", training.state) as saved:
+        if saved is not None:
+            training.restore(saved)
+        training.run()
     return tuple(training.history)
 
 
@@ -91,15 +94,41 @@ class _Training:
         self._options = options
         self._total, self._since = sum(stage.steps for stage in stages), monitor.seconds
         self.history: list[Entry] = []
+        self._index, self._running, self._restored = 0, None, None
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs, of tensors and plain values."""
+        rows = [astuple(entry) for entry in self.history]
+        return {
+            "weights": dict(self._model.state_dict()),
+            "history": torch.tensor(rows, dtype=torch.float64).reshape(len(rows), len(fields(Entry))),
+            "generator": self._generator.get_state(),
+            "since": self._since,
+            "index": self._index,
+            "running": None if self._running is None else self._running.state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a `state`."""
+        self._model.load_state_dict(state["weights"])
+        self.history = [Entry.of(row) for row in state["history"].tolist()]
+        self._generator.set_state(state["generator"])
+        self._since, self._index, self._restored = state["since"], state["index"], state["running"]
 
     def run(self) -> None:
         """Run all stages, or as many as the monitor allows."""
-        for index, stage in enumerate(self._stages):
+        for index in range(self._index, len(self._stages)):
+            stage = self._stages[index]
             self._monitor.enter(stage.name, self._total - len(self.history))
             running = _Running(self._model, stage, self._generator, **self._options)
+            if self._restored is not None:
+                running.restore(self._restored)
+            self._running, self._restored = running, None
             with self._monitor.interruptible():
-                for _ in range(0 if self._monitor.stopped else stage.steps):
+                for _ in range(0 if self._monitor.stopped else stage.steps - running.made):
                     self._step(running, index)
+                    if running.made == 1:
+                        self._monitor.check()
                     if self._monitor.step(self.history[-1], since=self._since):
                         break
             # An interruption may have come in the middle of an update.
@@ -107,6 +136,7 @@ class _Training:
                 self.history[-1] = replace(self.history[-1], went_back=self.history[-1].went_back + 1)
             if self._monitor.stopped:
                 return
+            self._index, self._running = index + 1, None
 
     def _step(self, running: _Running, index: int) -> None:
         step = len(self.history) + 1
@@ -130,10 +160,29 @@ class _Running:
         self._optimizer = stage.optimizer(model.parameters())
         self._new = copy.deepcopy(self._optimizer.state_dict())  # to forget by; it holds no moments yet
         self._scheduler = None if stage.scheduler is None else stage.scheduler(self._optimizer)
-        self._best, self._returns, self._cut = Best(model), 0, 1.0
+        self._best, self._returns, self._cut = Best(model, worse=stage.worse), 0, 1.0
         self._last = math.inf  # the loss of the last step
         self._rates, self._highest = [0.0], [0.0]  # of the last step, and of all steps, one for each parameter group
         self.made = 0
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs, of tensors and plain values."""
+        names = ("_returns", "_cut", "_last", "_rates", "_highest", "made")
+        return {
+            "optimizer": self._optimizer.state_dict(),
+            "scheduler": None if self._scheduler is None else _state_of(self._scheduler),
+            "best": self._best.state(),
+            "plain": {name: getattr(self, name) for name in names},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a `state`."""
+        self._optimizer.load_state_dict(state["optimizer"])
+        if self._scheduler is not None:
+            self._scheduler.load_state_dict(state["scheduler"])
+        self._best.restore(state["best"])
+        for name, value in state["plain"].items():
+            setattr(self, name, value)
 
     def step(self, step: int, monitor: Monitor) -> tuple[Result, float, int]:
         """Make one step.
@@ -250,3 +299,12 @@ class _Running:
             "weights of that step; lower the learning rate, or let it decay"
         )
         return True
+
+
+def _state_of(scheduler: Any) -> Any:
+    if not callable(getattr(scheduler, "state_dict", None)):
+        raise TypeError(
+            f"the scheduler {type(scheduler).__name__} has no state_dict, which a checkpoint needs: leave checkpoint= "
+            "out, or use a scheduler of torch.optim.lr_scheduler"
+        )
+    return scheduler.state_dict()

@@ -10,11 +10,17 @@ import contextlib
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
 
 from siren_sr.training.best import DivergenceWarning
+from siren_sr.training.checkpoint import Checkpoint
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,12 @@ class Entry:
     lr: float
     stage: int = 0
     went_back: int = 0
+
+    @staticmethod
+    def of(row: Sequence[float]) -> Entry:
+        """The entry whose fields are these numbers, in their order; what is missing at the end has its default."""
+        step, loss, psnr, seconds, lr, *counts = row
+        return Entry(int(step), loss, psnr, seconds, lr, *map(int, counts))
 
 
 @dataclass(frozen=True)
@@ -76,8 +88,9 @@ class Monitor:
         interruption: The ``KeyboardInterrupt`` that ended the work, or None.
     """
 
-    def __init__(self, callback: Callback | None = None) -> None:
-        """``callback`` is called after every step, if there is one."""
+    def __init__(self, callback: Callback | None = None, checkpoint: Checkpoint | None = None) -> None:
+        """``callback`` is called after every step and ``checkpoint`` is written in time, if there are such."""
+        self._checkpoint = checkpoint
         self._callback, self.stopped = callback, False
         self.interruption: KeyboardInterrupt | None = None
         self.restart()
@@ -119,6 +132,8 @@ class Monitor:
             Whether to stop.
         """
         self.done += 1
+        if self._checkpoint is not None and not self.stopped:
+            self._checkpoint.step()
         if self._callback is not None and not self.stopped:
             if entry is None:
                 entry = Entry(0, math.nan, math.nan, self.seconds, 0.0)
@@ -126,7 +141,66 @@ class Monitor:
             remaining = entry.seconds / self.done * max(0, self.steps - self.done)
             with self.interruptible():
                 self.stopped = bool(self._callback(Progress(entry, self.steps, remaining, self.stage)))
+            if self.stopped and self._checkpoint is not None:
+                self._checkpoint.write()
         return self.stopped
+
+    @contextlib.contextmanager
+    def part(self, name: str, save: Callable[[], Any] | None = None, *, remember: bool = True) -> Iterator[Any]:
+        """A part of the work that a checkpoint tells apart; without a checkpoint this does nothing.
+
+        Args:
+            name: Its name.
+            save: Function that returns its state, of tensors and plain values, whenever a step is told, and its result
+                at the end. None: only parts of it have states.
+            remember: Whether its last state is kept as its result.
+
+        Yields:
+            The state that a checkpoint holds of it, from which it is to go on, or None.
+        """
+        if self._checkpoint is None:
+            yield None
+            return
+
+        def told() -> Any:
+            state = None if save is None else save()
+            return None if state is None else {"at": (self.done, self.steps, self.stage, self.seconds), "state": state}
+
+        known, finished = self._checkpoint.enter(name, None if save is None else told), False
+        if known is not None:
+            self.done, self.steps, self.stage, seconds = known["at"]
+            self._start = time.perf_counter() - seconds
+        try:
+            yield None if known is None else known["state"]
+            finished = True
+        finally:
+            self._checkpoint.leave(keep=finished and not self.stopped, remember=remember)
+
+    def once(self, name: str, compute: Callable[[], T], *, generator: torch.Generator | None = None) -> T:
+        """What a function returns, of tensors and plain values; where a checkpoint holds it, it is not computed again.
+
+        Args:
+            name: Name of this part of the work.
+            compute: The function.
+            generator: The generator that it draws from, which then has drawn as much as it did.
+        """
+        result: list[T] = []
+
+        def save() -> Any:
+            return {"result": result[0], "generator": drawn(generator)} if result else None
+
+        with self.part(name, save) as known:
+            if known is not None:
+                result.append(known["result"])
+                redraw(generator, known["generator"])
+            else:
+                result.append(compute())
+        return result[0]
+
+    def check(self) -> None:
+        """Raise a TypeError if a checkpoint is wanted that cannot hold what it would have to."""
+        if self._checkpoint is not None:
+            self._checkpoint.check()
 
     @contextlib.contextmanager
     def interruptible(self) -> Iterator[None]:
@@ -139,7 +213,10 @@ class Monitor:
             self.stopped, self.interruption = True, error
 
     def end(self, result: Any) -> None:
-        """Say that the work has ended: a ``KeyboardInterrupt`` that ended it is raised, with the attribute ``result``.
+        """Say that the whole work has ended.
+
+        A checkpoint is marked as complete. A ``KeyboardInterrupt`` that ended the work is raised, with the attribute
+        ``result``.
 
         Args:
             result: What was reached, as the task returns it.
@@ -147,9 +224,22 @@ class Monitor:
         if self.interruption is not None:
             self.interruption.result = result  # pyright: ignore[reportAttributeAccessIssue]
             raise self.interruption
+        if self._checkpoint is not None and not self.stopped:
+            self._checkpoint.write(complete=True)
 
     def warn(self, text: str) -> None:
         """Warn of a training that failed on the way, once for every image: tiles may have many such trainings."""
         if not self._warned:
             warnings.warn(text, DivergenceWarning, stacklevel=2)
         self._warned = True
+
+
+def drawn(generator: torch.Generator | None) -> Tensor | None:
+    """How much a generator has drawn, for `redraw`."""
+    return None if generator is None else generator.get_state()
+
+
+def redraw(generator: torch.Generator | None, state: Tensor | None) -> None:
+    """Let a generator go on from where it was."""
+    if generator is not None and state is not None:
+        generator.set_state(state)

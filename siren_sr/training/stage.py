@@ -26,6 +26,8 @@ class Stage:
         batch: Number of points per update of the weights. A step then consists of several updates, on random parts of
             the grid that together are all of it; this needs a pointwise objective and score. With None a step is one
             update, on all points.
+        worse: A stage that ends at a loss greater than its best one's by more than this share of it goes back to its
+            best weights; by default this is twice that loss, 3 dB.
     """
 
     objective: Objective
@@ -37,3 +39,4 @@ class Stage:
     align_corners: bool = False
     name: str = ""
     batch: int | None = None
+    worse: float = 1.0

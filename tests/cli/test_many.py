@@ -75,7 +75,13 @@ def test_workers_share_one_image_in_windows(photos, capsys):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        pytest.param(signal.SIGINT, 130, id="INT"),
+        pytest.param(signal.SIGTERM, 143, id="TERM", marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_ends_it_cleanly(number, code, tmp_path):
     rng = np.random.default_rng(0)
     Path(tmp_path, "in").mkdir()

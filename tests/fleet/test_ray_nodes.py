@@ -51,3 +51,11 @@ def test_a_machine_is_lost_and_no_image_is(nodes, tmp_path):
     assert files(tmp_path / "out") == sorted(numbered(12))
     assert gone
     assert max(result.attempts for result in report.results) == 2  # one was under way there
+
+
+def test_without_an_address_ray_is_there_for_the_call_only(tmp_path):
+    ray = pytest.importorskip("ray")
+    make(tmp_path / "in", "0.png")
+    report = fleet.run(errands.doubled, tmp_path / "in", tmp_path / "out", backend="ray", workers=1)
+    assert statuses(report) == ["done"]
+    assert not ray.is_initialized()

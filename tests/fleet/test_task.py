@@ -94,11 +94,11 @@ def test_whatever_an_image_raises_the_others_go_on(tmp_path):
 def test_the_callback_can_end_the_work(tmp_path):
     make(tmp_path / "in", *numbered(5))
     report = fleet.run(
-        errands.slow, tmp_path / "in", tmp_path / "out", workers=1, callback=lambda progress: progress.finished == 2
+        errands.slow, tmp_path / "in", tmp_path / "out", workers=1, callback=lambda progress: progress.finished == 3
     )
-    assert statuses(report) == ["done"] * 2 + ["left"] * 3
+    assert statuses(report) == ["done"] * 3 + ["left"] * 2
     assert report.stopped
-    assert files(tmp_path / "out") == ["0.png", "1.png"]
+    assert files(tmp_path / "out") == ["0.png", "1.png", "2.png"]
 
 
 def test_an_interrupt_keeps_what_is_finished_and_tells_it(tmp_path):
@@ -116,8 +116,9 @@ def test_an_interrupt_keeps_what_is_finished_and_tells_it(tmp_path):
     assert files(tmp_path / "out") == ["0.png", "1.png", "2.png"]
 
 
-def test_what_cannot_work_is_refused_before_the_work(tmp_path):
+def test_what_cannot_work_is_refused_before_the_work(tmp_path, monkeypatch):
     make(tmp_path / "in", "0.png")
+    monkeypatch.setitem(sys.modules, "ray", None)  # as if it were not installed
     call = functools.partial(fleet.run, "super_resolve", tmp_path / "in", tmp_path / "out")
     for options, kind, text in (
         ({"scales": 2}, TypeError, "scales"),
@@ -127,6 +128,8 @@ def test_what_cannot_work_is_refused_before_the_work(tmp_path):
         ({"workers": 0}, ValueError, "workers must be >= 1"),
         ({"backend": "dask"}, ValueError, "backend='dask' is unknown"),
         ({"address": "auto"}, ValueError, 'give backend="ray" too'),
+        ({"backend": "ray", "memory": 2**30}, ValueError, "Ray limits the memory of its workers itself"),
+        ({"backend": "ray"}, ImportError, r'needs Ray: pip install "siren-sr\[ray\]"'),
         ({"report": tmp_path / "none" / "r.json"}, OSError, "there is no folder"),
     ):
         with pytest.raises(kind, match=text):

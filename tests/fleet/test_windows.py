@@ -1,3 +1,5 @@
+import contextlib
+import pickle
 import struct
 
 import errands
@@ -8,7 +10,30 @@ from hypothesis import strategies as st
 from problems import picture
 
 from siren_sr import fleet, io, super_resolve
+from siren_sr.fleet.processes import Failed, attempt
+from siren_sr.fleet.staff import Staff
 from siren_sr.fleet.windows import LONGEST, cut
+
+
+class Here:
+    """A worker without a process, which starts at once. Messages are pickled as for any other."""
+
+    def wait(self):
+        pass
+
+    def do(self, errand):
+        good, answer = attempt(pickle.dumps(errand))
+        if not good:
+            raise Failed(answer)
+        return answer
+
+    def kill(self):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def _no_processes(monkeypatch):
+    monkeypatch.setattr(Staff, "hire", lambda staff, jobs: contextlib.nullcontext((Here, staff.workers)))
 
 
 def textured(height, width, channels, dtype=np.uint8):

@@ -124,6 +124,18 @@ def test_damage_that_the_decoder_of_mp3_tells_is_an_error(capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize("begin", [b"", bytes(100), b"ID3\4\0\0\0\0\0\0"])
+def test_sounds_that_are_none_say_nothing(capfd, begin):
+    """libmpg123 is asked for whatever begins like no other kind, and tells what it looks for."""
+    random = np.random.default_rng(2)
+    for data in (begin + bytes(mp3()[3000:9000]), begin + random.bytes(5000), begin + b"\xff\xfb" * 3000):
+        try:
+            io.read_audio(data)
+        except (OSError, ValueError) as error:
+            assert str(error).startswith("what the bytes hold")  # noqa: PT017 - some of it can be read
+    assert capfd.readouterr().err == ""
+
+
 def test_tags_behind_a_sound_are_no_damage(capfd):
     data = bytes(mp3())
     clean = io.read_audio(data)

@@ -217,6 +217,12 @@ def test_tiles_warn_once():
     assert fit.psnr > 10
 
 
+def test_few_steps_of_tiles_are_no_divergence():
+    """Their outputs are solved before and after the training, which can only disturb the first solution."""
+    for steps in (1, 2, 3):
+        assert not any(e.went_back for e in fit_signal(picture(12, 14), tiles=True, steps=steps).history)
+
+
 def test_a_fit_says_so_and_keeps_it(tmp_path):
     from siren_sr import Fit
 

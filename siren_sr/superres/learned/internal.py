@@ -17,7 +17,7 @@ from torch import Tensor
 
 from siren_sr.grids import resampling
 from siren_sr.grids.resampling import centres
-from siren_sr.superres.convolution import decayed, descend, draw, fast_precision, random_part, turn
+from siren_sr.superres.convolution import RunningMean, decayed, descend, draw, fast_precision, random_part, turn
 from siren_sr.superres.downsample import Downsample
 from siren_sr.superres.learned.network import LearnedUpscaler
 from siren_sr.training.progress import Monitor
@@ -97,12 +97,11 @@ def adapted(
         return (found[0] - version[one][:, chosen[0]][..., chosen[1]]).abs().mean()
 
     weights = list(network.parameters())
-    mean = [weight.detach().clone() for weight in weights]
-    for i in descend(weights, loss, updates=updates, rate=rate, monitor=monitor):
-        for average, weight in zip(mean, weights, strict=True):
-            average.lerp_(weight.detach(), 1 / (i + 2))
+    mean = RunningMean(weights)
+    for i in descend(weights, loss, updates=updates, rate=rate, monitor=monitor, mean=mean, generators=[generator]):
+        mean.add(weights, 1 / (i + 2))
     with torch.no_grad():
-        for weight, average in zip(weights, mean, strict=True):
+        for weight, average in zip(weights, mean.values, strict=True):
             weight.copy_(average)
     return network.requires_grad_(False)
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from siren_sr.superres.convolution import CHANNELS_LAST, descend, reduced_precision
+from siren_sr.superres.convolution import CHANNELS_LAST, RunningMean, descend, reduced_precision
 from siren_sr.superres.downsample import Downsample
 from siren_sr.training.progress import Monitor
 
@@ -128,10 +128,16 @@ def draw(
         pictures[0] = picture.detach()
         return (down(picture) - image).square().mean()
 
-    mean = pictures[0]
+    mean = RunningMean()
     monitor = Monitor() if monitor is None else monitor
-    for i in descend(
-        network.parameters(), loss, updates=updates, rate=lambda i: RATE * min(1.0, (i + 1) / WARMUP), monitor=monitor
+    for _ in descend(
+        network.parameters(),
+        loss,
+        updates=updates,
+        rate=lambda i: RATE * min(1.0, (i + 1) / WARMUP),
+        monitor=monitor,
+        mean=mean,
+        generators=[generator, fresh],
     ):
-        mean = pictures[0].clone() if i == 0 else mean.lerp_(pictures[0], 1 - MEMORY)
-    return mean
+        mean.add(pictures, 1 - MEMORY)
+    return mean.values[0] if mean.values else pictures[0]

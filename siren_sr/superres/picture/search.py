@@ -82,7 +82,10 @@ class Search:
 
     def picture(self) -> Tensor:
         """Do it all: the picture (C, H, W), not clipped."""
-        x = self._cover.blend(self._searched, like=self._start)
+        return self._monitor.once("picture", self._found, generator=self._generator)
+
+    def _found(self) -> Tensor:
+        x = self._monitor.once("searched", lambda: self._cover.blend(self._searched, like=self._start))
         if self._correction_updates and not self._monitor.stopped:
             self._learn(x)
         if (self._draws or self._correction_updates) and not self._monitor.stopped:
@@ -95,8 +98,11 @@ class Search:
         return start if self._monitor.stopped else self._search(image, down, start, self._rounds)
 
     def _search(self, image: Tensor, down: Downsample, x: Tensor, rounds: Rounds) -> Tensor:
-        return total_variation.restore(
-            image, down, x, rounds=rounds, noise=self._noise, scale=self._scale, monitor=self._monitor
+        return self._monitor.once(
+            "search",
+            lambda: total_variation.restore(
+                image, down, x, rounds=rounds, noise=self._noise, scale=self._scale, monitor=self._monitor
+            ),
         )
 
     def _learn(self, x: Tensor) -> None:

@@ -21,6 +21,7 @@ from torch.nn import functional
 from siren_sr.grids import resampling
 from siren_sr.superres.convolution import (
     CHANNELS_LAST,
+    RunningMean,
     decayed,
     descend,
     draw,
@@ -151,14 +152,13 @@ def learn(
         given, known = _crop(stacks, generator).split((2 * len(like), len(like)))
         return (_run(network, given[None])[0] - known).square().mean()
 
-    weights, mean = list(network.parameters()), []
+    weights, mean = list(network.parameters()), RunningMean()
     monitor = Monitor() if monitor is None else monitor
-    for i in descend(weights, loss, updates=updates, rate=rate, monitor=monitor):
+    for i in descend(weights, loss, updates=updates, rate=rate, monitor=monitor, mean=mean, generators=[generator]):
         if 2 * i >= updates:
-            now = [weight.detach() for weight in weights]
-            mean = [a.lerp(b, 1 - MEMORY) for a, b in zip(mean, now, strict=True)] if mean else [a.clone() for a in now]
+            mean.add(weights, 1 - MEMORY)
     with torch.no_grad():
-        for weight, value in zip(weights, mean, strict=False):
+        for weight, value in zip(weights, mean.values, strict=False):
             weight.copy_(value)
     return network
 

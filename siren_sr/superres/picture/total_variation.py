@@ -74,12 +74,19 @@ def restore(
     scale = math.sqrt(start[0].numel() / image[0].numel()) if scale is None else scale
     slack = EXACT + TRUST * scale**TRUST_POWER * noise * 8 * SIGMA  # t·σ over the primal step size 1/(8·SIGMA)
     monitor = Monitor() if monitor is None else monitor
-    for name, steps in rounds:
-        tensor = None if name == "plain" else edge_tensor(x)
-        target = TARGETS[name](x, scale)
-        x, dual = _primal_dual(image, down, x, dual, steps, tensor=tensor, target=target, monitor=monitor, slack=slack)
-        if monitor.stopped:
-            break
+    reached = (0, x, dual)
+    with monitor.part("rounds", lambda: reached) as saved:
+        first, x, dual = reached if saved is None else saved
+        for i, (name, steps) in enumerate(rounds[first:], start=first):
+            reached = (i, x, dual)
+            tensor = None if name == "plain" else edge_tensor(x)
+            target = TARGETS[name](x, scale)
+            x, dual = _primal_dual(
+                image, down, x, dual, steps, tensor=tensor, target=target, monitor=monitor, slack=slack
+            )
+            if monitor.stopped:
+                break
+        reached = (len(rounds), x, dual)
     return x
 
 

@@ -1,0 +1,167 @@
+"""What a long piece of work has reached, in a file, so that it goes on after the process has died.
+
+The work is a tree of parts, which come in the same order in every run. A finished part is remembered by its result; a
+part under way by its state, which it tells when the file is written. When the call is repeated, everything between the
+parts is computed again, finished parts give their results, and the part that was under way goes on from its state.
+"""
+
+from __future__ import annotations
+
+import collections
+import math
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from siren_sr import arguments, io
+from siren_sr.training.fingerprint import fingerprint
+from siren_sr.training.packing import pack, snapshot, unpack
+
+FORMAT = "siren_sr.checkpoint.1"  # the name and version of the file format
+WHAT = "a checkpoint"
+
+
+class Checkpoint:
+    """A file that is written every so many seconds, and read when the work begins.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, every: float, call: str) -> None:
+        """Read what the file holds, or begin anew if there is none.
+
+        Args:
+            path: A path that ends in .safetensors.
+            every: Seconds between two writings, >= 0; with 0 it is written after every step.
+            call: The `fingerprint` of the call to which the file belongs.
+
+        Raises:
+            ValueError: The path does not end in .safetensors, or the file is damaged, no checkpoint, or that of another
+                call that did not come to its end.
+            OSError: The folder is missing or cannot be written, or the file cannot be read.
+        """
+        io.check_tensors_path(path, what=WHAT)
+        self.path, self._every, self._call = path, every, call
+        self._known: dict[str, Any] = {}  # the results of finished parts, and states that were read, by name
+        self._open: list[tuple[str, Callable[[], Any] | None]] = []
+        self._counts: list[collections.Counter[str]] = [collections.Counter()]
+        self._written = time.monotonic()
+        if os.path.exists(path):
+            self._read()
+
+    def _read(self) -> None:
+        header, tensors = io.read_tensors(self.path, format=FORMAT, what=WHAT)
+        name = os.fspath(self.path)
+        if header.get("call") != self._call:
+            if header.get("complete") is True:
+                return  # that call has returned its result, so that nothing is lost when the file is replaced
+            raise ValueError(
+                f"the checkpoint {name!r} belongs to another call (other data, other options, or another version of "
+                "the library) that has not come to its end: delete it, or give another path"
+            )
+        try:
+            self._known = unpack(header["known"], tensors)
+        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            raise ValueError(f"the checkpoint {name!r} is damaged: delete it, or give another path") from error
+
+    def enter(self, name: str, save: Callable[[], Any] | None) -> Any:
+        """Begin a part.
+
+        Args:
+            name: Its name; several parts of one name are told apart by their order.
+            save: Function that returns its state, of tensors and plain values. None: there is none but its parts'.
+
+        Returns:
+            What was remembered of it, or None.
+        """
+        self._counts[-1][name] += 1
+        parent = f"{self._open[-1][0]}/" if self._open else ""
+        key = f"{parent}{name} {self._counts[-1][name]}"
+        self._open.append((key, save))
+        self._counts.append(collections.Counter())
+        return self._known.pop(key, None) if save is not None else None
+
+    def leave(self, *, keep: bool, remember: bool) -> None:
+        """End a part.
+
+        Args:
+            keep: Whether it came to its end. If not, nothing changes, as the call itself will end now.
+            remember: Whether its last state is kept as its result. If not, what is above it in the tree holds it.
+        """
+        key, save = self._open.pop()
+        self._counts.pop()
+        if not keep or (save is None and remember):
+            return
+        self._known = {k: v for k, v in self._known.items() if not k.startswith(f"{key}/")}
+        if save is not None and remember:
+            self._known[key] = snapshot(save())
+
+    def step(self) -> None:
+        """Write the file if it is time to."""
+        if time.monotonic() - self._written >= self._every:
+            self.write()
+
+    def write(self, *, complete: bool = False) -> None:
+        """Write the file.
+
+        Raises:
+            OSError: It cannot be written; what it held before is untouched.
+        """
+        tensors, known = self._packed()
+        copies = {name: tensor.cpu().contiguous().clone() for name, tensor in tensors.items()}
+        header = {"format": FORMAT, "call": self._call, "complete": complete, "known": known}
+        io.write_tensors(self.path, copies, header, what=WHAT)
+        self._written = time.monotonic()
+
+    def check(self) -> None:
+        """Raise a TypeError if what is to be written cannot be; called early, before there is much to lose."""
+        self._packed()
+
+    def _packed(self) -> tuple[dict[str, Any], Any]:
+        tensors: dict[str, Any] = {}
+        now = {key: save() for key, save in self._open if save is not None}
+        known = {key: state for key, state in {**self._known, **now}.items() if state is not None}
+        return tensors, pack(known, tensors, what="the state of the training")
+
+
+def check_options(options: Any) -> None:
+    """Check the options ``checkpoint`` and ``every`` of a task.
+
+    Raises:
+        TypeError: No path, or no number.
+        ValueError: A negative number of seconds, or one that is not finite.
+    """
+    path, every = options.checkpoint, options.every
+    if path is not None and not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"checkpoint must be the path of a .safetensors file, got {type(path).__name__}")
+    seconds = arguments.real("every", every, what="a number of seconds")
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"every must be a finite number of seconds >= 0, got {every}")
+    arguments.settle(options, every=seconds)
+
+
+def open_checkpoint(options: Any, *data: Any) -> Checkpoint | None:
+    """Return the checkpoint that a task was asked for, or None.
+
+    Args:
+        options: The options of the task, a dataclass with ``checkpoint`` and ``every``.
+        data: What else decides about the result.
+
+    Raises:
+        ValueError: As `Checkpoint`.
+        OSError: As `Checkpoint`.
+    """
+    if options.checkpoint is None:
+        return None
+    names = [name for name in vars(options) if name not in ("callback", "checkpoint", "every")]
+    told = {name: getattr(options, name) for name in names}
+    call = fingerprint(_version(), type(options).__name__, told, data)
+    return Checkpoint(options.checkpoint, every=options.every, call=call)
+
+
+def _version() -> str:
+    """The library's version, which stands at its top, from where this room imports nothing."""
+    return sys.modules[__name__.partition(".")[0]].__version__
