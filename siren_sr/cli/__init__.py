@@ -100,12 +100,15 @@ def _no_chatter(options: argparse.Namespace) -> Iterator[None]:
 
     A command that fails tells the error alone.
     """
-    silent, texts = logging.NullHandler(), {}
+    silent, texts, library = logging.NullHandler(), {}, logging.getLogger("siren_sr")
 
     def collect(message: Warning | str, category: type[Warning], *_: Any) -> None:
         # Warnings of these kinds are for those who write programs.
         if not issubclass(category, (DeprecationWarning, FutureWarning, ImportWarning, ResourceWarning)):
-            texts[str(message)] = None
+            if library.handlers:  # a training is on, which tells it when the progress bar is gone
+                library.warning("warning: %s", message)
+            else:
+                texts[str(message)] = None
 
     logging.getLogger().addHandler(silent)
     try:

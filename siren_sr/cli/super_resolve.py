@@ -58,6 +58,8 @@ def add(commands: Any) -> None:
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     if many.asked(a):
+        if a.strip or a.no_clobber:
+            raise ValueError("--strip and --no-clobber are for one image; results that are up to date are kept anyway")
         with users_upscaler(a.prior) as prior:
             return many.run(a, _options(a, prior))
     check_output(a, a.inputs[0])

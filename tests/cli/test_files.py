@@ -1,6 +1,7 @@
 """The files that commands read and write: names of every kind, what is refused, and what a failure says."""
 
 import os
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -13,6 +14,7 @@ from problems import eight_bit, picture
 
 from siren_sr import io
 from siren_sr.cli import main
+from siren_sr.training.progress import Entry, Progress
 
 SMALL = ("--hidden-features", "8", "--hidden-layers", "1", "--steps", "2", "--quiet")
 QUICK = ("--scale", "2", "--steps", "2", "--strategy", "basic", "--quiet")
@@ -226,6 +228,24 @@ def test_every_exception_is_one_line(error, text, photo, capsys, monkeypatch):
     assert err.startswith("Traceback ")
     assert "in stop" in err
     assert err.endswith(f"siren-sr: error: {text}\n")
+
+
+def test_a_warning_comes_before_the_end_of_an_interrupted_training(photo, tmp_path, capsys, monkeypatch):
+    def warn(*arguments, callback, **more):
+        warnings.simplefilter("default")
+        warnings.warn("the training diverged", RuntimeWarning, stacklevel=1)
+        callback(Progress(Entry(3, 0.1, 20.0, 0.1, 0.1), 9, 1.0, "fit"))
+        signal.raise_signal(signal.SIGTERM)
+        callback(Progress(Entry(4, 0.1, 20.0, 0.1, 0.1), 9, 1.0, "fit"))
+        return np.zeros((20, 24, 3), np.uint8)
+
+    monkeypatch.setattr("siren_sr.cli.super_resolve.enlarge", warn)
+    assert call("super-resolve", photo, tmp_path / "a.png", *QUICK[:-1]) == 143
+    lines = capsys.readouterr().err.split("\r")[-1].strip().splitlines()
+    assert lines == [
+        "siren-sr: warning: the training diverged",
+        "siren-sr: ended by SIGTERM at step 4 of 9, PSNR 20.00 dB; nothing was written",
+    ]
 
 
 def test_warnings_are_one_line_each(photo, tmp_path, capsys, monkeypatch):
