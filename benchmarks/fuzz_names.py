@@ -28,6 +28,9 @@ from siren_sr.transforms import SuperResolve
 class Odd:
     """An object whose every conversion fails, with an error that a caller of Python may expect."""
 
+    def __init__(self, *given: object) -> None:
+        """Take anything, so that the class can stand where a function is wanted."""
+
     def __float__(self) -> float:
         raise TypeError("Odd has no float")
 

@@ -224,7 +224,8 @@ def _of_user(error: BaseException) -> bool:
     frames = traceback.extract_tb(error.__traceback__)
     inside = next((i for i, frame in enumerate(frames) if frame.filename.startswith(HOME)), None)
     later = frames[inside:] if inside is not None else []
-    return any(frame.filename in ("<string>", __file__) for frame in later)
+    here = (os.path.dirname(__file__), "<string>")
+    return any(frame.filename.startswith(here) for frame in later)
 
 
 def place(error: BaseException) -> str:

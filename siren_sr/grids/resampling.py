@@ -251,6 +251,8 @@ def resize_as_published(image: Tensor, *, down: float = 1.0, up: float = 1.0) ->
     if image.ndim != 3 or 0 in image.shape:
         raise ValueError(f"image must have shape (C, H, W), got {tuple(image.shape)}")
     down, up = arguments.positive("down", down), arguments.positive("up", up)
+    if math.prod(n / down for n in image.shape[-2:]) > coordinates.MAX_VALUES:
+        raise ValueError(f"down={down} would make an image of more than 2^33 pixels: it is a factor >= 1")
     size = [int(n / down) for n in image.shape[-2:]]
     if min(size) < 1:
         raise ValueError(f"an image of {tuple(image.shape[-2:])} cannot shrink {down} times: no pixel would be left")
