@@ -36,7 +36,8 @@ def test_a_folder_with_a_broken_image_and_a_prior_of_the_users(photos, capsys):
     options = ("--scale", "2", "--prior", "mine:double", "--report", "report.json", "--workers", "1")
     assert main(["super-resolve", "photos", "large", *options]) == 1
     shown = capsys.readouterr().err
-    assert shown.count("siren-sr: ") == 2
+    assert shown.count("siren-sr: ") == 3
+    assert "siren-sr: 2 of 3: details come from prior=" in shown
     assert "siren-sr: failed: " + str(photos / "c.jpg") + " is not a readable image" in shown
     assert "siren-sr: 3 images: 2 done, 1 failed\n" in shown
     assert "/3 [" in shown  # the line that counts

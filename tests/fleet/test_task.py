@@ -26,6 +26,7 @@ def test_a_run_and_another_one(tmp_path):
         **dict.fromkeys(names, "done"), "a/bad.png": "failed"
     }  # fmt: skip
     assert "a/bad.png is not a readable image: the file is cut off" in by_name["a/bad.png"].error
+    assert by_name["x.png"].notes[0].startswith('details come from prior="photographs"')
     assert str(report) == "4 images: 3 done, 1 failed"
     assert [progress.finished for progress in seen] == [0, 1, 2, 3, 4]
     assert {progress.result for progress in seen[1:]} == set(report.results)
