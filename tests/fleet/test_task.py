@@ -150,7 +150,7 @@ def test_a_script_without_a_guard_is_told_what_is_missing(tmp_path):
     script.write_text(
         f"from siren_sr import fleet\nfleet.run('super_resolve', {str(tmp_path / 'in')!r}, 'out', workers=1)"
     )
-    result = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path, timeout=100)
+    result = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path, timeout=200)
     assert result.returncode == 1
     assert "RuntimeError: a worker process could not start (exit code 1)" in result.stderr
     assert 'if __name__ == "__main__":' in result.stderr
