@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import collections
 import contextlib
 import os
 import signal
@@ -79,6 +80,9 @@ def run(a: argparse.Namespace, options: dict[str, Any]) -> int:
             shown.close()
             return say(f"interrupted; {interrupted.report}", TERMINATED if shown.terminated else INTERRUPTED)
     if not a.quiet:
+        notes = collections.Counter(note for result in report.results for note in result.notes)
+        for note, count in notes.items():
+            say(f"{count} of {len(report.results)}: {note}", 0)
         say(str(report), 0)
     return 1 if report.failures else 0
 

@@ -24,6 +24,7 @@ class Result:
         seconds: How long it took, all attempts together.
         error: Why it failed, in one line; None if it did not.
         attempts: How often it was tried: 2 if the first worker died over it.
+        notes: What the library said of its choices: whether details come from a prior, for example.
     """
 
     input: str
@@ -32,6 +33,7 @@ class Result:
     seconds: float = 0.0
     error: str | None = None
     attempts: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from siren_sr.fleet.crew import Crew, Outcome
 from siren_sr.fleet.inputs import Pair, pairs
 from siren_sr.fleet.report import Interrupted, Progress, Report, Result
 from siren_sr.fleet.staff import Backend, Staff
-from siren_sr.fleet.work import Errand, SuperResolve, Task, described
+from siren_sr.fleet.work import Answer, Errand, SuperResolve, Task, described
 from siren_sr.io.names import PathLike
 from siren_sr.io.source import read_source
 
@@ -141,7 +141,7 @@ class _Job:
     def __init__(self, task: Task, pair: Pair, folder: str | None) -> None:
         """Note it; without a folder for a moment's files, the file's content is sent."""
         self._task, self._pair, self._folder = task, pair, folder
-        self.moved = 0
+        self.moved, self.notes = 0, ()
 
     def errand(self) -> Errand:
         """Return what a worker is to do."""
@@ -154,11 +154,12 @@ class _Job:
         suffix = os.path.splitext(self._pair.target)[1]
         return Errand(self._task, self._pair.source, suffix, data, self._folder)
 
-    def finish(self, answer: bytes) -> None:
+    def finish(self, answer: Answer) -> None:
         """Write the result."""
         if self._folder is None:
-            self.moved += len(answer)
-        io.atomic_write(self._pair.target, lambda stream: stream.write(answer))
+            self.moved += len(answer.data)
+        io.atomic_write(self._pair.target, lambda stream: stream.write(answer.data))
+        self.notes = answer.notes
 
 
 class _Run:
@@ -195,18 +196,19 @@ class _Run:
             try:
                 with crew:
                     for outcome in crew:
-                        if self._told(self._note(numbers, outcome)):
+                        if self._told(self._note(numbers, jobs, outcome)):
                             break
             finally:
                 for outcome in crew.outcomes:
-                    self._note(numbers, outcome)
+                    self._note(numbers, jobs, outcome)
                 self._moved = sum(job.moved for job in jobs)
 
-    def _note(self, numbers: Sequence[int], outcome: Outcome) -> Result:
+    def _note(self, numbers: Sequence[int], jobs: Sequence[_Job], outcome: Outcome) -> Result:
         """Note what came of an image."""
         number = numbers[outcome.number]
         old, status = self._results[number], "done" if outcome.error is None else "failed"
-        result = Result(old.input, old.output, status, outcome.seconds, outcome.error, outcome.attempts)
+        notes = jobs[outcome.number].notes
+        result = Result(old.input, old.output, status, outcome.seconds, outcome.error, outcome.attempts, notes)
         self._results[number] = result
         return result
 

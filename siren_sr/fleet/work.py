@@ -6,6 +6,7 @@ at all: a worker that dies leaves nothing behind, and no image is written twice.
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -58,6 +59,19 @@ class SuperResolve:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a worker sends back.
+
+    Attributes:
+        data: The content of the result's file.
+        notes: What the library logged of its choices: whether a prior was asked, for example.
+    """
+
+    data: bytes
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Errand:
     """An image on its way to a worker.
 
@@ -75,8 +89,8 @@ class Errand:
     data: bytes | None = None
     folder: str | None = None
 
-    def __call__(self) -> bytes:
-        """Do it, and return the content of the result's file.
+    def __call__(self) -> Answer:
+        """Do it.
 
         Raises:
             Exception: Whatever reading, the task or writing raises.
@@ -87,9 +101,11 @@ class Errand:
             channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
             if isinstance(self.task, SuperResolve):  # what another task returns is not known before
                 io.check_writable(target, channels=channels, dtype=image.pixels.dtype, like=image)
-            io.write_image(target, np.asarray(self.task(image)), like=image)
+            with _Notes() as notes:
+                result = self.task(image)
+            io.write_image(target, np.asarray(result), like=image)
             with open(target, "rb") as stream:
-                return stream.read()
+                return Answer(stream.read(), tuple(notes.lines))
 
     def _read(self, folder: str) -> io.ImageFile:
         if self.data is None:
@@ -101,6 +117,29 @@ class Errand:
             return io.read_image(copy)
         except (OSError, ValueError, MemoryError) as error:
             raise type(error)(str(error).replace(copy, self.source)) from error
+
+
+class _Notes(logging.Handler):
+    """A context that collects what the library logs, each line once."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.lines: list[str] = []
+        self._log = logging.getLogger("siren_sr")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage() not in self.lines:
+            self.lines.append(record.getMessage())
+
+    def __enter__(self) -> _Notes:
+        self._level = self._log.level
+        self._log.addHandler(self)
+        self._log.setLevel(logging.INFO)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._log.removeHandler(self)
+        self._log.setLevel(self._level)
 
 
 def described(error: BaseException) -> str:

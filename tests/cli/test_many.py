@@ -36,7 +36,8 @@ def test_a_folder_with_a_broken_image_and_a_prior_of_the_users(photos, capsys):
     options = ("--scale", "2", "--prior", "mine:double", "--report", "report.json", "--workers", "1")
     assert main(["super-resolve", "photos", "large", *options]) == 1
     shown = capsys.readouterr().err
-    assert shown.count("siren-sr: ") == 2
+    assert shown.count("siren-sr: ") == 3
+    assert "siren-sr: 2 of 3: details come from prior=" in shown
     assert "siren-sr: failed: " + str(photos / "c.jpg") + " is not a readable image" in shown
     assert "siren-sr: 3 images: 2 done, 1 failed\n" in shown
     assert "/3 [" in shown  # the line that counts
@@ -99,14 +100,14 @@ def test_a_signal_ends_it_cleanly(number, code, tmp_path):
         start_new_session=True,
     )
     try:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 200
         while not Path(tmp_path, "out").exists() or len(files(tmp_path / "out")) < 3:
             assert time.monotonic() < end
             assert process.poll() is None
             time.sleep(0.01)
         # A terminal sends Ctrl-C to all processes; other programs send their signals to the one that they know.
         os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
-        errors = process.communicate(timeout=30)[1]
+        errors = process.communicate(timeout=100)[1]
     finally:
         process.kill()
     assert process.returncode == code

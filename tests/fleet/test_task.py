@@ -26,6 +26,7 @@ def test_a_run_and_another_one(tmp_path):
         **dict.fromkeys(names, "done"), "a/bad.png": "failed"
     }  # fmt: skip
     assert "a/bad.png is not a readable image: the file is cut off" in by_name["a/bad.png"].error
+    assert by_name["x.png"].notes[0].startswith('details come from prior="photographs"')
     assert str(report) == "4 images: 3 done, 1 failed"
     assert [progress.finished for progress in seen] == [0, 1, 2, 3, 4]
     assert {progress.result for progress in seen[1:]} == set(report.results)
@@ -149,7 +150,7 @@ def test_a_script_without_a_guard_is_told_what_is_missing(tmp_path):
     script.write_text(
         f"from siren_sr import fleet\nfleet.run('super_resolve', {str(tmp_path / 'in')!r}, 'out', workers=1)"
     )
-    result = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path, timeout=100)
+    result = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path, timeout=200)
     assert result.returncode == 1
     assert "RuntimeError: a worker process could not start (exit code 1)" in result.stderr
     assert 'if __name__ == "__main__":' in result.stderr
