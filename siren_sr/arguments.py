@@ -142,7 +142,10 @@ def real(name: str, value: Any, *, what: str) -> float:
     """
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be {what}, got {value!r}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be {what}, got a number that no float can hold") from None
 
 
 def positive(name: str, value: Any) -> float:
@@ -232,7 +235,7 @@ def device(value: Any) -> torch.device | None:
     try:
         found = torch.device(value)
         torch.zeros(1, device=found).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
         # Unknown names, builds without CUDA, and devices that only pretend, such as "meta", in this order.
         reason = str(error).splitlines()[0].rstrip(".")
         raise ValueError(f'device="{value}" cannot be used here ({reason}): use "cpu"') from None

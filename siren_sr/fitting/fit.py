@@ -145,7 +145,10 @@ class Fit:
             yield start, values
 
     def _region(self, region: coordinates.Region) -> list[tuple[float, float]]:
-        entries = [(float(start), float(stop)) for start, stop in region]
+        try:
+            entries = [(float(start), float(stop)) for start, stop in region]
+        except (TypeError, ValueError, OverflowError, RuntimeError):
+            entries = []
         if len(entries) != len(self.shape) or any(
             not 0 <= start < stop <= n for (start, stop), n in zip(entries, self.shape, strict=False)
         ):

@@ -144,8 +144,8 @@ def as_signal(
     if isinstance(data, (list, tuple)):
         data = _array(data)
     sample_rate = None if sample_rate is None else _sample_rate(sample_rate)
-    if isinstance(dims, bool):
-        raise ValueError(f"dims must be 1, 2 or 3, got {dims}")
+    if dims is not None and (isinstance(dims, bool) or not isinstance(dims, (int, np.integer))):
+        raise ValueError(f"dims must be 1, 2 or 3, got {dims!r}")
     chosen = arguments.device(device)
     container, info = _container(data), None
     if isinstance(data, (io.ImageFile, io.AudioFile)) or is_path(data):
