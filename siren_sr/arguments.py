@@ -180,7 +180,7 @@ def real(name: str, value: Any, *, what: str) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise ValueError(f"{name} must be {what}, got a number beyond 1e308") from None
+        raise ValueError(f"{name} must be {what}, got a number that no float can hold") from None
 
 
 def positive(name: str, value: Any) -> float:

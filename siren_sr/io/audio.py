@@ -16,7 +16,7 @@ from .atomic import atomic_write, check_folder
 from .chatter import complain, hushed
 from .memory import check_memory
 from .mp3 import Counted, counted, is_mpeg
-from .names import PathLike, check_name, shown
+from .names import PathLike, check_name, data_type, shown
 from .source import Source, read_source
 
 _MAX_RIFF_BYTES = 2**32 - 2**16
@@ -181,7 +181,7 @@ def check_audio_writable(
         ValueError: the extension is unknown, or the format cannot hold such samples.
         OSError: the folder is missing or not writable, or `path` is a folder.
     """
-    extension, values = os.path.splitext(check_name(path))[1].lower(), np.dtype(dtype).name
+    extension, values = os.path.splitext(check_name(path))[1].lower(), data_type(dtype).name
     if extension not in AUDIO_FORMATS:
         problem = f"unknown sound extension {extension!r}" if extension else "no extension"
         raise ValueError(f"cannot write {shown(path)}: {problem}; use one of {', '.join(AUDIO_FORMATS)}")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from typing import Any
+
+import numpy as np
 
 PathLike = str | os.PathLike[str]
 
@@ -34,3 +37,17 @@ def check_name(path: PathLike) -> str:
     if "\0" in name:
         raise ValueError(f"the name {name!r} holds a NUL character, which no file name can: remove it")
     return name
+
+
+def data_type(given: Any) -> np.dtype[Any]:
+    """Return a NumPy data type, or what a name or a class stands for.
+
+    Raises:
+        TypeError: it stands for none.
+    """
+    try:
+        if isinstance(given, (str, type, np.dtype)) and given:
+            return np.dtype(given)
+    except (TypeError, ValueError):
+        pass
+    raise TypeError(f"dtype must be a NumPy data type such as 'uint8', got {given!r}")

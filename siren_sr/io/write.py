@@ -13,7 +13,7 @@ import numpy as np
 from .atomic import atomic_write, check_folder
 from .exif import oriented_exif, resized_exif
 from .image import ImageFile
-from .names import PathLike, check_name, shown
+from .names import PathLike, check_name, data_type, shown
 from .pillow import encode_bmp, encode_jpeg, encode_webp
 from .png import encode_png
 from .tiff import MAX_TIFF_BYTES, encode_tiff
@@ -77,7 +77,7 @@ def check_writable(
     if metadata not in ("keep", "strip"):
         raise ValueError(f'metadata is "keep" or "strip"; got {metadata!r}')
     like = _stripped(like) if like is not None and metadata == "strip" else like
-    values: np.dtype[Any] = np.dtype(dtype).newbyteorder("=")
+    values: np.dtype[Any] = data_type(dtype).newbyteorder("=")
     kind = IMAGE_FORMATS[name]
     if channels not in (1, 2, 3, 4):
         raise ValueError(f"an image has 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA) channels; got {channels}")
@@ -199,7 +199,7 @@ def write_image(
 def _format_name(path: PathLike, name: str | None) -> str:
     """Return the key of `IMAGE_FORMATS` that is `name` or, if that is None, belongs to the extension of `path`."""
     if name is not None:
-        if name not in IMAGE_FORMATS:
+        if not isinstance(name, str) or name not in IMAGE_FORMATS:
             raise ValueError(f"unknown image format {name!r}: choose one of {', '.join(IMAGE_FORMATS)}")
         return name
     extension = os.path.splitext(check_name(path))[1].lower()

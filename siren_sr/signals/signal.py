@@ -145,7 +145,8 @@ def as_signal(
     if isinstance(data, (list, tuple)):
         data = _array(data)
     sample_rate = None if sample_rate is None else _sample_rate(sample_rate)
-    dims = None if dims is None else arguments.count("dims", dims)
+    if dims is not None and (isinstance(dims, bool) or not isinstance(dims, (int, np.integer))):
+        raise ValueError(f"dims must be 1, 2 or 3, got {dims!r}")
     chosen = arguments.device(device)
     container, info = _container(data), None
     if container == "image file":
