@@ -39,7 +39,7 @@ class Problem:
         generator: CPU generator of the random numbers that a strategy needs.
         monitor: Object that is told of the work. A strategy that itself works for long announces this by
             ``monitor.plan(stage, steps)``, calls ``monitor.step()`` after each step, and ends with what it has when
-            that returns True.
+            that returns True. What it has computed by ``monitor.once(name, function)`` a checkpoint remembers.
         return_fit: Whether the user wants the networks, and not only the picture at the size asked for.
     """
 

@@ -6,6 +6,7 @@ interpolation, and then evaluate it on a denser grid.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -71,6 +72,7 @@ def _published(problem: Problem, schedule: Sequence[tuple[float, float, int]]) -
                 score=objectives.value(target),
                 align_corners=problem.align_corners,
                 name=f"down {down:g}, up {up:g}",
+                worse=math.inf,  # the published code ends where it ends
             )
         )
     omega_hr = omega.omega_hr(Signal.of(problem.image), size=problem.size)

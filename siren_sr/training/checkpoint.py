@@ -8,12 +8,18 @@ parts is computed again, finished parts give their results, and the part that wa
 from __future__ import annotations
 
 import collections
+import hashlib
+import json
 import math
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from siren_sr import arguments, io
 from siren_sr.training.fingerprint import fingerprint
@@ -21,6 +27,10 @@ from siren_sr.training.packing import pack, snapshot, unpack
 
 FORMAT = "siren_sr.checkpoint.1"  # the name and version of the file format
 WHAT = "a checkpoint"
+
+
+class CheckpointWarning(UserWarning):
+    """A checkpoint could not be written; what it held before is untouched, and the work goes on."""
 
 
 class Checkpoint:
@@ -63,6 +73,8 @@ class Checkpoint:
                 "the library) that has not come to its end: delete it, or give another path"
             )
         try:
+            if _checksum(header["known"], tensors) != header["checksum"]:
+                raise ValueError("its checksum is another")
             self._known = unpack(header["known"], tensors)
         except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise ValueError(f"the checkpoint {name!r} is damaged: delete it, or give another path") from error
@@ -105,15 +117,18 @@ class Checkpoint:
             self.write()
 
     def write(self, *, complete: bool = False) -> None:
-        """Write the file.
+        """Write the file; where that is impossible a warning says so, and the work goes on.
 
-        Raises:
-            OSError: It cannot be written; what it held before is untouched.
+        Args:
+            complete: Whether the call has come to its end.
         """
         tensors, known = self._packed()
         copies = {name: tensor.cpu().contiguous().clone() for name, tensor in tensors.items()}
         header = {"format": FORMAT, "call": self._call, "complete": complete, "known": known}
-        io.write_tensors(self.path, copies, header, what=WHAT)
+        try:
+            io.write_tensors(self.path, copies, {**header, "checksum": _checksum(known, copies)}, what=WHAT)
+        except OSError as error:
+            warnings.warn(f"the checkpoint is not up to date: {error}", CheckpointWarning, stacklevel=2)
         self._written = time.monotonic()
 
     def check(self) -> None:
@@ -160,6 +175,16 @@ def open_checkpoint(options: Any, *data: Any) -> Checkpoint | None:
     told = {name: getattr(options, name) for name in names}
     call = fingerprint(_version(), type(options).__name__, told, data)
     return Checkpoint(options.checkpoint, every=options.every, call=call)
+
+
+def _checksum(known: Any, tensors: dict[str, Tensor]) -> str:
+    """A hash of all that a file tells of the work: a flipped bit must not become a result."""
+    sha = hashlib.sha256(json.dumps(known).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        sha.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return sha.hexdigest()
 
 
 def _version() -> str:

@@ -533,3 +533,39 @@ def test_what_a_photograph_carries_survives_fit_and_render(tmp_path):
         assert image.size == (24, 16)
         assert image.getexif()[274] == 6
         assert image.info["icc_profile"] == profile
+
+
+def test_a_checkpoint_outlives_a_failure_and_not_the_output(photo, tmp_path, monkeypatch, capsys):
+    from siren_sr import Fit
+
+    saved, state = tmp_path / "a.safetensors", tmp_path / "state.safetensors"
+    options = ["fit", photo, saved, "--steps", "4", "--hidden-features", "16", "--quiet", "--checkpoint", state]
+    assert call(*options, "--resume") == 0  # there is none yet, which is no mistake
+    plain = Fit.load(saved).render()
+    assert not state.exists()
+
+    def full(self, path):
+        raise OSError("no space left")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Fit, "save", full)
+        assert "no space left" in fails(capsys, *options)
+    assert state.exists()
+    saved.unlink()
+    assert "go on from it with --resume, or delete it" in fails(capsys, *options)
+    monkeypatch.setattr("siren_sr.training.loop._Running.step", None)  # nothing is trained again
+    assert call(*options, "--resume") == 0
+    assert np.array_equal(np.asarray(Fit.load(saved).render()), np.asarray(plain))
+    assert not state.exists()
+    assert "--resume needs --checkpoint FILE" in fails(capsys, *options[:-2], "--resume")
+
+
+def test_other_commands_take_a_checkpoint(photo, tmp_path, capsys):
+    state = tmp_path / "state.safetensors"
+    options = ["--quiet", "--checkpoint", state, "--every", "0"]
+    assert call("poisson", photo, tmp_path / "a.png", "--steps", "2", *options) == 0
+    assert call("super-resolve", photo, tmp_path / "b.png", "--prior", "none", "--quality", "fast", *options) == 0
+    assert not state.exists()
+    assert "every must be a finite number" in fails(
+        capsys, "poisson", photo, tmp_path / "c.png", "--checkpoint", state, "--every", "-1"
+    )

@@ -35,6 +35,7 @@ TASKS = {
 
 OWN = {
     "quiet": False,  # no option of a task: what the command says
+    "resume": False,
     "seed": arguments.seeded(None).initial_seed(),
     "help": "==SUPPRESS==",
     "traceback": False,

@@ -214,7 +214,9 @@ class LearnedUpscaler(nn.Module):
         down, across = (self._seen(p, n) for p, n in zip((rows, columns), image.shape[2:], strict=True))
         with torch.autocast(device, enabled=False):
             base = interpolation.on_grid(image, rows, columns)
-        with torch.autocast(device, precision or torch.bfloat16, enabled=precision is not None):
+        # Inside another context, autocast would go on with the weights of old updates (`reduced_precision` says more).
+        chosen = {"dtype": precision or torch.bfloat16, "enabled": precision is not None, "cache_enabled": False}
+        with torch.autocast(device, **chosen):
             first = self.features(image[:, :, down, across], told)
             ends = [(-part.start, n) for part, n in zip((down, across), image.shape[2:], strict=True)]
             decode = functools.partial(decoding.on_grid, self.decoder, first, cell=cell, harmonics=self.harmonics)
