@@ -41,7 +41,6 @@ OWN = {
     "traceback": False,
     "no_clobber": False,
     "strip": False,
-    "resume": False,
     ("fit", "omega"): FitOptions().omega_0,
     ("super-resolve", "ray"): None,
     ("super-resolve", "no_recursive"): False,
