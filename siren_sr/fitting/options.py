@@ -31,6 +31,7 @@ from siren_sr.training.optimizers import OptimizerFactory, SchedulerFactory
 from siren_sr.training.progress import Callback
 from siren_sr.training.recipes import Recipe, RecipeLike, resolve
 
+PUBLISHED = ("paper", "published")  # recipes whose trainings end where they end, for better or worse
 Omega = float | str | Callable[[Tensor], float]
 """ω0 itself, the name of a rule or measure, or a function of the (C, *grid) tensor."""
 
@@ -126,6 +127,7 @@ class NetworkOptions:
     ) -> Stage:
         """How to train on a grid of ``shape``: by the recipe, but for what the user set."""
         steps = arguments.count("steps of the recipe", recipe.steps) if self.steps is None else self.steps
+        as_published = self.recipe in PUBLISHED and self.optimizer is None and self.scheduler is None
         return Stage(
             objective=objective,
             steps=steps,
@@ -136,6 +138,7 @@ class NetworkOptions:
             align_corners=self.align_corners,
             name=name,
             batch=batch,
+            **({"worse": math.inf} if as_published else {}),
         )
 
 

@@ -76,6 +76,7 @@ def resume(fit: Fit, signal: Any, **given: Any) -> Fit:
         step, seconds, index = (
             (fit.history[-1].step, fit.history[-1].seconds, fit.history[-1].stage + 1) if fit.history else (0, 0.0, 0)
         )
+        seconds = 0.0 if math.isnan(seconds) else seconds  # a file does not hold them
         later = [replace(e, step=step + e.step, seconds=seconds + e.seconds, stage=index) for e in made]
         result = replace(
             fit,

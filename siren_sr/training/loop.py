@@ -294,6 +294,8 @@ class _Running:
         if not best.is_clearly_better(end, loss=loss):
             best.exchange()
             return False
+        if monitor.stopped:  # a training that was cut short has failed in nothing
+            return True
         monitor.warn(
             f"the training ended at a loss of {end:.3g} and had {loss:.3g} at step {best.step}: the network has the "
             "weights of that step; lower the learning rate, or let it decay"

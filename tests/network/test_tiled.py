@@ -91,10 +91,11 @@ VOLUME = torch.outer(torch.linspace(-1, 1, 9), torch.sin(torch.linspace(0, 6, 14
 def test_any_dimension(signal, options, tiles, tmp_path):
     fit = fit_signal(signal, tiles=QUICK, **options)
     assert len(list(fit.model.tiles())) == tiles
-    top = 1 if isinstance(signal, torch.Tensor) and signal.min() >= 0 else 2
+    top = fit.data_range
+    assert top == pytest.approx(2 * np.abs(SOUND).max() if signal is SOUND else float(signal.max() - signal.min()))
     error = np.square(np.asarray(fit.reconstruction) - np.asarray(signal)).mean()
     assert fit.psnr == pytest.approx(10 * math.log10(top**2 / error), abs=0.01)
-    assert fit.psnr > 25
+    assert fit.psnr > 22
     assert [entry.step for entry in fit.history] == [1, 2, 3, 4]
     fit.save(tmp_path / "tiles.safetensors")
     again = Fit.load(tmp_path / "tiles.safetensors")
