@@ -6,16 +6,15 @@ import argparse
 import collections
 import contextlib
 import os
-import signal
 from typing import Any
 
 import numpy as np
 
 from siren_sr import fleet, io
+from siren_sr.cli.interruption import INTERRUPTION
+from siren_sr.cli.progress import Screen
 from siren_sr.cli.screen import say
 from siren_sr.fleet.inputs import stands_for_many
-
-INTERRUPTED, TERMINATED = 130, 143  # exit codes: 128 and the number of the signal
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -78,7 +77,7 @@ def run(a: argparse.Namespace, options: dict[str, Any]) -> int:
             )
         except fleet.Interrupted as interrupted:
             shown.close()
-            return say(f"interrupted; {interrupted.report}", TERMINATED if shown.terminated else INTERRUPTED)
+            return say(f"{INTERRUPTION.text}; {interrupted.report}", INTERRUPTION.code)
     if not a.quiet:
         notes = collections.Counter(note for result in report.results for note in result.notes)
         for note, count in notes.items():
@@ -94,24 +93,16 @@ def in_windows(a: argparse.Namespace, image: io.ImageFile, options: dict[str, An
 
 
 class Shown:
-    """What is shown of a run, as a context and as its callback: a line that counts images, and one for each failure.
-
-    SIGTERM ends the run as Ctrl-C does.
-
-    Attributes:
-        terminated: Whether SIGTERM came.
-    """
+    """What is shown of a run, as a context and as its callback: a line that counts images, and one for each failure."""
 
     def __init__(self, *, quiet: bool, unit: str = "image") -> None:
         """Prepare it; if ``quiet``, only failures are shown."""
-        self._quiet, self._unit, self._bar, self._failed, self.terminated = quiet, unit, None, 0, False
+        self._quiet, self._unit, self._bar, self._failed = quiet, unit, None, 0
 
     def __enter__(self) -> Shown:
-        self._previous = signal.signal(signal.SIGTERM, self._terminate)
         return self
 
     def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGTERM, self._previous)
         self.close()
 
     def __call__(self, progress: fleet.Progress) -> None:
@@ -131,7 +122,7 @@ class Shown:
         if self._bar is None:
             self._bar = tqdm(
                 total=progress.total, initial=progress.finished, disable=self._quiet, unit=self._unit, leave=False,
-                dynamic_ncols=True,
+                dynamic_ncols=True, file=Screen(),
             )  # fmt: skip
         result = progress.result
         if result is not None and result.error is not None:
@@ -142,7 +133,3 @@ class Shown:
             self._bar.set_postfix_str(f"{self._failed} failed", refresh=False)
         self._bar.n = progress.finished
         self._bar.refresh()
-
-    def _terminate(self, *_: object) -> None:
-        self.terminated = True
-        raise KeyboardInterrupt

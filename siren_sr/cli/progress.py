@@ -74,7 +74,7 @@ class Training:
 
         if self._bar is None:
             self._bar = tqdm(
-                total=progress.steps, unit="step", dynamic_ncols=True, leave=False, mininterval=0.5, file=_Screen()
+                total=progress.steps, unit="step", dynamic_ncols=True, leave=False, mininterval=0.5, file=Screen()
             )
         # The total can change, since how much a later stage has to do may be known only when it begins.
         self._bar.total = progress.steps
@@ -84,7 +84,7 @@ class Training:
         self._bar.update(1)
 
 
-class _Screen:
+class Screen:
     """Stderr as a progress bar sees it: its frames are left out where they cannot be written soon."""
 
     @property

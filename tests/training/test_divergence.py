@@ -232,6 +232,5 @@ def test_a_fit_says_so_and_keeps_it(tmp_path):
     assert [e.went_back for e in fit.history] == [0, 0, 0, 1]
     fit.save(tmp_path / "a.safetensors")
     loaded = Fit.load(tmp_path / "a.safetensors")
-    assert [(e.step, e.loss, e.went_back) for e in loaded.history] == [
-        (e.step, e.loss, e.went_back) for e in fit.history
-    ]
+    for a, b in zip(loaded.history, fit.history, strict=True):
+        assert (a.step, a.loss, a.went_back) == (b.step, b.loss, b.went_back)
