@@ -102,12 +102,14 @@ def count(name: str, value: Any, *, least: int = 1) -> int:
 
     Raises:
         TypeError: Not an integer; booleans are refused.
-        ValueError: Less than ``least``.
+        ValueError: Less than ``least``, or more than 64 bits hold.
     """
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} must be an integer >= {least}, got {value!r}")
     if value < least:
         raise ValueError(f"{name} must be >= {least}, got {value}")
+    if value >= 2**63:
+        raise ValueError(f"{name} must be less than 2**63, got a number of {value.bit_length()} bits")
     return int(value)
 
 

@@ -190,5 +190,5 @@ def _check_omega(omega_0: Any) -> None:
         return
     if isinstance(omega_0, bool) or not isinstance(omega_0, numbers.Real):
         raise TypeError(f"omega_0 that is no number must be a name or a function, got {omega_0!r}")
-    if not (math.isfinite(omega_0) and float(omega_0) > 0):
+    if not 0 < arguments.real("omega_0", omega_0, what="a finite number > 0") < math.inf:
         raise ValueError(f"first_omega_0 must be a finite number > 0, got {omega_0}: 30 is usual, see siren_sr.omega")

@@ -204,7 +204,7 @@ def _fit_group(
             SquaredError(lambda field: field.values, stacked, dims=len(shape), weight=scale.square()),
             name="network",
             batch=recipe.batch,
-            worse=100.0,  # the solved output is soon lost, and solved again at the end
+            worse=1e4,  # the solved output is soon lost, and solved again at the end
         )
         history: Sequence[Entry] = train(batch, [stage], monitor=monitor, generator=generator)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import numbers
 import os
 import struct
 from collections.abc import Sequence
@@ -190,10 +191,14 @@ def check_audio_writable(
         raise ValueError(f"samples are int16, int32, float32 or float64; got {values}")
     if values not in kind.subtypes:
         raise ValueError(f"{kind.name} cannot hold {values} samples: write .wav, or convert to int16 or int32")
+    if isinstance(channels, bool) or not isinstance(channels, (int, np.integer)):
+        raise TypeError(f"channels is a whole number, got {channels!r}")
     if not 1 <= channels <= kind.max_channels:
         raise ValueError(f"{kind.name} holds 1 to {kind.max_channels} channels; got {channels}")
     if sample_rate is not None:
-        if not math.isfinite(sample_rate) or sample_rate != int(sample_rate) or sample_rate < 1:
+        if isinstance(sample_rate, bool) or not isinstance(sample_rate, numbers.Real):
+            raise TypeError(f"sample_rate is a whole number of samples per second; got {sample_rate!r}")
+        if not 1 <= sample_rate < 2**63 or sample_rate != int(sample_rate):
             raise ValueError(f"sample_rate is a whole number of samples per second; got {sample_rate!r}")
         if not any(int(sample_rate) in rates for rates in kind.rates):
             raise ValueError(

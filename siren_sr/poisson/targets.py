@@ -12,7 +12,7 @@ from torch import Tensor
 
 from siren_sr import arguments
 from siren_sr.poisson.options import Kind, PoissonOptions
-from siren_sr.signals import Origin, as_signal, native
+from siren_sr.signals import Origin, as_signal, check_tensor, native
 from siren_sr.training import objectives
 
 # The shapes that a target may have, by whether it is a tensor and by its kind: with channels, without channels, and as
@@ -89,6 +89,8 @@ def read_target(kind: Kind, given: Any, device: Any) -> tuple[Tensor, Origin]:
         ValueError: It has a wrong shape, NaN or infinite values, or its channels on the wrong side, or there is no such
             device.
     """
+    if isinstance(given, Tensor):
+        check_tensor(given)
     tensor = _tensor(kind, given)
     is_tensor = isinstance(given, Tensor)
     full, plain, batch = _SHAPES[is_tensor, kind]

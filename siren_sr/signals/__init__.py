@@ -5,13 +5,14 @@
 
 from siren_sr.signals.hidden_colours import fill_hidden
 from siren_sr.signals.origin import Assembly, Origin, from_unit, to_unit
-from siren_sr.signals.signal import Signal, as_signal, is_batch, is_path, members, native, stacked
+from siren_sr.signals.signal import Signal, as_signal, check_tensor, is_batch, is_path, members, native, stacked
 
 __all__ = [
     "Assembly",
     "Origin",
     "Signal",
     "as_signal",
+    "check_tensor",
     "fill_hidden",
     "from_unit",
     "is_batch",

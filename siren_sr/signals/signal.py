@@ -209,7 +209,7 @@ def _array(data: Sequence[Any]) -> np.ndarray:
 
 def _container(data: Any) -> Container:
     if isinstance(data, Tensor):
-        _check_tensor(data)
+        check_tensor(data)
         return "tv image" if _is_tv_image(data) else "tensor"
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError(
@@ -235,7 +235,7 @@ READABLE = (
 )
 
 
-def _check_tensor(data: Tensor) -> None:
+def check_tensor(data: Tensor) -> None:
     """Refuse tensors that hold no plain numbers."""
     if data.layout != torch.strided or data.is_nested:
         raise TypeError(f"a tensor of layout {data.layout} is not supported: use its to_dense()")

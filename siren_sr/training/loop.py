@@ -145,6 +145,17 @@ class _Training:
         self.history.append(Entry(step, result.loss, result.psnr, seconds, lr, index, went_back))
 
 
+def made(value: Any, what: str, methods: Sequence[str]) -> Any:
+    """Return what a factory of the user made.
+
+    Raises:
+        TypeError: It lacks a method that it must have.
+    """
+    if not all(callable(getattr(value, name, None)) for name in methods):
+        raise TypeError(f"the function {what}= must return one of torch.optim, or alike, got {type(value).__name__}")
+    return value
+
+
 class _Running:
     """One stage under way: its optimizer, its scheduler, and the best weights so far.
 
@@ -157,9 +168,11 @@ class _Running:
         grid = Grid(stage.shape, align_corners=stage.align_corners, like=parameter)
         self._stage, self._generator, self._device = stage, generator, parameter.device
         self._pass = Pass(model, stage, grid, **options)
-        self._optimizer = stage.optimizer(model.parameters())
+        self._optimizer = made(stage.optimizer(model.parameters()), "optimizer", ("step", "zero_grad", "state_dict"))
         self._new = copy.deepcopy(self._optimizer.state_dict())  # to forget by; it holds no moments yet
-        self._scheduler = None if stage.scheduler is None else stage.scheduler(self._optimizer)
+        self._scheduler = None
+        if stage.scheduler is not None:
+            self._scheduler = made(stage.scheduler(self._optimizer), "scheduler", ("step",))
         self._best, self._returns, self._cut = Best(model, worse=stage.worse), 0, 1.0
         self._last = math.inf  # the loss of the last step
         self._rates, self._highest = [0.0], [0.0]  # of the last step, and of all steps, one for each parameter group

@@ -112,7 +112,7 @@ def test_a_signal_ends_it_cleanly(number, code, tmp_path):
         process.kill()
     assert process.returncode == code
     told = {130: "interrupted", 143: "ended by SIGTERM"}[code]
-        assert errors.splitlines()[-1].split("siren-sr: ")[1].startswith(f"{told}; 300 images: ")
+    assert errors.splitlines()[-1].split("siren-sr: ")[1].startswith(f"{told}; 300 images: ")
     assert "Traceback" not in errors
     report = json.loads(Path(tmp_path, "report.json").read_text())
     assert report["stopped"]
