@@ -58,6 +58,8 @@ def sitzmann_(
     _check(weight, generator)
     omega_0 = arguments.positive("omega_0", omega_0)
     bound = 1 / fan_in(weight) if arguments.flag("is_first", is_first) else math.sqrt(c / fan_in(weight)) / omega_0
+    if not bound < torch.finfo(weight.dtype).max / 2:
+        raise ValueError(f"omega_0 of {omega_0:g} is too small: its weights would be beyond what {weight.dtype} holds")
     return weight.uniform_(-bound, bound, generator=generator)
 
 

@@ -294,6 +294,7 @@ def _error(a: Any, b: Any, channel_sum: bool) -> tuple[float, float]:
 def _data_range(data_range: Any, *signals: Any) -> float:
     if isinstance(data_range, bool) or not isinstance(data_range, (int, float, np.number)):
         raise ValueError(f"data_range must be a positive number, got {data_range!r}")
+    data_range = data_range if isinstance(data_range, int) else float(data_range)
     if not 0 < data_range < 1e308:
         raise ValueError(f"data_range must be a positive number, got {data_range!r}")
     integer = any(str(getattr(signal, "dtype", "")).removeprefix("torch.") in LEVELS for signal in signals)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import numbers
 import os
 import struct
 from collections.abc import Sequence
@@ -196,9 +195,10 @@ def check_audio_writable(
     if not 1 <= channels <= kind.max_channels:
         raise ValueError(f"{kind.name} holds 1 to {kind.max_channels} channels; got {channels}")
     if sample_rate is not None:
-        if isinstance(sample_rate, bool) or not isinstance(sample_rate, numbers.Real):
+        if isinstance(sample_rate, bool) or not isinstance(sample_rate, (int, float, np.integer, np.floating)):
             raise TypeError(f"sample_rate is a whole number of samples per second; got {sample_rate!r}")
-        if not 1 <= sample_rate < 2**63 or sample_rate != int(sample_rate):
+        rate = sample_rate if isinstance(sample_rate, int) else float(sample_rate)
+        if not 1 <= rate < 2**63 or rate % 1:
             raise ValueError(f"sample_rate is a whole number of samples per second; got {sample_rate!r}")
         if not any(int(sample_rate) in rates for rates in kind.rates):
             raise ValueError(
@@ -231,6 +231,8 @@ def write_audio(path: PathLike, samples: np.ndarray, sample_rate: int, like: Aud
         OSError: see `check_audio_writable`.
         TypeError: `samples` is not an array.
     """
+    if sample_rate is None:
+        raise TypeError("sample_rate is a whole number of samples per second; got None")
     if not isinstance(samples, np.ndarray):
         raise TypeError(f"samples must be a NumPy array; got {type(samples).__name__}")
     if samples.ndim not in (1, 2) or not samples.size:

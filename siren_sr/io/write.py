@@ -79,7 +79,7 @@ def check_writable(
     like = _stripped(like) if like is not None and metadata == "strip" else like
     values: np.dtype[Any] = data_type(dtype).newbyteorder("=")
     kind = IMAGE_FORMATS[name]
-    if channels not in (1, 2, 3, 4):
+    if not isinstance(channels, (int, np.integer)) or channels not in (1, 2, 3, 4):
         raise ValueError(f"an image has 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA) channels; got {channels}")
     if values not in (np.uint8, np.uint16):
         raise ValueError(f"pixels are uint8 or uint16; got {values}: scale to 0..255 or 0..65535, round and convert")

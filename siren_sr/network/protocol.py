@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from siren_sr import arguments
 from siren_sr.grids import coordinates
 
 # Activations of a layer evaluated at once: 2 MiB stay in the caches of a processor, other devices need more to be busy.
@@ -126,7 +127,8 @@ def check_coords(coords: Any, dtype: torch.dtype) -> None:
         raise TypeError(f"coords must be a tensor, one row per point, got {type(coords).__name__}")
     if coords.is_nested or coords.layout != torch.strided:
         raise TypeError(f"coords must be a dense tensor, got {type(coords).__name__} of layout {coords.layout}")
-    if coords.dtype != dtype and not torch.is_autocast_enabled(coords.device.type):
+    device = coords.device.type
+    if coords.dtype != dtype and not (device in arguments.AUTOCAST_DEVICES and torch.is_autocast_enabled(device)):
         raise TypeError(f"coords are {coords.dtype}, the network is {dtype}: use coords.to(model.dtype)")
 
 

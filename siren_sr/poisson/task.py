@@ -20,7 +20,7 @@ from siren_sr.network.layers import ActivationLike
 from siren_sr.network.siren import Siren
 from siren_sr.poisson.options import Kind, Method, PoissonOptions
 from siren_sr.poisson.targets import is_batch, read_condition, read_ring, read_target, split
-from siren_sr.signals import Origin, Signal, from_unit, stacked
+from siren_sr.signals import Origin, Signal, check_tensor, from_unit, stacked
 from siren_sr.training import objectives
 from siren_sr.training.checkpoint import open_checkpoint
 from siren_sr.training.evaluation import Grid, evaluate
@@ -255,7 +255,9 @@ def solve_poisson(
     )
     kind: Kind = "laplacian" if gradient is None else "gradient"
     given = laplacian if gradient is None else gradient
-    given = given.as_subclass(Tensor) if isinstance(given, Tensor) else given
+    if isinstance(given, Tensor):
+        given = given.as_subclass(Tensor)
+        check_tensor(given)
     monitor = Monitor(callback, open_checkpoint(options, kind, given))
     with arguments.undisturbed():
         if not is_batch(kind, given):
