@@ -109,7 +109,7 @@ def count(name: str, value: Any, *, least: int = 1) -> int:
     if value < least:
         raise ValueError(f"{name} must be >= {least}, got {value}")
     if value >= 2**63:
-        raise ValueError(f"{name} must be less than 2**63, got a number of {value.bit_length()} bits")
+        raise ValueError(f"{name} must be less than 2**63, got a number of {int(value).bit_length()} bits")
     return int(value)
 
 
