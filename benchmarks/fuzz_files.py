@@ -138,7 +138,11 @@ def header_changed(data: bytes, rng: random.Random) -> bytes:
     for _ in range(rng.choice((1, 1, 2))):
         _change(own if rng.random() < 0.8 else header, rng)
     if "__metadata__" in header and isinstance(header["__metadata__"], dict):
-        header["__metadata__"]["siren_sr"] = _deep(rng) if rng.random() < 0.03 else json.dumps(own)
+        try:
+            text = json.dumps(own)
+        except ValueError:  # a part that was put into itself is no text
+            text = _deep(rng)
+        header["__metadata__"]["siren_sr"] = _deep(rng) if rng.random() < 0.03 else text
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + data[8 + length :]
 

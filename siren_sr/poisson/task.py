@@ -256,8 +256,8 @@ def solve_poisson(
     kind: Kind = "laplacian" if gradient is None else "gradient"
     given = laplacian if gradient is None else gradient
     if isinstance(given, Tensor):
-        given = given.as_subclass(Tensor)
         check_tensor(given)
+        given = given.as_subclass(Tensor)
     monitor = Monitor(callback, open_checkpoint(options, kind, given))
     with arguments.undisturbed():
         if not is_batch(kind, given):
