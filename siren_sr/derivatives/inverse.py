@@ -40,8 +40,9 @@ def inverse_laplacian(laplacian: Tensor) -> Tensor:
     y = 2 * math.pi * torch.fft.fftfreq(rows, dtype=torch.float64, device=laplacian.device)[:, None]
     x = 2 * math.pi * torch.fft.rfftfreq(columns, dtype=torch.float64, device=laplacian.device)
     eigenvalues = _laplacian_transfer(x, y)
-    eigenvalues[0, 0] = torch.inf
+    eigenvalues[0, 0] = 1.0
     spectrum = torch.fft.rfft2(mirrored) / eigenvalues.to(values.dtype)
+    spectrum[..., 0, 0] = 0.0  # of the mean a Laplacian says nothing
     return torch.fft.irfft2(spectrum, s=(rows, columns))[..., :height, :width].to(laplacian.dtype)
 
 
