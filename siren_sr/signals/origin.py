@@ -102,7 +102,7 @@ class Origin:
         if self.dtype in ("int32", "int64", "uint32", "uint64"):
             return False
         largest, span = max(abs(self.low), abs(self.high)), self.high - self.low
-        return 1e-30 < span < 1e30 and largest <= 100 * span
+        return 1e-30 < span < 1e30 and largest <= 2 * span
 
     def restore(self, values: Tensor) -> Any:
         """Give a (C, *grid) tensor in [-1, 1], of any grid size, back as the kind of thing that the user gave."""
