@@ -27,6 +27,7 @@ from siren_sr.fleet.processes import processors
 from siren_sr.fleet.staff import Backend
 from siren_sr.fleet.windows import MARGIN, WINDOW, WindowErrand, cut
 from siren_sr.fleet.work import SuperResolve
+from siren_sr.signals import ranges
 
 
 def main() -> None:
@@ -124,12 +125,12 @@ def windows(side: int, scale: int, workers: int) -> None:
 def traffic(side: int, scale: int) -> tuple[float, float]:
     """Return the pickled megabytes of windows sent, and of results sent back, for every megapixel of a large result."""
     parts = cut(side, side * scale, window=WINDOW, margin=MARGIN)
-    sent = back = 0
+    sent, back, whole = 0, 0, ranges.Range(0.0, 255.0, 0.0, 255.0, full=255.0)
     for row in parts:
         for column in parts:
             pixels = np.zeros((row.seen.stop - row.seen.start, column.seen.stop - column.seen.start, 3), np.uint8)
             kept = (row.kept, column.kept)
-            sent += len(pickle.dumps(WindowErrand(SuperResolve({}), pixels, (row.length, column.length), kept)))
+            sent += len(pickle.dumps(WindowErrand(SuperResolve({}), pixels, whole, (row.length, column.length), kept)))
             answer = np.zeros((row.kept.stop - row.kept.start, column.kept.stop - column.kept.start, 3), np.uint8)
             back += len(pickle.dumps((True, answer)))
     return sent / (side * scale) ** 2, back / (side * scale) ** 2

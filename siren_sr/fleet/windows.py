@@ -25,7 +25,7 @@ from siren_sr.fleet.staff import Backend, Staff
 from siren_sr.fleet.work import SuperResolve
 from siren_sr.grids import coordinates
 from siren_sr.io.atomic import PathLike
-from siren_sr.signals import as_signal, fill_hidden, to_unit
+from siren_sr.signals import as_signal, fill_hidden, ranges
 from siren_sr.signals.orientation import turn_back, turn_upright
 from siren_sr.superres.learned import photographs
 from siren_sr.superres.options import SuperResolveOptions
@@ -112,7 +112,8 @@ def super_resolve_windows(
         cut(n, m, window=window, margin=_margin(chosen, shape, size, margin)) for n, m in zip(shape, size, strict=True)
     )
     result = np.empty((*size, *pixels.shape[2:]), pixels.dtype)
-    jobs = [_Job(task, pixels, result, row, column) for row in rows for column in columns]
+    whole = ranges.find(torch.from_numpy(pixels), pixels.dtype.name, image=True, audio=False)
+    jobs = [_Job(task, pixels, whole, result, row, column) for row in rows for column in columns]
     with staff.hire(len(jobs)) as (hire, count), Crew(hire, jobs, count) as crew:
         if callback is not None:
             callback(Progress(0, len(jobs), None))
@@ -197,9 +198,9 @@ def _upright(image: Any) -> tuple[np.ndarray, int]:
     data = as_signal(file, dims=2).upright()
     if not data.has_alpha:
         return turn_upright(torch.from_numpy(image), file.orientation, rows=0, columns=1).numpy(), file.orientation
-    filled = replace(data, values=fill_hidden(data.values)).values  # what it takes from may lie in another window
+    filled = replace(data, values=fill_hidden(data.values)).unit  # what it takes from may lie in another window
     levels = np.iinfo(image.dtype).max
-    return (to_unit(filled) * levels).round().movedim(0, -1).numpy().astype(image.dtype), file.orientation
+    return (filled * levels).round().movedim(0, -1).numpy().astype(image.dtype), file.orientation
 
 
 @dataclass(frozen=True)
@@ -209,32 +210,44 @@ class WindowErrand:
     Attributes:
         task: What to do.
         pixels: The window with its margins, (h, w[, C]).
+        whole: The range of the whole image.
         size: What they become, (H, W).
         kept: Rows and columns of it that are sent back.
     """
 
     task: SuperResolve
     pixels: np.ndarray
+    whole: ranges.Range
     size: tuple[int, int]
     kept: tuple[slice, slice]
 
     def __call__(self) -> np.ndarray:
         """Enlarge it; returns what is kept."""
         options = {**self.task.options, "scale": None, "size": self.size}
-        return np.ascontiguousarray(replace(self.task, options=options)(self.pixels)[self.kept])
+        data = as_signal(self.pixels, dims=2, device=self.task.options.get("device"), part_of=self.whole)
+        return np.ascontiguousarray(replace(self.task, options=options)(data)[self.kept])
 
 
 class _Job:
     """One window."""
 
-    def __init__(self, task: SuperResolve, pixels: np.ndarray, result: np.ndarray, row: Part, column: Part) -> None:
-        self._task, self._pixels, self._result, self._row, self._column = task, pixels, result, row, column
+    def __init__(
+        self,
+        task: SuperResolve,
+        pixels: np.ndarray,
+        whole: ranges.Range,
+        result: np.ndarray,
+        row: Part,
+        column: Part,
+    ) -> None:
+        self._task, self._pixels, self._whole, self._result = task, pixels, whole, result
+        self._row, self._column = row, column
 
     def errand(self) -> WindowErrand:
         """Return what a worker is to do."""
         row, column = self._row, self._column
         pixels = np.ascontiguousarray(self._pixels[row.seen, column.seen])
-        return WindowErrand(self._task, pixels, (row.length, column.length), (row.kept, column.kept))
+        return WindowErrand(self._task, pixels, self._whole, (row.length, column.length), (row.kept, column.kept))
 
     def finish(self, answer: np.ndarray) -> None:
         """Put the window in its place."""

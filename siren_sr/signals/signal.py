@@ -115,6 +115,7 @@ def as_signal(
     sample_rate: float | None = None,
     dims: int | None = None,
     device: torch.device | str | None = None,
+    part_of: ranges.Range | None = None,
 ) -> Signal:
     """Read what the user gave.
 
@@ -125,6 +126,7 @@ def as_signal(
         sample_rate: In Hz; says that the data is audio.
         dims: Number of grid axes. Default: 1 for audio and for one axis, 2 otherwise; give 3 for a volume or a video.
         device: Where to compute; default: where the tensor is, or the CPU.
+        part_of: The range of the data of which this is a part; default: that of these data.
 
     Returns:
         The signal in [-1, 1]. Computation is in float32, except for float64 tensors, which stay float64.
@@ -171,7 +173,7 @@ def as_signal(
     if values.dtype.is_floating_point and not bool(torch.isfinite(values).all()):
         bad = int((~torch.isfinite(values)).sum())
         raise ValueError(f"the signal has {bad} NaN or infinite values of {values.numel()}: replace them first")
-    range_ = ranges.find(
+    range_ = part_of or ranges.find(
         values, dtype_name, image=dims == 2, audio=sample_rate is not None, sixteen_bits=container == "pil"
     )
     origin = Origin(

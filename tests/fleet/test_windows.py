@@ -79,6 +79,18 @@ def test_windows_are_the_whole_picture_without_borders():
     assert np.abs(careless.astype(int) - found).max() > 10
 
 
+@pytest.mark.parametrize("channels", [3, 4])
+def test_dark_windows_have_the_range_of_the_whole_image(channels, tmp_path):
+    whole = picture(32, 160, channels).permute(1, 2, 0).numpy()
+    dark = np.arange(160)[None, :, None] < 80
+    for bright in (60000, 4000):  # of 16 bits, and of 12
+        pixels = np.where(dark, whole * bright / 8, whole * bright).round().astype(np.uint16)
+        io.write_image(tmp_path / "a.png", pixels)
+        expected = np.asarray(super_resolve(tmp_path / "a.png", 2)).astype(int)
+        found = fleet.super_resolve_windows(tmp_path / "a.png", scale=2, window=16, workers=1)
+        assert np.abs(found - expected).max() <= bright / 255
+
+
 def test_a_file_with_alpha_16_bits_and_an_orientation(tmp_path):
     pixels = textured(40, 30, 4, np.uint16)
     pixels[5:30, 5:20, 3] = 0  # hidden colours, which must not be seen from another window
