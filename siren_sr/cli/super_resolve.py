@@ -27,9 +27,8 @@ from siren_sr.cli.interruption import INTERRUPTION
 from siren_sr.cli.output import add_output, check_output, metadata, writing
 from siren_sr.cli.progress import Training
 from siren_sr.cli.screen import say
-from siren_sr.grids import coordinates
 from siren_sr.superres.options import SuperResolveOptions
-from siren_sr.superres.task import DEFAULT_SCALE
+from siren_sr.superres.task import DEFAULT_SCALE, result_size
 
 
 def add(commands: Any) -> None:
@@ -65,10 +64,8 @@ def run(a: argparse.Namespace) -> int:
     check_output(a, a.inputs[0])
     image = io.read_image(a.inputs[0])
     channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
-    scale = DEFAULT_SCALE if a.scale is None and a.size is None else a.scale
-    height, width = coordinates.grid_size(image.pixels.shape[:2], scale=scale, size=a.size, channels=channels)
-    dtype = image.pixels.dtype
-    io.check_writable(a.output, channels=channels, dtype=dtype, shape=(height, width), like=image, **metadata(a))
+    size = result_size(image.pixels.shape[:2], scale=a.scale, size=a.size, channels=channels)
+    io.check_writable(a.output, channels=channels, dtype=image.pixels.dtype, shape=size, like=image, **metadata(a))
     if a.workers is not None or a.ray is not None:
         with users_upscaler(a.prior) as prior:
             result = many.in_windows(a, image, _options(a, prior))

@@ -6,7 +6,6 @@ cannot ask for much memory or time. Two equal runs give equal files, since no ti
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 from collections.abc import Mapping
@@ -39,7 +38,7 @@ NAMES_OF_TYPES = {str(dtype).removeprefix("torch.") for dtype in READABLE}
 def write(path: str | os.PathLike[str], tensors: dict[str, Tensor], meta: Mapping[str, Any]) -> None:
     """Write what `contents` returned, with the versions of the library and of PyTorch and a checksum."""
     versions = {"siren_sr": __version__, "torch": torch.__version__}
-    header = {"format": FORMAT, "versions": versions, "checksum": checksum(tensors), **meta}
+    header = {"format": FORMAT, "versions": versions, "checksum": io.checksum(tensors), **meta}
     io.write_tensors(path, tensors, header, what="a fit")
 
 
@@ -75,23 +74,13 @@ def contents(fit: Any) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, meta
 
 
-def checksum(tensors: Mapping[str, Tensor]) -> str:
-    """Return the SHA-256 of the names, types, shapes and bytes of tensors."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()
-
-
 def read(path: str | os.PathLike[str], *, activation: Activation | None) -> dict[str, Any]:
     """Return the fields of the `Fit` in a file, on the CPU; arguments and errors as for `siren_sr.Fit.load`."""
     meta, tensors = io.read_tensors(path, format=(FORMAT, FIRST_FORMAT), what="a fit")
     try:
         if meta["format"] == FIRST_FORMAT:
             meta = _modern(meta)
-        elif meta["checksum"] != checksum(tensors):
+        elif meta["checksum"] != io.checksum(tensors):
             raise ValueError("its checksum does not fit what it holds")
         return _fields(meta, tensors, activation)
     except (LookupError, TypeError, AttributeError, StopIteration, RuntimeError, OverflowError) as error:

@@ -14,7 +14,7 @@ from .image import MAX_PIXELS, ImageFile
 from .memory import available_memory, check_memory
 from .read import read_image, read_stream
 from .source import is_stream
-from .tensors import check_tensors_path, read_tensors, write_tensors
+from .tensors import check_tensors_path, checksum, read_tensors, write_tensors
 from .tiff import LEFT_OUT
 from .write import IMAGE_FORMATS, ImageFormat, check_writable, write_image
 
@@ -34,6 +34,7 @@ __all__ = [
     "check_memory",
     "check_tensors_path",
     "check_writable",
+    "checksum",
     "is_stream",
     "read_audio",
     "read_image",

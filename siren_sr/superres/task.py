@@ -225,9 +225,10 @@ def super_resolve(
 
 def _results(data: Sequence[Signal], options: SuperResolveOptions, monitor: Monitor) -> list[Any]:
     """The images enlarged, which have the same shape, or their fits."""
-    size = _size(data[0], options)
+    channels = len(data[0].values)
+    size = result_size(data[0].shape, scale=options.scale, size=options.size, channels=channels)
     check_memory(
-        (max(3, len(data[0].values)), *size),
+        (max(3, channels), *size),
         "float32",
         copies=COPIES["no prior" if options.prior is None else "prior"] + COPIES["fit"] * options.return_fit,
         max_memory=options.max_memory,
@@ -265,13 +266,18 @@ def _read(image: Any, options: SuperResolveOptions) -> Signal:
     return replace(data, values=fill_hidden(data.values)) if data.has_alpha else data
 
 
-def _size(data: Signal, options: SuperResolveOptions) -> tuple[int, int]:
-    """The size (H, W) that is wanted."""
-    scale = DEFAULT_SCALE if options.scale is None and options.size is None else options.scale
-    height, width = coordinates.grid_size(data.shape, scale=scale, size=options.size, channels=len(data.values))
-    if height < data.shape[0] or width < data.shape[1]:
+def result_size(shape: Sequence[int], *, scale: Any, size: Any, channels: int) -> tuple[int, int]:
+    """The size (H, W) of the result for an image (h, w), by the arguments of `super_resolve`.
+
+    Raises:
+        ValueError: It is smaller than the image, too large, or both ``scale`` and ``size`` are given.
+        TypeError: ``scale`` is not made of numbers, or ``size`` is not made of integers.
+    """
+    scale = DEFAULT_SCALE if scale is None and size is None else scale
+    height, width = coordinates.grid_size(shape, scale=scale, size=size, channels=channels)
+    if height < shape[0] or width < shape[1]:
         raise ValueError(
-            f"the result would be {height}x{width}, smaller than the image, {data.shape[0]}x{data.shape[1]}: "
+            f"the result would be {height}x{width}, smaller than the image, {shape[0]}x{shape[1]}: "
             "scale must be >= 1 on each axis (to shrink an image use siren_sr.grids.resampling.resize)"
         )
     return height, width

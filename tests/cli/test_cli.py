@@ -24,14 +24,6 @@ SMALL = ("--hidden-features", "16", "--hidden-layers", "1", "--steps", "2", "--q
 
 
 @pytest.fixture
-def photo(tmp_path):
-    """A tiny RGB picture."""
-    path = tmp_path / "photo.png"
-    Image.fromarray(eight_bit(picture(10, 12))).save(path)
-    return path
-
-
-@pytest.fixture
 def sound(tmp_path):
     path = tmp_path / "sound.wav"
     t = np.linspace(0, 1, 400)

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from problems import eight_bit, picture
 
 import siren_sr
 from siren_sr import Fit, super_resolve
@@ -26,13 +25,6 @@ ENDS = [
 ]
 QUICK = ("--scale", "2", "--steps", "4", "--strategy", "basic", "--quiet")
 SMALL = ("--hidden-features", "8", "--hidden-layers", "1", "--quiet")
-
-
-@pytest.fixture
-def photo(tmp_path):
-    path = tmp_path / "photo.png"
-    Image.fromarray(eight_bit(picture(10, 12))).save(path)
-    return path
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from PIL import Image
-from problems import eight_bit, picture
 
 from siren_sr import io
 from siren_sr.cli import main
@@ -18,13 +16,6 @@ from siren_sr.training.progress import Entry, Progress
 
 SMALL = ("--hidden-features", "8", "--hidden-layers", "1", "--steps", "2", "--quiet")
 QUICK = ("--scale", "2", "--steps", "2", "--strategy", "basic", "--quiet")
-
-
-@pytest.fixture
-def photo(tmp_path):
-    path = tmp_path / "photo.png"
-    Image.fromarray(eight_bit(picture(10, 12))).save(path)
-    return path
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 from commands import BROKEN, CLOSED, UNREAD, Commands
-from PIL import Image
-from problems import eight_bit, picture
 
 import siren_sr
 from siren_sr import Fit, io
@@ -18,13 +16,6 @@ from siren_sr.cli import screen
 
 pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 SMALL = ("--hidden-features", "8", "--hidden-layers", "1", "--steps", "60", "--omega", "30")
-
-
-@pytest.fixture
-def photo(tmp_path):
-    path = tmp_path / "photo.png"
-    Image.fromarray(eight_bit(picture(10, 12))).save(path)
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import torch
 from problems import SMALL, picture
 from safetensors.torch import load_file, save_file
 
-from siren_sr import Fit, fit_signal, super_resolve
+from siren_sr import Fit, fit_signal, io, super_resolve
 from siren_sr.fitting import storage
 
 QUICK = {**SMALL, "steps": 2}
@@ -35,7 +35,7 @@ def rewritten(source, target, change):
     """Write a file whose checksum is right, whatever ``change(header, tensors)`` does."""
     meta, tensors = header(source), load_file(source)
     change(meta, tensors)
-    meta["checksum"] = storage.checksum(tensors)
+    meta["checksum"] = io.checksum(tensors)
     save_file(tensors, target, metadata={"siren_sr": json.dumps(meta)})
     return target
 
