@@ -48,8 +48,9 @@ def train(
 
     A stage whose loss becomes NaN or infinite goes back to its best weights so far, and goes on from there with a
     quarter of the learning rate and an optimizer without memory, up to eight times. A stage that ends at more than
-    twice the loss of its best weights goes back to them. A `siren_sr.training.best.DivergenceWarning` tells both, once
-    for every image, and ``went_back`` in the history tells when.
+    twice the loss of its best weights goes back to them. ``went_back`` in the history tells both. A
+    `siren_sr.training.best.DivergenceWarning` tells the first, and the second where more than a fifth of the decibels
+    that the stage had gained would be lost; it is given once for every image.
 
     A ``KeyboardInterrupt`` ends the training as a monitor does that answers True; the monitor keeps it
     (`Monitor.interruption`).
@@ -307,7 +308,8 @@ class _Running:
         if not best.is_clearly_better(end, loss=loss):
             best.exchange()
             return False
-        if monitor.stopped:  # a training that was cut short has failed in nothing
+        # A training that was cut short, or that swings about its aim, has failed in nothing.
+        if monitor.stopped or not best.is_much_better(end, loss=loss):
             return True
         monitor.warn(
             f"the training ended at a loss of {end:.3g} and had {loss:.3g} at step {best.step}: the network has the "
