@@ -40,13 +40,16 @@ def _signals_are_heard(monkeypatch):
 @pytest.fixture(autouse=True)
 def _handlers_are_given_back(_signals_are_heard):
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.getsignal(number) for number in numbers], sys.unraisablehook
+    before = [signal.getsignal(number) for number in numbers]
     yield
-    assert ([signal.getsignal(number) for number in numbers], sys.unraisablehook) == before
+    assert [signal.getsignal(number) for number in numbers] == before
 
 
 def call(*arguments):
-    return main([str(a) for a in arguments])
+    hook = sys.unraisablehook  # a fixture may see another one, since pytest sets its own
+    code = main([str(a) for a in arguments])
+    assert sys.unraisablehook == hook
+    return code
 
 
 def names(folder):
