@@ -16,7 +16,7 @@ from .read import read_image, read_stream
 from .source import is_stream
 from .tensors import check_tensors_path, checksum, read_tensors, write_tensors
 from .tiff import LEFT_OUT
-from .write import IMAGE_FORMATS, ImageFormat, check_writable, write_image
+from .write import IMAGE_FORMATS, ImageFormat, check_metadata, check_writable, stripped, write_image
 
 __all__ = [
     "AUDIO_FORMATS",
@@ -32,6 +32,7 @@ __all__ = [
     "check_audio_writable",
     "check_folder",
     "check_memory",
+    "check_metadata",
     "check_tensors_path",
     "check_writable",
     "checksum",
@@ -40,6 +41,7 @@ __all__ = [
     "read_image",
     "read_stream",
     "read_tensors",
+    "stripped",
     "write_audio",
     "write_image",
     "write_tensors",

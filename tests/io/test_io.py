@@ -205,7 +205,7 @@ def test_png_transparency_becomes_alpha(tmp_path):
 
 @pytest.mark.parametrize("extension", ["png", "gif", "bmp", "tif"])
 def test_palettes_become_rgb(tmp_path, extension):
-    image = Image.fromarray(np.arange(4, dtype=np.uint8).reshape(2, 2), "L").convert("P")
+    image = Image.fromarray(np.arange(4, dtype=np.uint8).reshape(2, 2)).convert("P")
     image.putpalette([0, 1, 2, 30, 31, 32, 60, 61, 62, 90, 91, 92])
     image.save(tmp_path / f"a.{extension}")
     expected = [[[0, 1, 2], [30, 31, 32]], [[60, 61, 62], [90, 91, 92]]]
@@ -214,7 +214,7 @@ def test_palettes_become_rgb(tmp_path, extension):
 
 @pytest.mark.parametrize("transparency", [bytes([0, 128]), 0])
 def test_transparent_palettes_become_rgba(tmp_path, transparency):
-    image = Image.fromarray(np.arange(4, dtype=np.uint8).reshape(2, 2), "L").convert("P")
+    image = Image.fromarray(np.arange(4, dtype=np.uint8).reshape(2, 2)).convert("P")
     image.putpalette([0, 1, 2, 30, 31, 32, 60, 61, 62, 90, 91, 92])
     image.save(tmp_path / "a.png", transparency=transparency)
     second = 128 if transparency else 255
