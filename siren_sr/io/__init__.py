@@ -11,7 +11,7 @@ Palettes become RGB (RGBA if they hold transparency) and 1-bit images become gra
 from .atomic import atomic_write, check_folder
 from .audio import AUDIO_FORMATS, AudioFile, AudioFormat, check_audio_writable, read_audio, write_audio
 from .image import MAX_PIXELS, ImageFile
-from .memory import available_memory, check_memory
+from .memory import available_memory, check_memory, is_lack_of_memory, total_memory
 from .read import read_image, read_stream
 from .source import is_stream
 from .tensors import check_tensors_path, checksum, read_tensors, write_tensors
@@ -36,12 +36,14 @@ __all__ = [
     "check_tensors_path",
     "check_writable",
     "checksum",
+    "is_lack_of_memory",
     "is_stream",
     "read_audio",
     "read_image",
     "read_stream",
     "read_tensors",
     "stripped",
+    "total_memory",
     "write_audio",
     "write_image",
     "write_tensors",
