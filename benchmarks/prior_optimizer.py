@@ -23,13 +23,13 @@ class Muon(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, parameters: Iterable[nn.Parameter], lr: float, *, momentum: float = 0.95, decay: float = 0.1
+        self, parameters: Iterable[nn.Parameter], lr: float | Tensor, *, momentum: float = 0.95, decay: float = 0.1
     ) -> None:
         """Take weights of at least two axes.
 
         Args:
             parameters: The weights.
-            lr: Rate, comparable to Adam's.
+            lr: Rate, comparable to Adam's; a tensor without axes may change while a GPU repeats the step.
             momentum: Share of the mean gradient that a step keeps.
             decay: Share of a weight, times the rate, that every step takes away. Steps have a fixed size, however small
                 the gradient: without decay weights grew tenfold in 2,500 steps, and with them the features.
@@ -46,7 +46,7 @@ class Muon(torch.optim.Optimizer):
             for alike in shapes.values():
                 self._update(alike, group["lr"], group["momentum"], group["decay"])
 
-    def _update(self, parameters: list[nn.Parameter], lr: float, momentum: float, decay: float) -> None:
+    def _update(self, parameters: list[nn.Parameter], lr: float | Tensor, momentum: float, decay: float) -> None:
         gradient = torch.stack([p.grad.reshape(len(p), -1) for p in parameters if p.grad is not None])
         mean = torch.stack([self.state[p].setdefault("mean", torch.zeros_like(p)).flatten(1) for p in parameters])
         mean = mean.lerp(gradient, 1 - momentum)
@@ -54,7 +54,7 @@ class Muon(torch.optim.Optimizer):
         size = 0.2 * max(gradient.shape[1:]) ** 0.5
         for p, m, step in zip(parameters, mean, steps, strict=True):
             self.state[p]["mean"].copy_(m.view_as(p))
-            p.mul_(1 - lr * decay).add_(step.view_as(p), alpha=-lr * size)
+            p.mul_(1 - lr * decay).sub_(step.view_as(p) * (lr * size))
 
 
 def orthogonal(matrices: Tensor) -> Tensor:

@@ -91,7 +91,8 @@ def psnr(
         if model is None:
             result = resampling.resize(small, large.shape[1:])
         else:
-            result = model(small[None], large.shape[1:], conditions=conditions, precision=precision)[0]
+            image = small[None].to(model.device)
+            result = model(image, large.shape[1:], conditions=conditions, precision=precision)[0].to(large.device)
         found.append(metrics.psnr_y(rounded(result), large, border=scale))
     return sum(found) / len(found)
 
@@ -102,7 +103,7 @@ def report(model: LearnedUpscaler, data: Sequence[Pair], scale: int) -> dict[str
     the network alone; seconds per image.
     """
     sums: dict[str, float] = {}
-    for small, large in data:
+    for small, large in ((x.to(model.device), y.to(model.device)) for x, y in data):
         start = time.perf_counter()
         alone = model(small[None], large.shape[1:])[0]
         seconds = time.perf_counter() - start

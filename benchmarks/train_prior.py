@@ -14,7 +14,9 @@ length, and with it the decay of the rate, depends on the machine. All cores but
 starts several processes of one thread each, which draw their own batches and share their gradients. They wait for each
 other once per step only; threads would wait after every product, and much longer when another program is busy.
 
-One crop in 10 is of a drawing (benchmarks.prior_drawings), so that text and line art keep their edges. Every 14th
+A GPU does in minutes what two cores do in a day (--device cuda); give it larger batches.
+
+One crop in 20 is of a drawing (benchmarks.prior_drawings), so that text and line art keep their edges. Every 14th
 picture is held out. The curve shows the luma PSNR of their middles and, where --pairs and --set5 are given,
 of these pairs (DIR as in `benchmarks.super_resolution`); nothing is trained on them.
 """
@@ -24,196 +26,23 @@ from __future__ import annotations
 import argparse
 import ctypes
 import math
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, distributed
 
 from benchmarks import header
-from benchmarks.prior_data import Batch, Photographs, photographs
-from benchmarks.prior_drawings import drawings
-from benchmarks.prior_optimizer import Muon
+from benchmarks.prior_data import photographs
 from benchmarks.prior_quality import Pair, crops, folder_pairs, middles, psnr, report, robustness, write_curve
+from benchmarks.prior_training import Settings, Training, rank
 from siren_sr import __version__
-from siren_sr.grids.resampling import centres
-from siren_sr.superres.convolution import fast_precision
 from siren_sr.superres.learned import LearnedUpscaler, load, save
 
-WARM_UP = 100  # steps, but no more than a tenth of a short run
-END = 0.01  # share of the rate that is left at the end
-MEAN = 0.998  # share of the running mean of the weights that a step keeps; less at first
 FALL = 0.5  # dB on held-out pictures, from one checkpoint to the next, that mean a collapse
 SCALES = (2, 3, 4)
 WATCHED = ("held out x2", "held out x4", "pairs x4", "Set5 x4")  # sets that the curve shows
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a run depends on, besides the pictures.
-
-    Attributes:
-        hours: Length of the run, or
-        steps: number of updates; whichever ends first.
-        rate: Of Muon, for the inner convolutions.
-        adam_rate: Of Adam for everything else.
-        batch: Images of a batch, in each process.
-        patch: Pixels of a small image, per side.
-        points: Rows and columns of each large image on which the loss is taken, at random: neighbours say the same.
-        degraded: Share of batches with blur, noise or compression.
-        seed: Of the initial weights and of all draws.
-        every: Seconds between checkpoints.
-        drawings: How many drawings are made, of which one crop in `benchmarks.prior_data.DRAWN` is.
-    """
-
-    hours: float = math.inf
-    steps: int = 2**62
-    rate: float = 1e-3
-    adam_rate: float = 1e-3
-    batch: int = 8
-    patch: int = 48
-    points: int = 48
-    degraded: float = 0.2
-    seed: int = 0
-    every: float = 150.0
-    drawings: int = 96
-
-
-class Training:
-    """A run: the network, the optimizers, the running mean of the weights and the draws, as one state."""
-
-    def __init__(self, pictures: Sequence[Tensor], settings: Settings, *, start: LearnedUpscaler | None = None) -> None:
-        """Begin a run, with new weights or those of another network."""
-        self.settings = settings
-        self.model = start or LearnedUpscaler(generator=torch.Generator().manual_seed(settings.seed))
-        self.model.train()
-        self.precision = fast_precision(next(self.model.parameters()))
-        self.data = Photographs(
-            pictures,
-            batch=settings.batch,
-            patch=settings.patch,
-            degraded=settings.degraded,
-            seed=settings.seed + rank(),
-            drawn=drawings(settings.drawings, settings.seed),
-        )
-        matrices, others = _kinds(self.model)
-        self.optimizers: list[torch.optim.Optimizer] = [
-            Muon(matrices, settings.rate),
-            torch.optim.Adam(others, settings.adam_rate, betas=(0.9, 0.99), fused=True),
-        ]
-        self.rates = [settings.rate, settings.adam_rate]
-        self.mean = [p.detach().clone() for p in self.model.parameters()]
-        self.taken, self.seconds, self.losses = 0, 0.0, 0.0
-        self.rows: list[dict[str, float]] = []
-
-    @property
-    def progress(self) -> float:
-        """The share of the run that is over."""
-        return max(self.taken / self.settings.steps, self.seconds / 3600 / self.settings.hours)
-
-    def step(self) -> None:
-        """One update."""
-        start = time.perf_counter()
-        share = END + (1 - END) * 0.5 * (1 + math.cos(math.pi * min(1.0, self.progress)))
-        warm_up = min(WARM_UP, max(1, self.settings.steps // 10))
-        for optimizer, rate in zip(self.optimizers, self.rates, strict=True):
-            optimizer.param_groups[0]["lr"] = rate * share * min(1.0, (self.taken + 1) / warm_up)
-        loss = self._loss(self.data.draw())
-        for optimizer in self.optimizers:
-            optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        value, self.seconds = self._shared(loss.item(), self.seconds)
-        for optimizer in self.optimizers:
-            optimizer.step()
-        self.taken += 1
-        kept = min(MEAN, 1 - 1 / (1 + 0.2 * self.taken))
-        for mean, p in zip(self.mean, self.model.parameters(), strict=True):
-            mean.lerp_(p.detach(), 1 - kept)
-        self.losses = value if self.taken == 1 else self.losses + 0.01 * (value - self.losses)
-        self.seconds += time.perf_counter() - start
-
-    def _shared(self, *values: float) -> list[float]:
-        """Replace the gradients by their mean over all processes, and return the means of some numbers."""
-        if not distributed.is_initialized():
-            return list(values)
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        # float64, since seconds decide when all processes end, and must not be rounded to a shorter run.
-        sums = torch.tensor(values, dtype=torch.float64)
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
-        distributed.all_reduce(flat)
-        distributed.all_reduce(sums)
-        count = distributed.get_world_size()
-        for gradient, mean in zip(gradients, (flat / count).split([g.numel() for g in gradients]), strict=True):
-            gradient.copy_(mean.view_as(gradient))
-        return (sums / count).tolist()
-
-    def _loss(self, batch: Batch) -> Tensor:
-        """Mean absolute error on some rows and columns of the pictures."""
-        chosen = [
-            torch.randperm(n, generator=self.data.generator)[: self.settings.points].sort().values
-            for n in batch.large.shape[2:]
-        ]
-        sides = batch.large.shape[2:], batch.small.shape[2:]
-        rows, columns = (centres(m, n)[i] for m, n, i in zip(*sides, chosen, strict=True))
-        cell = [m / n for m, n in zip(*sides, strict=True)]
-        result = self.model.on_grid(
-            batch.small, rows, columns, cell, conditions=batch.conditions, precision=self.precision
-        )
-        return (result - batch.large[:, :, chosen[0]][..., chosen[1]]).abs().mean()
-
-    def averaged(self) -> LearnedUpscaler:
-        """A network with the running mean of the weights."""
-        model = LearnedUpscaler(**self.model.config(), generator=torch.Generator())
-        with torch.no_grad():
-            for p, mean in zip(model.parameters(), self.mean, strict=True):
-                p.copy_(mean)
-        return model.eval()
-
-    def state(self) -> dict[str, Any]:
-        """Everything that `restore` needs."""
-        return {
-            "model": self.model.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "mean": self.mean,
-            "data": gathered(self.data.state),
-            "numbers": (self.taken, self.seconds, self.losses),
-            "rows": self.rows,
-            "rates": self.rates,
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on where a run was."""
-        self.model.load_state_dict(state["model"])
-        for optimizer, stored in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(stored)
-        self.mean, self.data.state = state["mean"], state["data"][rank()]
-        self.taken, self.seconds, self.losses = state["numbers"]
-        self.rows, self.rates = state["rows"], state["rates"]
-
-
-def rank() -> int:
-    """The number of this process among those that train together, from 0."""
-    return distributed.get_rank() if distributed.is_initialized() else 0
-
-
-def gathered(value: Any) -> list[Any]:
-    """The value of every process, in the order of their numbers."""
-    if not distributed.is_initialized():
-        return [value]
-    values: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(values, value)
-    return values
-
-
-def _kinds(model: LearnedUpscaler) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """The weights of the inner convolutions, which Muon updates, and everything else."""
-    modules = (model.body, model.tail)
-    inner = [p for module in modules for p in module.parameters() if p.ndim >= 2]
-    known = {id(p) for p in inner}
-    return inner, [p for p in model.parameters() if id(p) not in known]
 
 
 def train(training: Training, work: Path, validation: Mapping[str, tuple[Sequence[Pair], int]]) -> None:
@@ -233,7 +62,7 @@ def train(training: Training, work: Path, validation: Mapping[str, tuple[Sequenc
         if any(row[k] < before[k] - FALL for k in row if k.startswith("held out")):
             print(f"collapsed at step {training.taken}: back to the last checkpoint, at half the rates", flush=True)
             seconds, rates = training.seconds, [rate / 2 for rate in training.rates]
-            training.restore(torch.load(work / "checkpoint.pt", weights_only=False))
+            training.restore(_read(work / "checkpoint.pt", training))
             training.seconds, training.rates = seconds, rates
             continue
         training.rows.append(row)
@@ -246,6 +75,10 @@ def train(training: Training, work: Path, validation: Mapping[str, tuple[Sequenc
         torch.save(state, temporary)
         temporary.replace(work / "checkpoint.pt")
         save(model, work / "latest.safetensors", notes=_notes(training))
+
+
+def _read(path: Path, training: Training) -> dict[str, Any]:
+    return torch.load(path, weights_only=False, map_location=training.device)
 
 
 def _notes(training: Training) -> dict[str, Any]:
@@ -283,7 +116,7 @@ def keep_memory() -> None:
 def main() -> None:
     """Run the command."""
     a = _arguments()
-    title = header(threads=a.threads)
+    title = header(a.device, threads=a.threads)
     if distributed.is_torchelastic_launched():
         distributed.init_process_group("gloo")
         title += f", {distributed.get_world_size()} processes"
@@ -297,7 +130,7 @@ def main() -> None:
     sets |= {"pairs x4": (folder_pairs(a.pairs, 4), 4)} if a.pairs else {}
     sets |= {f"Set5 x{s}": (folder_pairs(a.set5, s), s) for s in SCALES if a.set5}
     if a.evaluate:
-        evaluate(load(a.evaluate)[0], sets)
+        evaluate(load(a.evaluate)[0].to(a.device), sets)
         return
     keep_memory()
     work = a.work or a.out.parent
@@ -313,11 +146,14 @@ def main() -> None:
         degraded=a.degraded,
         seed=a.seed,
         every=a.every,
+        squares_from=a.squares_from,
+        device=a.device,
+        compiled=a.compile,
     )
     training = Training(pictures, settings, start=load(a.weights)[0] if a.weights else None)
     checkpoint = work / "checkpoint.pt"
     if checkpoint.is_file():
-        training.restore(torch.load(checkpoint, weights_only=False))
+        training.restore(_read(checkpoint, training))
         if rank() == 0:
             print(f"going on after {training.taken} steps, {training.seconds / 3600:.2f} hours", flush=True)
     watched = {k: v for k, v in sets.items() if k in WATCHED}
@@ -327,7 +163,7 @@ def main() -> None:
     if rank():
         return
     save(training.averaged(), a.out, notes=_notes(training))
-    evaluate(load(a.out)[0], sets)
+    evaluate(load(a.out)[0].to(a.device), sets)
 
 
 def _arguments() -> argparse.Namespace:
@@ -346,6 +182,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--degraded", type=float, default=Settings.degraded, help="share of degraded batches")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--every", type=float, default=Settings.every, help="seconds between checkpoints")
+    parser.add_argument("--squares-from", type=float, default=1.0, help="share of the run, after which squares count")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--compile", action="store_true", help="let PyTorch compile the network")
     parser.add_argument("--threads", type=int, default=1, help="two threads beside other processes wait for each other")
     parser.add_argument("--evaluate", type=Path, help="file to measure instead of training")
     parser.add_argument("--pairs", type=Path, help="folder of pairs to choose by")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from benchmarks.prior_training import Settings, Training
 from siren_sr import fit_signal, solve_poisson, super_resolve
 from siren_sr.derivatives import image_gradient
 from siren_sr.fitting.tiles import TileRecipe
@@ -36,8 +37,9 @@ def test_fits_agree(options):
 
 
 def test_bf16_trains():
-    fit = fit_signal(picture(), device="cuda", tiles=False, steps=30, precision="bf16")
-    assert fit.psnr > 25
+    options = {"device": "cuda", "tiles": False, "steps": 60}
+    # Numbers of 32 bits have 36.6 dB then.
+    assert fit_signal(picture(), precision="bf16", **options).psnr > fit_signal(picture(), **options).psnr - 3
 
 
 @pytest.mark.parametrize("method", ["analytical", "numerical"])
@@ -51,3 +53,17 @@ def test_poisson_agrees(method):
 def test_super_resolution_agrees():
     cpu, gpu = super_resolve(picture(), 2, steps=10), super_resolve(picture(), 2, steps=10, device="cuda")
     torch.testing.assert_close(gpu.cpu(), cpu, rtol=0, atol=0.02)
+
+
+def test_a_recorded_update_of_the_learned_upscaler_is_the_update():
+    generator = torch.Generator().manual_seed(0)
+    pictures = [(torch.rand(3, 150, 140, generator=generator) * 255).byte() for _ in range(2)]
+    settings = Settings(steps=20, batch=2, patch=16, points=16, degraded=0.5, drawings=2, device="cuda")
+    recorded, eager = Training(pictures, settings), Training(pictures, settings)
+    eager._eager = 10**9
+    for _ in range(8):
+        recorded.step()
+        eager.step()
+    assert recorded._graph is not None
+    for a, b in zip(recorded.model.parameters(), eager.model.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5)

@@ -54,8 +54,35 @@ def on_grid(
         entries = mirrored(numbers - start, n) + start
         features = features.index_select(axis, entries.to(features.device))
         matrices.append(interpolation.weights(positions, numbers, like=features))
+    return sampled(decoder, features, matrices, (rows, columns), cell=cell, harmonics=harmonics)
+
+
+def sampled(
+    decoder: Siren,
+    features: Tensor,
+    matrices: Sequence[Tensor],
+    positions: Sequence[Tensor],
+    *,
+    cell: Sequence[float] | Tensor,
+    harmonics: int,
+) -> Tensor:
+    """Evaluate the decoder at a rectangle of positions, by the matrices (m, h) and (n, w) that read features there.
+
+    All shapes are known before, and nothing waits for a number: a GPU can record it once and repeat it.
+
+    Args:
+        decoder: The sine network of K units per layer.
+        features: Shifts and amplitudes of its first sines, (B, h, w, 2·K).
+        matrices: Interpolation along rows, and along columns.
+        positions: Rows (m,) and columns (n,), counted in pixels of the image.
+        cell: As in `on_grid`, or a tensor of the two numbers.
+        harmonics: As in `on_grid`.
+
+    Returns:
+        (B, m, n, C).
+    """
     features = (matrices[0] @ features.flatten(2)).unflatten(2, features.shape[2:])
-    y, x = _phases(decoder, harmonics, rows, columns, cell)
+    y, x = _phases(decoder, harmonics, positions[0], positions[1], cell)
     return _sines(decoder, matrices[1] @ features, (y[:, None] + x).to(features))
 
 
@@ -78,12 +105,12 @@ def _sines(decoder: Siren, first: Tensor, phases: Tensor) -> Tensor:
 
 
 def _phases(
-    decoder: Siren, harmonics: int, rows: Tensor, columns: Tensor, cell: Sequence[float]
+    decoder: Siren, harmonics: int, rows: Tensor, columns: Tensor, cell: Sequence[float] | Tensor
 ) -> tuple[Tensor, Tensor]:
     """What the rows, and what the columns and all the rest, add to the first layer's pre-activations."""
     weight, bias, omega_0 = decoder.affine_maps()[0]
     weight, n = omega_0 * weight[:, -places(harmonics) :].T, 2 * harmonics
-    sizes = weight.new_tensor([math.log2(c) / 3 for c in cell])
+    sizes = torch.log2(torch.as_tensor(cell, dtype=torch.float64)).to(weight) / 3
     order = torch.arange(1, harmonics + 1, device=rows.device)
     angles = [2 * math.pi * p[:, None] * order for p in (rows, columns)]
     y, x = (torch.cat([torch.sin(a), torch.cos(a)], 1).to(weight) for a in angles)

@@ -139,6 +139,11 @@ class LearnedUpscaler(nn.Module):
         return dict(self._config)
 
     @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.head.weight.device
+
+    @property
     def reach(self) -> int:
         """How many pixels of the image away a feature still depends on it."""
         return 2 + 2 * len(self.body)
