@@ -87,11 +87,19 @@ def _failed(error: BaseException, options: argparse.Namespace) -> int:
 
         screen.tell("".join(traceback.format_exception(error)))
     text, kind = text_of(error), type(error).__name__
-    if isinstance(error, MemoryError) or any(t in text.lower() for t in ("out of memory", "allocate memory")):
+    if _is_lack_of_memory(error, text):
         text = f"not enough memory ({text[:200]}): use a smaller image, scale or network"
     elif not isinstance(error, EXPECTED):
         text = f"unexpected {kind}: {text}; run with --traceback to see where"
     return say(f"error: {text}", 1)
+
+
+def _is_lack_of_memory(error: BaseException, text: str) -> bool:
+    if isinstance(error, ImportError):  # it may be about what is imported next
+        return False
+    from siren_sr import io
+
+    return io.is_lack_of_memory(error, text)
 
 
 @contextlib.contextmanager

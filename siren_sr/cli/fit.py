@@ -18,20 +18,19 @@ from siren_sr.cli.arguments import (
     seeded,
 )
 from siren_sr.cli.interruption import INTERRUPTION
-from siren_sr.cli.output import add_output, check_output, writing
+from siren_sr.cli.output import add_output, check_output, metadata, writing
 from siren_sr.cli.progress import Training
 from siren_sr.cli.screen import one_line, say, tell
 from siren_sr.fitting.fit import check_save_path
 from siren_sr.fitting.options import FitOptions
+from siren_sr.signals.signal import AUDIO_SUFFIXES
 
 
 def add(commands: Any) -> None:
     """Add the command."""
     p = command(commands, "fit", run, "represent an image or a sound by a network", "photo.png photo.safetensors")
     p.add_argument("input", metavar="IN", type=file_name, help="image or audio file")
-    add_output(
-        p, "the network, a .safetensors file, which also holds the image's EXIF (GPS position) and XMP", image=False
-    )
+    add_output(p, "the network, a .safetensors file, which also holds the image's EXIF (GPS position) and XMP")
     add_option(p, FitOptions, "omega_0", flag="--omega", dest="omega", default="what this training learns best")
     add_option(p, FitOptions, "hidden_features", type=int)
     add_option(p, FitOptions, "hidden_layers", type=int, default="2, audio by length")
@@ -47,6 +46,8 @@ def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     check_save_path(a.output)
     check_output(a, a.input)
+    if a.strip and a.input.lower().endswith(AUDIO_SUFFIXES):
+        raise ValueError("--strip is for images: nothing but the network is written for a sound")
     with Training(quiet=a.quiet) as training:
         fit = fit_signal(
             a.input,
@@ -65,7 +66,7 @@ def run(a: argparse.Namespace) -> int:
             **checkpoint(a),
         )
     with writing(a):
-        fit.save(a.output)
+        fit.save(a.output, **metadata(a))
     if training.stopped:
         text = f"{INTERRUPTION.text} {training.reached}; the network reached so far is in {a.output}"
         return say(text, INTERRUPTION.code)

@@ -12,22 +12,20 @@ from siren_sr.cli.arguments import file_name
 from siren_sr.cli.interruption import INTERRUPTION
 
 
-def add_output(parser: argparse.ArgumentParser, text: str, *, image: bool) -> None:
+def add_output(parser: argparse.ArgumentParser, text: str) -> None:
     """Add OUT and what can be asked of its writing.
 
     Args:
         parser: Where to add it.
         text: The help of OUT.
-        image: Whether OUT can be an image, which carries what its file held beside the pixels.
     """
     parser.add_argument("output", metavar="OUT", type=file_name, help=text)
     add_no_clobber(parser)
-    if image:
-        parser.add_argument(
-            "--strip",
-            action="store_true",
-            help="leave out EXIF, GPS position, XMP and texts, keep colour and orientation",
-        )
+    parser.add_argument(
+        "--strip",
+        action="store_true",
+        help="leave out an image's EXIF, GPS position, XMP and texts, keep colour and orientation",
+    )
 
 
 def add_no_clobber(parser: argparse.ArgumentParser) -> None:
@@ -79,5 +77,5 @@ def writing(a: argparse.Namespace, *paths: str | os.PathLike[str]) -> Iterator[N
 
 
 def metadata(a: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of `io.write_image` that ``--strip`` asks for."""
+    """The arguments of `io.write_image` and `Fit.save` that ``--strip`` asks for."""
     return {"metadata": "strip"} if a.strip else {}

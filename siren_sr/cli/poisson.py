@@ -42,7 +42,7 @@ def add(commands: Any) -> None:
         type=file_name,
         help="image file, or .npy array (C,2,H,W) of Sobel gradients / (C,H,W)",
     )
-    add_output(p, "image file", image=True)
+    add_output(p, "image file")
     p.add_argument("--of", default="gradient", choices=["gradient", "laplacian"], help="default: gradient")
     add_option(p, PoissonOptions, "method", choices=["numerical", "analytical"])
     group = p.add_mutually_exclusive_group()

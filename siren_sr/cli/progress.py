@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
 import sys
 from typing import Any
 
 from siren_sr.cli.interruption import INTERRUPTION
 from siren_sr.cli.screen import say, tell
+from siren_sr.training.notes import Notes
 
 
 class Training:
@@ -27,7 +27,7 @@ class Training:
     def __init__(self, *, quiet: bool) -> None:
         """Prepare a progress bar, which is not drawn if ``quiet`` is True; nor is anything else told then."""
         self._quiet, self.stopped, self._bar, self._last = quiet, False, None, None
-        self._log, self._told = logging.getLogger("siren_sr"), _Told(logging.INFO)
+        self._notes = None if quiet else Notes()
 
     @property
     def reached(self) -> str:
@@ -39,20 +39,19 @@ class Training:
         return f"at step {entry.step} of {self._last.steps}{psnr}"
 
     def __enter__(self) -> Training:
-        self._level = self._log.level
-        if not self._quiet:
-            self._log.addHandler(self._told)
-            self._log.setLevel(logging.INFO)
+        if self._notes is not None:
+            self._notes.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._log.removeHandler(self._told)
-        self._log.setLevel(self._level)
+        if self._notes is not None:
+            self._notes.__exit__()
         if self._bar is not None:
             with contextlib.suppress(Exception):
                 self._bar.close()
-        if kind is None:
-            self._told.tell()
+        if kind is None and self._notes is not None:
+            for line in self._notes.lines:
+                say(line, 0)
 
     def __call__(self, progress: Any) -> bool:
         """Show a `Progress`, and return whether the training is to stop."""
@@ -102,19 +101,3 @@ class Screen:
 
     def flush(self) -> None:
         """Do nothing: frames are written at once."""
-
-
-class _Told(logging.Handler):
-    """Keeps what was logged until the progress bar is gone."""
-
-    def __init__(self, level: int) -> None:
-        super().__init__(level)
-        self._lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.getMessage() not in self._lines:
-            self._lines.append(record.getMessage())
-
-    def tell(self) -> None:
-        for line in self._lines:
-            say(line, 0)

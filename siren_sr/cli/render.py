@@ -15,7 +15,7 @@ def add(commands: Any) -> None:
     """Add the command."""
     p = command(commands, "render", run, "evaluate a fitted network", "photo.safetensors large.png --scale 2.5")
     p.add_argument("input", metavar="FIT", type=file_name, help=".safetensors file of fit")
-    add_output(p, "image or audio file", image=True)
+    add_output(p, "image or audio file")
     add_resolution(p, "samples per original sample, > 0 (default: 1)")
     p.add_argument(
         "--region",

@@ -41,7 +41,7 @@ def add(commands: Any) -> None:
         type=file_name,
         help="image file; or folders, patterns, manifests, many files",
     )
-    add_output(p, "image file, whose extension sets the format; for many a folder", image=True)
+    add_output(p, "image file, whose extension sets the format; for many a folder")
     add_resolution(p, f"enlargement, any number >= 1 (default: {DEFAULT_SCALE})")
     add_option(p, SuperResolveOptions, "quality")
     add_option(p, SuperResolveOptions, "kernel")

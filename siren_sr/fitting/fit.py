@@ -234,21 +234,23 @@ class Fit:
         )
 
     @arguments.undisturbed()
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], *, metadata: str = "keep") -> None:
         """Write the network, the history and the configuration to a safetensors file, atomically.
 
-        Two equal runs give equal files: the seconds of the history are not stored. The EXIF data of an image file, and
-        with them where a photograph was taken, are; `siren_sr.io.write_image` can leave them out.
+        Two equal runs give equal files: the seconds of the history are not stored. The EXIF data and the XMP of an
+        image file, and with them where a photograph was taken, are.
 
         Args:
             path: A path that ends in .safetensors.
+            metadata: "keep", or "strip" to store nothing of the image file but its colour profile and orientation.
 
         Raises:
-            ValueError: The path does not end in .safetensors.
+            ValueError: The path does not end in .safetensors, or ``metadata`` is unknown.
             OSError: The file cannot be written; nothing is left behind, and an existing file is untouched.
         """
         check_save_path(path)
-        storage.write(path, *storage.contents(self))
+        io.check_metadata(metadata)
+        storage.write(path, *storage.contents(self, metadata=metadata))
 
     @staticmethod
     @arguments.undisturbed()

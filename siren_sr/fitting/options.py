@@ -23,11 +23,11 @@ from siren_sr.network.fused import product_type
 from siren_sr.network.layers import ActivationLike, resolve_activation
 from siren_sr.network.siren import Siren
 from siren_sr.omega import Measure
-from siren_sr.training.checkpoint import check_options
 from siren_sr.training.field import Objective
 from siren_sr.training.loop import Stage
 from siren_sr.training.objectives import OBJECTIVES, ObjectiveFactory, ObjectiveLike
 from siren_sr.training.optimizers import OptimizerFactory, SchedulerFactory
+from siren_sr.training.options import check_options
 from siren_sr.training.progress import Callback
 from siren_sr.training.recipes import Recipe, RecipeLike, resolve
 
@@ -79,15 +79,8 @@ class NetworkOptions:
         if self.hidden_layers is not None:
             arguments.settle(self, hidden_layers=arguments.count("hidden_layers", self.hidden_layers, least=0))
         resolve(self.recipe, pointwise=True)
-        if self.steps is not None:
-            arguments.settle(self, steps=arguments.count("steps", self.steps))
         arguments.optional_callable("optimizer", self.optimizer, what="a callable parameters -> optimizer")
         arguments.optional_callable("scheduler", self.scheduler, what="a callable optimizer -> scheduler")
-        arguments.generator(self.generator)
-        arguments.device(self.device)
-        arguments.optional_callable("callback", self.callback, what="a callable Progress -> bool")
-        if self.max_memory is not None:
-            arguments.settle(self, max_memory=arguments.positive("max_memory", self.max_memory))
         check_options(self)
 
     def network(

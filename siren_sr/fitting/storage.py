@@ -42,14 +42,16 @@ def write(path: str | os.PathLike[str], tensors: dict[str, Tensor], meta: Mappin
     io.write_tensors(path, tensors, header, what="a fit")
 
 
-def contents(fit: Any) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return everything of a `Fit` that is saved: tensors, and plain values."""
+def contents(fit: Any, *, metadata: str = "keep") -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return everything of a `Fit` that is saved: tensors, and plain values; ``metadata`` as for `Fit.save`."""
     tensors = {f"model.{k}": v.detach().cpu().contiguous() for k, v in fit.model.state_dict().items()}
     rows = [[math.nan if f.name == "seconds" else getattr(e, f.name) for f in fields(Entry)] for e in fit.history]
     tensors["history"] = torch.tensor(rows, dtype=torch.float64).reshape(len(rows), len(fields(Entry)))
     if fit.base is not None:
         tensors["base"] = fit.base.detach().cpu().contiguous()
     carried = fit.origin.info if isinstance(fit.origin.info, io.ImageFile) else None
+    if carried is not None and metadata == "strip":
+        carried = io.stripped(carried)
     # A rendering can then carry what the image file held beside its pixels.
     for name in CARRIED:
         block = getattr(carried, name, None)

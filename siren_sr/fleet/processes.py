@@ -148,13 +148,3 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def machine_memory() -> int | None:
-    """Return the bytes of memory of this machine or of its container; None where that is not known."""
-    found = []
-    with contextlib.suppress(ValueError, OSError, AttributeError):
-        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    with contextlib.suppress(ValueError, OSError), open("/sys/fs/cgroup/memory.max") as stream:
-        found.append(int(stream.read()))
-    return min((n for n in found if n > 0), default=None)

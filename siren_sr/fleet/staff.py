@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from siren_sr import arguments
+from siren_sr import arguments, io
 from siren_sr.fleet import on_ray, processes
 from siren_sr.fleet.crew import Worker
 
@@ -86,6 +86,6 @@ class Staff:
         else:
             processes.prepare()
             count, memory = min(self.workers, jobs), self.memory
-            if memory is None and self.on_cpu and (whole := processes.machine_memory()):
+            if memory is None and self.on_cpu and (whole := io.total_memory()):
                 memory = whole // count
             yield functools.partial(processes.Process, threads=self.threads, memory=memory), count

@@ -23,13 +23,12 @@ from siren_sr.fleet.crew import Crew
 from siren_sr.fleet.report import Progress
 from siren_sr.fleet.staff import Backend, Staff
 from siren_sr.fleet.work import SuperResolve
-from siren_sr.grids import coordinates
 from siren_sr.io.atomic import PathLike
 from siren_sr.signals import as_signal, fill_hidden, ranges
 from siren_sr.signals.orientation import turn_back, turn_upright
 from siren_sr.superres.learned import photographs
 from siren_sr.superres.options import SuperResolveOptions
-from siren_sr.superres.task import DEFAULT_SCALE
+from siren_sr.superres.task import result_size
 
 MARGIN = 24
 """Pixels of the image around a window. From 20 on no more than rounding is left of the difference: at most 0.007 levels
@@ -106,8 +105,7 @@ def super_resolve_windows(
     pixels, turn = _upright(image)
     shape = pixels.shape[:2]
     chosen = SuperResolveOptions(**options)
-    scale = DEFAULT_SCALE if chosen.scale is None and chosen.size is None else chosen.scale
-    size = coordinates.grid_size(shape, scale=scale, size=chosen.size, channels=math.prod(pixels.shape[2:]))
+    size = result_size(shape, scale=chosen.scale, size=chosen.size, channels=math.prod(pixels.shape[2:]))
     rows, columns = (
         cut(n, m, window=window, margin=_margin(chosen, shape, size, margin)) for n, m in zip(shape, size, strict=True)
     )

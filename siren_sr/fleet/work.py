@@ -6,7 +6,6 @@ at all: a worker that dies leaves nothing behind, and no image is written twice.
 
 from __future__ import annotations
 
-import logging
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ import torch
 from siren_sr import io
 from siren_sr.superres import super_resolve
 from siren_sr.superres.options import SuperResolveOptions
+from siren_sr.training.notes import Notes
 
 Task = Callable[[io.ImageFile], Any]
 """A function of an image as `siren_sr.io.read_image` gives it, which returns a PIL image or an array (H, W[, C])."""
@@ -101,7 +101,7 @@ class Errand:
             channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
             if isinstance(self.task, SuperResolve):  # what another task returns is not known before
                 io.check_writable(target, channels=channels, dtype=image.pixels.dtype, like=image)
-            with _Notes() as notes:
+            with Notes() as notes:
                 result = self.task(image)
             io.write_image(target, np.asarray(result), like=image)
             with open(target, "rb") as stream:
@@ -119,33 +119,10 @@ class Errand:
             raise type(error)(str(error).replace(copy, self.source)) from error
 
 
-class _Notes(logging.Handler):
-    """A context that collects what the library logs, each line once."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self.lines: list[str] = []
-        self._log = logging.getLogger("siren_sr")
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.getMessage() not in self.lines:
-            self.lines.append(record.getMessage())
-
-    def __enter__(self) -> _Notes:
-        self._level = self._log.level
-        self._log.addHandler(self)
-        self._log.setLevel(logging.INFO)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._log.removeHandler(self)
-        self._log.setLevel(self._level)
-
-
 def described(error: BaseException) -> str:
     """Return what is told of an error, in one line."""
     text = " ".join(str(error).split())
-    if isinstance(error, MemoryError) or any(t in text.lower() for t in ("out of memory", "allocate memory")):
+    if io.is_lack_of_memory(error, text):
         return f"not enough memory ({text[:200]}): use fewer workers, smaller images or a smaller scale"
     if isinstance(error, ValueError | OSError) and text:
         return text

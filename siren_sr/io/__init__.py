@@ -11,12 +11,12 @@ Palettes become RGB (RGBA if they hold transparency) and 1-bit images become gra
 from .atomic import atomic_write, check_folder
 from .audio import AUDIO_FORMATS, AudioFile, AudioFormat, check_audio_writable, read_audio, write_audio
 from .image import MAX_PIXELS, ImageFile
-from .memory import available_memory, check_memory
+from .memory import available_memory, check_memory, is_lack_of_memory, total_memory
 from .read import read_image, read_stream
 from .source import is_stream
 from .tensors import check_tensors_path, checksum, read_tensors, write_tensors
 from .tiff import LEFT_OUT
-from .write import IMAGE_FORMATS, ImageFormat, check_writable, write_image
+from .write import IMAGE_FORMATS, ImageFormat, check_metadata, check_writable, stripped, write_image
 
 __all__ = [
     "AUDIO_FORMATS",
@@ -32,14 +32,18 @@ __all__ = [
     "check_audio_writable",
     "check_folder",
     "check_memory",
+    "check_metadata",
     "check_tensors_path",
     "check_writable",
     "checksum",
+    "is_lack_of_memory",
     "is_stream",
     "read_audio",
     "read_image",
     "read_stream",
     "read_tensors",
+    "stripped",
+    "total_memory",
     "write_audio",
     "write_image",
     "write_tensors",

@@ -1,4 +1,4 @@
-"""How much memory is free, and the refusal of work that would need more, before the machine stops it."""
+"""How much memory there is, the refusal of work that would need more, and errors that tell of a lack of it."""
 
 from __future__ import annotations
 
@@ -74,14 +74,7 @@ def _limits() -> Iterator[int]:
     with contextlib.suppress(OSError, LookupError, ValueError):
         fields = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
         yield int(fields["MemAvailable"].split()[0]) * 1024
-    with contextlib.suppress(OSError, ValueError):
-        for line in Path("/proc/self/cgroup").read_text().splitlines():
-            _, controllers, own = line.split(":", 2)
-            if not controllers:
-                yield from _left_in_container("/sys/fs/cgroup", own, "max", "current", "inactive_file")
-            elif controllers == "memory":
-                names = ("limit_in_bytes", "usage_in_bytes", "total_inactive_file")
-                yield from _left_in_container("/sys/fs/cgroup/memory", own, *names)
+    yield from (left for _, left in _containers())
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
 
@@ -91,8 +84,33 @@ def _limits() -> Iterator[int]:
             yield max(0, limit - pages * os.sysconf("SC_PAGE_SIZE"))
 
 
-def _left_in_container(root: str, own: str, limit: str, used: str, idle: str) -> Iterator[int]:
-    """Yield what the limit of this process's control group, and of those above it, leaves.
+def total_memory() -> int | None:
+    """Return the bytes of memory of this machine or of its container; None where the system does not tell."""
+    found = [most for most, _ in _containers()]
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return min((size for size in found if size > 0), default=None)
+
+
+def is_lack_of_memory(error: BaseException, text: str) -> bool:
+    """Return whether an exception, which says this text, tells that memory ran out, also that of a GPU."""
+    return isinstance(error, MemoryError) or any(t in text.lower() for t in ("out of memory", "allocate memory"))
+
+
+def _containers() -> Iterator[tuple[int, int]]:
+    """Yield the limit of every control group that this process is in, and what it leaves, in bytes."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _, controllers, own = line.split(":", 2)
+            if not controllers:
+                yield from _groups("/sys/fs/cgroup", own, "max", "current", "inactive_file")
+            elif controllers == "memory":
+                names = ("limit_in_bytes", "usage_in_bytes", "total_inactive_file")
+                yield from _groups("/sys/fs/cgroup/memory", own, *names)
+
+
+def _groups(root: str, own: str, limit: str, used: str, idle: str) -> Iterator[tuple[int, int]]:
+    """Yield the limit of this process's control group, and of those above it, and what it leaves.
 
     Files that the system keeps in memory can be dropped, so that the idle ones count as free.
     """
@@ -102,4 +120,4 @@ def _left_in_container(root: str, own: str, limit: str, used: str, idle: str) ->
             with contextlib.suppress(OSError, LookupError, ValueError):
                 most, held = (int((place / f"memory.{name}").read_text()) for name in (limit, used))
                 fields = dict(line.split() for line in (place / "memory.stat").read_text().splitlines())
-                yield max(0, most - held + int(fields[idle]))
+                yield most, max(0, most - held + int(fields[idle]))

@@ -65,12 +65,17 @@ def read_with_pillow(data: bytes, name: str) -> ImageFile:
 
 def _as_array(image: Any, mode: str) -> np.ndarray:
     """Return a picture's pixels in a mode, converted in bands, since Pillow makes several copies on the way."""
+    from PIL.Image import Resampling
+
     channels = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[mode]
     pixels = np.empty((image.height, image.width, channels)[: 2 if channels == 1 else 3], np.uint8)
     rows = max(1, 2**18 // image.width)
     for top in range(0, image.height, rows):
-        band = image.crop((0, top, image.width, min(top + rows, image.height)))
-        pixels[top : top + rows] = np.asarray(band if band.mode == mode else band.convert(mode))
+        stop = min(top + rows, image.height)
+        # It has the band's own size, so that the pixels are copied. `crop` would obey Pillow's size limit, which is a
+        # global setting.
+        band = image.resize((image.width, stop - top), Resampling.NEAREST, box=(0, top, image.width, stop))
+        pixels[top:stop] = np.asarray(band if band.mode == mode else band.convert(mode))
     return pixels
 
 

@@ -74,9 +74,8 @@ def check_writable(
         OSError: the folder is missing or not writable, or `path` is a folder.
     """
     name = _format_name(path, format)
-    if metadata not in ("keep", "strip"):
-        raise ValueError(f'metadata is "keep" or "strip"; got {metadata!r}')
-    like = _stripped(like) if like is not None and metadata == "strip" else like
+    check_metadata(metadata)
+    like = stripped(like) if like is not None and metadata == "strip" else like
     values: np.dtype[Any] = data_type(dtype).newbyteorder("=")
     kind = IMAGE_FORMATS[name]
     if not isinstance(channels, (int, np.integer)) or channels not in (1, 2, 3, 4):
@@ -127,9 +126,10 @@ def write_image(
 
     EXIF, ICC profile, dpi and XMP of `like` are carried over as far as the format can hold them (BMP holds only
     dpi). That includes where and when a photograph was taken (GPS), and by which camera; a saved `siren_sr.Fit` of
-    the file holds the same EXIF and XMP. Stale entries are corrected: EXIF and XMP get the new size in pixels, and
-    the EXIF thumbnail is removed; a profile of another colour space (a gray profile for what is now RGB) is left
-    out, and so is what XMP tells of a video, a gain map or a depth map that lay in the file beside the picture.
+    the file holds the same EXIF and XMP, unless it was saved without them. Stale entries are corrected: EXIF and XMP
+    get the new size in pixels, and the EXIF thumbnail is removed; a profile of another colour space (a gray profile
+    for what is now RGB) is left out, and so is what XMP tells of a video, a gain map or a depth map that lay in the
+    file beside the picture.
     The pixels are written as given: the orientation tag of `like` still applies to them. Georeferences and the
     sizes of pixels that microscopes and ImageJ store are not carried, and a warning of the logger "siren_sr" says
     so.
@@ -181,7 +181,7 @@ def write_image(
     image = ImageFile(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("=")), "")
     if like is not None:
         if metadata == "strip":
-            like = _stripped(like)
+            like = stripped(like)
         elif like.left_out:
             text = "%s of the input is not carried over to %s, since it does not describe the new pixels"
             logging.getLogger("siren_sr").warning(text, " and ".join(like.left_out), shown(path))
@@ -211,10 +211,19 @@ def _format_name(path: PathLike, name: str | None) -> str:
     raise ValueError(f"cannot write {shown(path)}: {problem}; use one of {allowed}")
 
 
-def _stripped(like: ImageFile) -> ImageFile:
-    """Return `like` with only that metadata which is needed to show its picture rightly."""
-    chunks = tuple((kind, body) for kind, body in like.png_chunks if kind not in (b"tEXt", b"zTXt", b"iTXt"))
-    return replace(like, exif=oriented_exif(like.orientation), xmp=None, png_chunks=chunks, left_out=())
+def check_metadata(metadata: str) -> None:
+    """Raise a ValueError if `metadata` is neither "keep" nor "strip"."""
+    if metadata not in ("keep", "strip"):
+        raise ValueError(f'metadata is "keep" or "strip"; got {metadata!r}')
+
+
+def stripped(image: ImageFile) -> ImageFile:
+    """Return an image with only that metadata which is needed to show its picture rightly.
+
+    That is the colour profile, PNG's colour chunks, dpi and the orientation.
+    """
+    chunks = tuple((kind, body) for kind, body in image.png_chunks if kind not in (b"tEXt", b"zTXt", b"iTXt"))
+    return replace(image, exif=oriented_exif(image.orientation), xmp=None, png_chunks=chunks, left_out=())
 
 
 def _matching_profile(profile: bytes | None, *, gray: bool) -> bytes | None:

@@ -3,9 +3,10 @@
 `as_signal` reads; the `Origin` that it notes down knows the way back.
 """
 
+from siren_sr.signals.batches import is_batch, members, stacked
 from siren_sr.signals.hidden_colours import fill_hidden
 from siren_sr.signals.origin import Assembly, Origin, from_unit, to_unit
-from siren_sr.signals.signal import Signal, as_signal, check_tensor, is_batch, is_path, members, native, stacked
+from siren_sr.signals.signal import Signal, as_signal, check_tensor, is_path, native
 
 __all__ = [
     "Assembly",

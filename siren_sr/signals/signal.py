@@ -17,8 +17,7 @@ Numbers in lists and tuples are taken as arrays. `siren_sr.signals.ranges` says 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -28,6 +27,7 @@ from torch import Tensor
 
 from siren_sr import arguments, io
 from siren_sr.signals import ranges
+from siren_sr.signals.batches import is_tv_image
 from siren_sr.signals.orientation import turn_upright
 from siren_sr.signals.origin import Container, Origin, to_unit
 
@@ -81,32 +81,6 @@ class Signal:
 def is_path(data: object) -> bool:
     """Whether ``data`` names a file."""
     return isinstance(data, (str, os.PathLike))
-
-
-def is_batch(data: object, dims: int | None = None) -> bool:
-    """Whether ``data`` is several images: a tensor (B, C, H, W) or an array (B, H, W, C).
-
-    Raises:
-        ValueError: A batch of no image.
-    """
-    batch = isinstance(data, (Tensor, np.ndarray)) and data.ndim == 4 and dims in (None, 2)
-    if batch and len(data) == 0:  # pyright: ignore[reportArgumentType]
-        raise ValueError(f"the batch is empty: its shape is {tuple(data.shape)}")  # pyright: ignore
-    return batch
-
-
-def members(batch: Tensor | np.ndarray) -> Iterator[Any]:
-    """The images of a batch, of the same kind as it: an image of torchvision, taken apart, gives plain tensors."""
-    for one in batch:
-        yield sys.modules["torchvision.tv_tensors"].Image(one) if _is_tv_image(batch) else one
-
-
-def stacked(results: Sequence[Any], batch: Tensor | np.ndarray) -> Any:
-    """The results for the members of a batch, as a batch of the same kind."""
-    if not isinstance(batch, Tensor):
-        return np.stack(results)
-    result = torch.stack(list(results))
-    return sys.modules["torchvision.tv_tensors"].Image(result) if _is_tv_image(batch) else result
 
 
 def as_signal(
@@ -212,7 +186,7 @@ def _array(data: Sequence[Any]) -> np.ndarray:
 def _container(data: Any) -> Container:
     if isinstance(data, Tensor):
         check_tensor(data)
-        return "tv image" if _is_tv_image(data) else "tensor"
+        return "tv image" if is_tv_image(data) else "tensor"
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError(
             "masked arrays are not supported, since the values under the mask would be learned: fill them, "
@@ -248,12 +222,6 @@ def check_tensor(data: Tensor) -> None:
     if data.dtype not in READABLE:
         name = str(data.dtype).removeprefix("torch.")
         raise TypeError(f"{name} values are not supported: use uint8, uint16 or float32")
-
-
-def _is_tv_image(data: object) -> bool:
-    """Whether a tensor is torchvision's class of images; where that was never loaded, none can be."""
-    module = sys.modules.get("torchvision.tv_tensors")
-    return module is not None and isinstance(data, module.Image)
 
 
 def _read(source: Any, sample_rate: float | None) -> tuple[np.ndarray, Container, Any, float | None]:

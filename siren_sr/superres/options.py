@@ -18,7 +18,7 @@ from siren_sr.superres.picture.quality import QUALITIES, Quality
 from siren_sr.superres.plan import Strategy
 from siren_sr.superres.published import basic, trick1, trick2
 from siren_sr.superres.upscaler import Prior
-from siren_sr.training.checkpoint import check_options
+from siren_sr.training.options import check_options
 from siren_sr.training.progress import Callback
 
 STRATEGIES: dict[str, Strategy] = {"consistent": consistent, "basic": basic, "trick1": trick1, "trick2": trick2}
@@ -78,19 +78,12 @@ class SuperResolveOptions:
             arguments.optional_callable(
                 "prior", self.prior, what=f'"{PHOTOGRAPHS}" or a callable, (1, C, h, w) -> (1, C, H, W)'
             )
-        if self.steps is not None:
-            arguments.settle(self, steps=arguments.count("steps", self.steps))
         arguments.settle(
             self,
             noise=noise,
             align_corners=arguments.flag("align_corners", self.align_corners),
             return_fit=arguments.flag("return_fit", self.return_fit),
         )
-        arguments.generator(self.generator)
-        arguments.device(self.device)
-        arguments.optional_callable("callback", self.callback, what="a callable, Progress -> bool")
-        if self.max_memory is not None:
-            arguments.settle(self, max_memory=arguments.positive("max_memory", self.max_memory))
         check_options(self)
         check_kernel(self.kernel)
         self._check_strategy()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
@@ -16,21 +15,16 @@ from torch import Tensor
 
 from siren_sr import arguments
 from siren_sr.fitting.fit import Fit
-from siren_sr.fitting.task import make_fit
-from siren_sr.fitting.tiles import fit_tiles
-from siren_sr.grids import coordinates, resampling
+from siren_sr.grids import coordinates
 from siren_sr.io import ImageFile, check_memory
-from siren_sr.network.siren import Siren
-from siren_sr.network.tiled import TiledSiren
 from siren_sr.signals import Signal, as_signal, fill_hidden, is_batch, members, stacked
+from siren_sr.superres.execution import enlarge
 from siren_sr.superres.options import Scale, StrategyName, SuperResolveOptions
 from siren_sr.superres.picture.quality import Quality
-from siren_sr.superres.plan import Plan, Problem, Strategy, TiledPlan
+from siren_sr.superres.plan import Strategy
 from siren_sr.superres.proposals import Proposals
 from siren_sr.superres.upscaler import Prior
 from siren_sr.training.checkpoint import open_checkpoint
-from siren_sr.training.field import psnr_of, squared_error
-from siren_sr.training.loop import final_score, train
 from siren_sr.training.progress import Callback, Monitor
 
 if TYPE_CHECKING:
@@ -39,7 +33,6 @@ if TYPE_CHECKING:
     Image = TypeVar("Image", Tensor, NDArray[Any], PIL.Image.Image)
 
 DEFAULT = SuperResolveOptions()
-log = logging.getLogger(__name__)
 DEFAULT_SCALE = 4
 # The arrays as large as the result that are in memory at once, as measured on results of 1024x1024 to 2048x2048.
 COPIES = {"prior": 7, "no prior": 22, "fit": 5}
@@ -243,7 +236,7 @@ def _results(data: Sequence[Signal], options: SuperResolveOptions, monitor: Moni
         alone = [Proposals([d], size, options, monitor, noise=n) for d, n in zip(data, noises, strict=True)]
         asked = [(functools.partial(one.picture, 0), one.name) for one in alone]
     return [
-        _enlarge(one, size, ask, name, replace(options, noise=noise), monitor)
+        enlarge(one, size, ask, name, replace(options, noise=noise), monitor)
         for one, noise, (ask, name) in zip(data, noises, asked, strict=True)
     ]
 
@@ -281,86 +274,3 @@ def result_size(shape: Sequence[int], *, scale: Any, size: Any, channels: int) -
             "scale must be >= 1 on each axis (to shrink an image use siren_sr.grids.resampling.resize)"
         )
     return height, width
-
-
-def _enlarge(
-    data: Signal,
-    size: tuple[int, int],
-    ask_prior: Callable[[], Tensor | None],
-    prior_name: str | None,
-    options: SuperResolveOptions,
-    monitor: Monitor,
-) -> Any:
-    """One image, or its fit."""
-    monitor.restart()
-    problem = Problem(
-        image=data.values,
-        size=size,
-        steps=options.steps,
-        align_corners=options.align_corners,
-        quality=options.quality,
-        kernel=options.kernel,
-        noise=options.noise,
-        ask_prior=ask_prior,
-        prior_name=prior_name,
-        generator=arguments.seeded(options.generator),
-        monitor=monitor,
-        return_fit=options.return_fit,
-    )
-    plan = None
-    with monitor.interruptible():
-        plan = None if monitor.stopped else options.chosen_strategy()(problem)
-    if isinstance(plan, Plan | TiledPlan) and plan.prior is not None:
-        log.info('details come from prior="%s"; without a prior nothing but the image is used', plan.prior)
-    if isinstance(plan, TiledPlan) and not options.return_fit:
-        # Nobody asked for the networks that would show the picture at other sizes.
-        return data.origin.restore(plan.picture)
-    if isinstance(plan, TiledPlan) and not monitor.stopped:
-        fit = _run_tiled(plan, problem, data)
-    elif isinstance(plan, Plan) and not monitor.stopped:
-        fit = _run(plan, problem, data)
-    elif monitor.stopped:
-        # No network: the base holds the picture reached, or for want of one the image.
-        fit = _without_network(data, problem, plan.picture if isinstance(plan, TiledPlan) else data.values)
-    else:
-        raise TypeError(f"strategy must return a Plan or a TiledPlan, got {type(plan).__name__}")
-    made = arguments.told("super_resolve", options)
-    fit = replace(fit, made=made, prior=None if plan is None else plan.prior)
-    return fit if options.return_fit else fit.render(size=problem.size)
-
-
-def _without_network(data: Signal, problem: Problem, base: Tensor) -> Fit:
-    """A fit that shows its base only."""
-    size = problem.size
-    model = TiledSiren(size, len(base), tile=max(size), hidden_features=1, generator=problem.generator, like=base)
-    return make_fit(model, data, (), base=base, stopped=True)
-
-
-def _run(plan: Plan, problem: Problem, data: Signal) -> Fit:
-    """Train the one network of a plan."""
-    model = Siren(
-        2,
-        len(data.values),
-        hidden_features=plan.hidden_features,
-        hidden_layers=plan.hidden_layers,
-        first_omega_0=plan.first_omega_0,
-        generator=problem.generator,
-        device=data.values.device,
-        dtype=data.values.dtype,
-    )
-    history = train(model, plan.stages, monitor=problem.monitor)
-    psnr = final_score(model, plan.stages[-1])
-    stopped = len(history) < sum(stage.steps for stage in plan.stages)
-    return make_fit(model, data, history, psnr=psnr, align_corners=problem.align_corners, stopped=stopped)
-
-
-def _run_tiled(plan: TiledPlan, problem: Problem, data: Signal) -> Fit:
-    """Fit the tiles of a plan; what they do not show goes into the base."""
-    residual = plan.picture - resampling.resize(plan.base, problem.size)
-    tiled = fit_tiles(residual, plan.tiles, generator=problem.generator, monitor=problem.monitor)
-    axes = coordinates.axes(problem.size, device=residual.device, dtype=residual.dtype)
-    with torch.no_grad():
-        detail = tiled.model.on_grid(axes)
-    psnr = psnr_of(squared_error(detail, residual).item())
-    base = plan.picture - detail
-    return make_fit(tiled.model, data, tiled.history, psnr=psnr, base=base, stopped=tiled.stopped)

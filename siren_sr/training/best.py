@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 GAIN = 0.02  # the weights are copied where the loss has fallen by this share: seldom, and never far from the best
 NOTHING = 1e-9  # share of the whole progress that is never worth going back for
+# Share of the progress in decibels that a training loses at its end if it failed. One that is nearly done swings about
+# its aim by more than a few decibels, and loses less.
+MUCH = 0.2
 
 
 class DivergenceWarning(UserWarning):
@@ -79,6 +82,17 @@ class Best:
         """
         best = self.loss if loss is None else loss
         return not than - best <= max(self._worse * abs(best), NOTHING * abs(self._first - best))
+
+    def is_much_better(self, than: float, *, loss: float) -> bool:
+        """Whether another loss, which is greater, takes back much of what was gained since the first one.
+
+        Args:
+            than: The other loss.
+            loss: The loss of the best weights, measured anew.
+        """
+        if not 0 < loss < than < math.inf or not loss < self._first < math.inf:  # of which there are no decibels
+            return True
+        return math.log(than / loss) > MUCH * math.log(self._first / loss)
 
     def weights_are_finite(self) -> bool:
         """Whether the network's present weights are finite numbers."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import collections
 import hashlib
 import json
-import math
 import os
 import time
 import warnings
@@ -19,7 +18,7 @@ from typing import Any
 
 from torch import Tensor
 
-from siren_sr import arguments, io
+from siren_sr import io
 from siren_sr.training.fingerprint import fingerprint
 from siren_sr.training.packing import pack, snapshot, unpack
 from siren_sr.version import __version__
@@ -139,22 +138,6 @@ class Checkpoint:
         now = {key: save() for key, save in self._open if save is not None}
         known = {key: state for key, state in {**self._known, **now}.items() if state is not None}
         return tensors, pack(known, tensors, what="the state of the training")
-
-
-def check_options(options: Any) -> None:
-    """Check the options ``checkpoint`` and ``every`` of a task.
-
-    Raises:
-        TypeError: No path, or no number.
-        ValueError: A negative number of seconds, or one that is not finite.
-    """
-    path, every = options.checkpoint, options.every
-    if path is not None and not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"checkpoint must be the path of a .safetensors file, got {type(path).__name__}")
-    seconds = arguments.real("every", every, what="a number of seconds")
-    if not 0 <= seconds < math.inf:
-        raise ValueError(f"every must be a finite number of seconds >= 0, got {every}")
-    arguments.settle(options, every=seconds)
 
 
 def open_checkpoint(options: Any, *data: Any) -> Checkpoint | None:

@@ -545,7 +545,7 @@ def test_a_checkpoint_outlives_a_failure_and_not_the_output(photo, tmp_path, mon
     assert state.exists()
     saved.unlink()
     assert "go on from it with --resume, or delete it" in fails(capsys, *options)
-    monkeypatch.setattr("siren_sr.training.loop._Running.step", None)  # nothing is trained again
+    monkeypatch.setattr("siren_sr.training.running.Running.step", None)  # nothing is trained again
     assert call(*options, "--resume") == 0
     assert np.array_equal(np.asarray(Fit.load(saved).render()), np.asarray(plain))
     assert not state.exists()

@@ -28,25 +28,18 @@ SMALL = ("--hidden-features", "8", "--hidden-layers", "1", "--quiet")
 
 
 @pytest.fixture(autouse=True)
-def _signals_are_heard(monkeypatch):
-    """The tests may themselves run where signals are ignored, as under nohup."""
-    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
-    previous = {number: signal.signal(number, handler) for number, handler in usual.items()}
-    yield
-    for number, handler in previous.items():
-        signal.signal(number, handler)
-
-
-@pytest.fixture(autouse=True)
 def _handlers_are_given_back(_signals_are_heard):
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.getsignal(number) for number in numbers], sys.unraisablehook
+    before = [signal.getsignal(number) for number in numbers]
     yield
-    assert ([signal.getsignal(number) for number in numbers], sys.unraisablehook) == before
+    assert [signal.getsignal(number) for number in numbers] == before
 
 
 def call(*arguments):
-    return main([str(a) for a in arguments])
+    hook = sys.unraisablehook  # a fixture may see another one, since pytest sets its own
+    code = main([str(a) for a in arguments])
+    assert sys.unraisablehook == hook
+    return code
 
 
 def names(folder):

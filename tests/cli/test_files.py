@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from siren_sr import io
+from siren_sr import Fit, io
 from siren_sr.cli import main
 from siren_sr.training.progress import Entry, Progress
 
@@ -130,10 +130,10 @@ def test_strip_goes_to_the_writer(strip, photo, fitted, tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(io, "check_writable", lambda *_, metadata="keep", **__: asked.append(metadata))
     monkeypatch.setattr(io, "write_image", lambda *_, metadata="keep", **__: asked.append(metadata))
-    wanted = [c for c in commands(photo, fitted).items() if c[0] != "fit"]
-    for command, (source, options, name) in wanted:
+    monkeypatch.setattr(Fit, "save", lambda *_, metadata="keep", **__: asked.append(metadata))
+    for command, (source, options, name) in commands(photo, fitted).items():
         assert call(command, source, tmp_path / name, *options, *["--strip"] * strip) == 0
-    assert asked == ["strip" if strip else "keep"] * 6  # each is checked before the work, and written after it
+    assert asked == ["strip" if strip else "keep"] * 7  # each image is checked before the work, and written after it
 
 
 # ---- names
@@ -276,4 +276,5 @@ def test_regions_seeds_and_kernels(photo, fitted, tmp_path, capsys):
     assert not Path(out).exists()
     soundfile.write(tmp_path / "a.wav", np.sin(np.linspace(0, 30, 300)), 400)
     assert call("fit", tmp_path / "a.wav", tmp_path / "a.safetensors", *SMALL) == 0
+    assert "--strip is for images" in fails(capsys, "fit", tmp_path / "a.wav", tmp_path / "b.safetensors", "--strip")
     assert "--strip is for images" in fails(capsys, "render", tmp_path / "a.safetensors", tmp_path / "b.wav", "--strip")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import struct
+from dataclasses import replace
 from xml.dom import minidom
 
 import numpy as np
@@ -179,8 +180,28 @@ def test_stripped_files_show_the_same_picture_and_tell_nothing_else(tmp_path, ca
     np.testing.assert_array_equal(back.pixels, io.read_image(kept).pixels)
 
 
+def test_a_stripped_fit_shows_the_same_picture_and_tells_nothing_else(tmp_path, caplog):
+    photo = replace(private(), format="JPEG")
+    fit = siren_sr.fit_signal(photo, hidden_features=8, hidden_layers=1, steps=1)
+    kept, stripped = tmp_path / "kept.safetensors", tmp_path / "stripped.safetensors"
+    fit.save(kept)
+    fit.save(stripped, metadata="strip")
+    for path, there in ((kept, True), (stripped, False)):
+        for text in (b"Camera", b"2026:01:02", b"mine &amp; yours"):
+            assert (text in path.read_bytes()) is there
+    back = siren_sr.Fit.load(stripped)
+    assert back.origin.info.orientation == 6
+    assert back.origin.info.icc_profile == private().icc_profile
+    np.testing.assert_array_equal(back.render(), siren_sr.Fit.load(kept).render())
+    io.write_image(tmp_path / "a.png", PIXELS, back.origin.info)
+    assert said(caplog) == []
+    assert fit.origin.info.xmp == packet()  # the fit itself stays as it is
+
+
 def test_stripping_says_what_it_can_be(tmp_path):
+    fit = siren_sr.fit_signal(PIXELS, hidden_features=8, hidden_layers=1, steps=1)
     for action in (
+        lambda: fit.save(tmp_path / "a.safetensors", metadata="none"),
         lambda: io.write_image(tmp_path / "a.png", PIXELS, metadata="none"),
         lambda: io.check_writable(tmp_path / "a.png", channels=3, dtype="uint8", metadata="none"),
     ):

@@ -277,6 +277,7 @@ def test_free_memory_is_what_the_system_tells():
         pytest.skip("this system does not tell")
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     assert 0 < free <= total
+    assert free <= (io.total_memory() or 0) <= total
     io.check_memory((1,), "uint8")
     with pytest.raises(MemoryError, match=r"for this, .* are free: cut it into parts"):
         io.check_memory((2**45,), "float32")

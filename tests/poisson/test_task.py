@@ -322,7 +322,7 @@ def test_a_batch_is_each_of_its_members():
         ({"laplacian": "photo.png"}, TypeError, r"laplacian must be a tensor or an array, got str: take siren_sr\."),
         ({"laplacian": torch.zeros(0, 1, 4, 5)}, ValueError, "the batch is empty"),
         ({"laplacian": torch.zeros(4, 5), "generator": 3}, TypeError, "generator must be a torch.Generator, got int"),
-        ({"laplacian": torch.zeros(4, 5), "callback": 3}, TypeError, "callback must be a callable Progress -> bool"),
+        ({"laplacian": torch.zeros(4, 5), "callback": 3}, TypeError, "callback must be a callable, Progress -> bool"),
         ({"laplacian": torch.zeros(4, 5), "recipe": 3}, TypeError, "recipe must be a name or a callable"),
         ({"laplacian": torch.zeros(4, 5), "omega_0": "sharpness"}, ValueError, "unknown measure 'sharpness'"),
         ({"laplacian": torch.zeros(4, 5), "return_fit": "yes"}, TypeError, "return_fit must be True or False"),

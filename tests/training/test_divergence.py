@@ -1,5 +1,6 @@
 """A training that fails on the way goes back to its best weights, and says so."""
 
+import contextlib
 import copy
 import itertools
 import math
@@ -77,6 +78,34 @@ def test_what_only_wavers_is_left_alone():
     history = train(network, [stage(optimizers.adam(3e-2), 60)])
     assert any(b.loss > a.loss for a, b in itertools.pairwise(history))
     assert not any(e.went_back for e in history)
+
+
+@pytest.mark.parametrize(("times", "failed"), [(2.0, False), (100.0, True)])
+def test_an_end_that_is_little_worse_goes_back_without_a_warning(times, failed):
+    """A training that is nearly done swings about its aim by more than 3 dB, which is no failure."""
+    ends = []
+
+    class Shifted(ADAM):
+        calls = 0
+
+        def step(self, closure):
+            loss = super().step(closure)
+            self.calls += 1
+            if self.calls == 200:  # a constant that is added to the output adds its square to the loss
+                self.param_groups[0]["params"][-1].data += (times * loss) ** 0.5
+                ends.append(final_score(network, what))
+            return loss
+
+    network = model()
+    what = stage(lambda parameters: Shifted(parameters, lr=2e-3), 200)
+    with pytest.warns(DivergenceWarning) if failed else contextlib.nullcontext():
+        history = train(network, [what])
+    best = max(e.psnr for e in history)
+    lost = (best - ends[0]) / (best - history[0].psnr)
+    assert best - ends[0] > 4
+    assert lost > 0.3 if failed else lost < 0.15
+    assert final_score(network, what) > best - 0.1
+    assert [e.step for e in history if e.went_back] == [200]
 
 
 def test_an_end_that_nobody_saw_is_looked_at():

@@ -1,17 +1,8 @@
-"""How close two signals are: MSE, PSNR and SSIM, over all values or on the luma of the super-resolution
-literature.
-
-Both arguments are of the same kind and shape: tensors (..., H, W), so (C, H, W) for an image, (C, 2, H, W)
-for its gradient and (C, T) for audio; or arrays (H, W[, C]). Values are in the user's range: floats as they
-are, uint8 and uint16 divided by 255 and 65535. Everything is computed in float64 (float32 on devices without
-it).
-"""
+"""MSE, PSNR and SSIM, over all values or on the luma."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,11 +10,10 @@ import torch
 from torch import Tensor
 
 from siren_sr import arguments
+from siren_sr.metrics.values import check_range, read, read_pair, shape_of, squared_error
 
 WINDOW = 11  # pixels of a side, of Wang et al. 2004
 BT601 = (65.481, 128.553, 24.966)  # studio range: black is 16, white 235 of 255
-LEVELS = {"uint8": 255.0, "uint16": 65535.0}
-FLOATING = ("float16", "bfloat16", "float32", "float64", "float128", "longdouble")
 
 
 @arguments.undisturbed()
@@ -49,7 +39,7 @@ def mse(a: Any, b: Any, *, channel_sum: bool = False) -> float:
         >>> mse(white, black), mse(white, black, channel_sum=True)
         (1.0, 3.0)
     """
-    error, scale = _error(a, b, channel_sum)
+    error, scale = squared_error(a, b, channel_sum)
     return error * scale * scale
 
 
@@ -76,8 +66,8 @@ def psnr(a: Any, b: Any, *, data_range: float = 1.0, channel_sum: bool = False) 
         >>> round(psnr(torch.full((1, 8, 8), 0.6), torch.full((1, 8, 8), 0.5)), 2)
         20.0
     """
-    peak = _data_range(data_range, a, b)
-    error, scale = _error(a, b, channel_sum)
+    peak = check_range(data_range, a, b)
+    error, scale = squared_error(a, b, channel_sum)
     if error == 0:
         return math.inf
     if scale == 1 and 1e-100 < peak < 1e100:
@@ -105,7 +95,7 @@ def rgb_to_y(image: Any) -> Any:
         >>> rgb_to_y(np.ones((1, 1, 3)))
         array([[0.92156863]])
     """
-    values = _values(image)
+    values = read(image)
     axis = -3 if isinstance(image, Tensor) else -1
     if values.ndim < 3 or values.shape[axis] != 3:
         layout = "tensor (..., 3, H, W)" if isinstance(image, Tensor) else "array (H, W, 3)"
@@ -165,12 +155,12 @@ def ssim(a: Any, b: Any, *, data_range: float = 1.0) -> float:
         >>> ssim(image, image), ssim(image, 1 - image) < 0.5
         (1.0, True)
     """
-    peak = _data_range(data_range, a, b)
-    x, y = _pair(a, b)
+    peak = check_range(data_range, a, b)
+    x, y = read_pair(a, b)
     if not isinstance(a, Tensor) and x.ndim == 3:
         x, y = x.movedim(-1, 0), y.movedim(-1, 0)
     if x.ndim < 2 or min(x.shape[-2:]) < WINDOW:
-        raise ValueError(f"SSIM needs at least {WINDOW} x {WINDOW} pixels, got shape {_shape(a)}")
+        raise ValueError(f"SSIM needs at least {WINDOW} x {WINDOW} pixels, got shape {shape_of(a)}")
     from kornia.metrics import ssim as map_of
 
     x, y = (t.reshape(-1, 1, *t.shape[-2:]) for t in (x, y))
@@ -192,120 +182,9 @@ def ssim_y(a: Any, b: Any, *, border: int = 0) -> float:
     return ssim(*_luma_pair(a, b, border))
 
 
-@dataclass(frozen=True)
-class Summary:
-    """Mean and sample standard deviation of a table's column.
-
-    Attributes:
-        mean: Arithmetic mean.
-        std: With ddof = 1, as in the paper's tables; NaN for a single value or where a value is infinite.
-        count: Number of values.
-    """
-
-    mean: float
-    std: float
-    count: int
-
-    def __str__(self) -> str:
-        return f"{self.mean:.2f} ± {self.std:.2f}"
-
-
-def summary(values: Iterable[float]) -> Summary:
-    """Mean and sample standard deviation.
-
-    Raises:
-        TypeError: Not numbers.
-        ValueError: No values, or a NaN among them.
-
-    Examples:
-        >>> print(summary([20.0, 22.0, 24.0]))
-        22.00 ± 2.00
-    """
-    try:
-        numbers = [float(value) for value in values]
-    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
-        raise TypeError(f"a summary needs a sequence of numbers, got {values!r}: {error}") from None
-    if not numbers or any(math.isnan(number) for number in numbers):
-        raise ValueError(f"a summary needs at least one number and no NaN, got {numbers}")
-    mean = math.fsum(numbers) / len(numbers) if all(map(math.isfinite, numbers)) else sum(numbers)
-    if len(numbers) == 1 or not math.isfinite(mean):
-        return Summary(mean, math.nan, len(numbers))
-    variance = math.fsum((number - mean) ** 2 for number in numbers) / (len(numbers) - 1)
-    return Summary(mean, math.sqrt(variance), len(numbers))
-
-
-def _shape(data: Any) -> tuple[int, ...]:
-    return tuple(data.shape)
-
-
-def _values(data: Any) -> Tensor:
-    """What the user gave as a float64 tensor of the same shape; integers divided by their largest value."""
-    if not isinstance(data, (Tensor, np.ndarray)):
-        raise TypeError(f"expected a tensor or a NumPy array, got {type(data).__name__}: use numpy.asarray on images")
-    if isinstance(data, np.ma.MaskedArray):
-        raise TypeError("masked arrays are not supported: compare data[~mask], or fill them with data.filled(...)")
-    if isinstance(data, Tensor) and (data.is_nested or data.layout != torch.strided):
-        raise TypeError(f"a tensor of layout {data.layout} is not supported: use its to_dense()")
-    name = str(data.dtype).removeprefix("torch.")
-    if name not in LEVELS and name not in FLOATING:
-        raise TypeError(f"{name} values are not supported: use uint8, uint16 or a floating-point type")
-    if isinstance(data, Tensor):
-        if data.is_meta:
-            raise ValueError("a tensor on the device meta has no values to compare")
-        values = data.detach().to(torch.float32 if data.device.type == "mps" else torch.float64)
-    else:
-        values = torch.from_numpy(np.array(data, dtype=np.float64))
-    if values.numel() == 0:
-        raise ValueError(f"nothing to compare: the shape is {_shape(data)}")
-    if not values.isfinite().all():
-        raise ValueError(f"{int((~values.isfinite()).sum())} of {values.numel()} values are NaN or infinite")
-    return values / LEVELS.get(name, 1.0)
-
-
-def _pair(a: Any, b: Any) -> tuple[Tensor, Tensor]:
-    x, y = _values(a), _values(b)
-    if isinstance(a, Tensor) != isinstance(b, Tensor):
-        kinds = f"{type(a).__name__} and {type(b).__name__}"
-        raise TypeError(f"expected two tensors or two arrays, got {kinds}: their axes are ordered differently")
-    if x.shape != y.shape:
-        raise ValueError(f"the shapes differ: {_shape(a)} and {_shape(b)}; crop or resize one of them first")
-    return x, y.to(x.device)
-
-
-def _error(a: Any, b: Any, channel_sum: bool) -> tuple[float, float]:
-    """Return a number m and a scale s with which m·s² is the mean of the squared differences.
-
-    The scale is 1, but for differences whose squares no float can hold.
-    """
-    x, y = _pair(a, b)
-    difference, scale = x - y, 1.0
-    error = difference.square().mean().item()
-    if not 1e-200 < error < math.inf:
-        scale = difference.abs().max().item() or 1.0
-        if scale == math.inf:
-            raise ValueError("the values differ by more than any float: divide both by a large number")
-        error = (difference / scale).square().mean().item()
-    if arguments.flag("channel_sum", channel_sum):
-        pixel_axes = x.shape[-2:] if isinstance(a, Tensor) else x.shape[:2]
-        error *= x.numel() / math.prod(pixel_axes)
-    return error, scale
-
-
-def _data_range(data_range: Any, *signals: Any) -> float:
-    if isinstance(data_range, bool) or not isinstance(data_range, (int, float, np.number)):
-        raise ValueError(f"data_range must be a positive number, got {data_range!r}")
-    data_range = data_range if isinstance(data_range, int) else float(data_range)
-    if not 0 < data_range < 1e308:
-        raise ValueError(f"data_range must be a positive number, got {data_range!r}")
-    integer = any(str(getattr(signal, "dtype", "")).removeprefix("torch.") in LEVELS for signal in signals)
-    if integer and data_range != 1:
-        raise ValueError(f"integers are divided by their largest value: leave data_range out, got {data_range!r}")
-    return float(data_range)
-
-
 def _luma_pair(a: Any, b: Any, border: int) -> tuple[Tensor, Tensor]:
     """Both images as (H, W) lumas without their borders."""
-    x, y = _pair(a, b)
+    x, y = read_pair(a, b)
     return _cropped_luma(x, isinstance(a, Tensor), border), _cropped_luma(y, isinstance(a, Tensor), border)
 
 
