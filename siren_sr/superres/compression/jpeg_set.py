@@ -19,7 +19,6 @@ from siren_sr.io import JpegTables
 from siren_sr.superres.compression import cosine, planes
 from siren_sr.superres.compression.codec import (
     Tables,
-    coefficients_of,
     decode,
     factors_of,
     from_blocks,
@@ -179,7 +178,8 @@ class JpegSet:
     def _split(self, images: Tensor) -> list[Tensor]:
         """Return the components of images, each (B, h, w) and around zero on the scale of 255."""
         if images.shape[-3:] != (len(self.centres), *self.size):
-            raise ValueError(f"images must be (B, {len(self.centres)}, *{self.size}); got {tuple(images.shape)}")
+            shape = f"(B, {len(self.centres)}, {self.size[0]}, {self.size[1]})"
+            raise ValueError(f"images must be {shape}; got {tuple(images.shape)}")
         values = 255 * images
         if not self.ycc:
             return list((values - 128).unbind(1))
@@ -250,25 +250,27 @@ class JpegSet:
 def requantized(images: Tensor, tables: Tables) -> list[Tensor]:
     """Return the quantized coefficients that decoded images (B, C, h, w) show, one tensor for each component.
 
-    They are the file's but for what rounding to 8 bits and clipping to 0 and 255 hide: nearly all of steps from 4 on.
-    Colour that was enlarged is reduced again as if it had not been smoothed.
+    They are the file's but for what rounding to 8 bits and clipping to 0 and 255 hide. Colour that was enlarged is
+    reduced again as if it had not been smoothed.
     """
     steps, first = steps_of(tables, like=images)
-    found = coefficients_of(images, tables)
-    smooth = [i for i, pair in enumerate(factors_of(first)) if pair in ((1, 2), (2, 1), (2, 2))]
-    if not smooth:
-        return found
-    values = images.to(steps) * 255
-    values = torch.einsum("ij,bjhw->bihw", _YCC.to(values), values) if first.colour == "YCbCr" else values - 128
-    for i in smooth:
-        v, h = factors_of(first)[i]
-        rows, columns = found[i].shape[1] * BLOCK, found[i].shape[2] * BLOCK
-        plane = planes.pad(values[:, i], -(-images.shape[-2] // v) * v, -(-images.shape[-1] // h) * h)
+    return [torch.round(c / steps[:, i, None, None]) for i, c in enumerate(shown(images.to(steps), first))]
+
+
+def shown(images: Tensor, tables: JpegTables) -> list[Tensor]:
+    """Return the coefficients that decoded images (B, C, h, w) in [0, 1] show, not rounded: on the scale of 255."""
+    values = images * 255
+    values = torch.einsum("ij,bjhw->bihw", _YCC.to(values), values) if tables.colour == "YCbCr" else values
+    found = []
+    for i, (v, h) in enumerate(factors_of(tables)):
+        plane = values[:, i] - (0 if tables.colour == "YCbCr" and i else 128)
+        plane = planes.pad(plane, -(-plane.shape[-2] // v) * v, -(-plane.shape[-1] // h) * h)
         means = plane.unflatten(-1, (-1, h)).unflatten(-3, (-1, v)).mean((-1, -3))
-        means = _sharpened(means) if h == 2 and means.shape[-1] > 2 else means
-        means = _sharpened(means.mT).mT if v == 2 and (h == 1 or means.shape[-1] > 2) else means
-        blocks = to_blocks(planes.pad(means, rows, columns), (BLOCK, BLOCK))
-        found[i] = torch.round(cosine.forward(blocks) / steps[:, i, None, None])
+        wide = means.shape[-1] > 2
+        means = _sharpened(means) if h == 2 and v < 3 and wide else means
+        means = _sharpened(means.mT).mT if v == 2 and (h == 1 or (h == 2 and wide)) else means
+        rows, columns = (-(-n // BLOCK) * BLOCK for n in means.shape[-2:])
+        found.append(cosine.forward(to_blocks(planes.pad(means, rows, columns), (BLOCK, BLOCK))))
     return found
 
 

@@ -21,9 +21,9 @@ def _fixed(*rows: Sequence[float]) -> Tensor:
     return torch.floor(torch.tensor(rows, dtype=torch.float64).abs() * _FIXED + 0.5) * torch.tensor(rows).sign()
 
 
-# JFIF's equations, with as many digits as libjpeg has.
+# The equations of JFIF, with as many digits as libjpeg-turbo has: one more would change the last bit.
 _TO_YCC = _fixed((0.299, 0.587, 0.114), (-0.168735892, -0.331264108, 0.5), (0.5, -0.418687589, -0.081312411))
-_RED, _BLUE, _GREENS = _fixed((1.402, 0))[0, 0], _fixed((1.772, 0))[0, 0], _fixed((-0.344136286, -0.714136286))[0]
+_RED, _BLUE, _GREENS = _fixed((1.402, 0))[0, 0], _fixed((1.772, 0))[0, 0], _fixed((-0.34414, -0.71414))[0]
 
 
 def to_ycc(rgb: Tensor) -> Tensor:
