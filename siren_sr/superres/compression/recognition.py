@@ -26,7 +26,9 @@ MOST_BLOCKS = 800  # blocks that are looked at, evenly chosen
 MOST_ROWS = 1024  # rows and columns that are decoded again
 CANDIDATES = 3  # qualities that are tried
 
-_SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
+# Where colour is so even that several explain the image, the one that says least about it is taken.
+_SUBSAMPLINGS = ("4:2:0", "4:2:2", "4:4:4")
+_BETTER = 0.005  # by what share of the values another must be better than an earlier one
 
 
 def recognise(image: Tensor) -> JpegTables | None:
@@ -50,7 +52,7 @@ def recognise(image: Tensor) -> JpegTables | None:
     size = (image.shape[1], image.shape[2])
     part = pixels[None, :, : min(MOST_ROWS, size[0] // 16 * 16), : min(MOST_ROWS, size[1] // 16 * 16)]
     colour: JpegColour = "gray" if len(image) == 1 else "YCbCr"
-    subsamplings = ("4:4:4",) if len(image) == 1 or bool((part == part[:, :1]).all()) else _SUBSAMPLINGS
+    subsamplings = ("4:4:4",) if len(image) == 1 else _SUBSAMPLINGS
     best, found = EQUAL, None
     for quality in _qualities(_whole(pixels, JpegTables.of_quality(50, colour=colour, subsampling="4:4:4"))):
         for subsampling in subsamplings:
@@ -58,7 +60,7 @@ def recognise(image: Tensor) -> JpegTables | None:
             again = decode(requantized(part, tables), tables, part.shape[-2:])
             equal = float(((again - part).abs() < 0.5 / 255).double().mean())
             if equal > best:
-                best, found = equal, tables
+                best, found = equal + _BETTER, tables
     return found
 
 
