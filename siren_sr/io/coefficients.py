@@ -36,7 +36,7 @@ def read_jpeg_coefficients(source: Source) -> tuple[np.ndarray, ...] | None:
     data, text = read_source(source)
     tables = jpeg_tables(data, text)
     try:
-        import jpeglib
+        import jpeglib  # pyright: ignore[reportMissingImports]
     except ImportError:  # it has no wheels for some machines, and coefficients can be had from pixels
         return None
     assert tables.size is not None
