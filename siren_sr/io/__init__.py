@@ -10,7 +10,9 @@ Palettes become RGB (RGBA if they hold transparency) and 1-bit images become gra
 
 from .atomic import atomic_write, check_folder
 from .audio import AUDIO_FORMATS, AudioFile, AudioFormat, check_audio_writable, read_audio, write_audio
+from .coefficients import read_jpeg_coefficients
 from .image import MAX_PIXELS, ImageFile
+from .jpeg import SUBSAMPLINGS, JpegTables, read_jpeg_tables
 from .memory import available_memory, check_memory, is_lack_of_memory, total_memory
 from .read import read_image, read_stream
 from .source import is_stream
@@ -23,10 +25,12 @@ __all__ = [
     "IMAGE_FORMATS",
     "LEFT_OUT",
     "MAX_PIXELS",
+    "SUBSAMPLINGS",
     "AudioFile",
     "AudioFormat",
     "ImageFile",
     "ImageFormat",
+    "JpegTables",
     "atomic_write",
     "available_memory",
     "check_audio_writable",
@@ -40,6 +44,8 @@ __all__ = [
     "is_stream",
     "read_audio",
     "read_image",
+    "read_jpeg_coefficients",
+    "read_jpeg_tables",
     "read_stream",
     "read_tensors",
     "stripped",

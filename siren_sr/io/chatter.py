@@ -138,6 +138,12 @@ _VOICES = (
     ),
     # libmpg123 inside libsndfile
     re.compile(r"\[.*libmpg123/.*\] (error|warning)|Note: |Warning: (Xing|Big change|Encountered|Real sample)"),
+    # libjpeg inside jpeglib
+    re.compile(
+        r"(Corrupt|Premature end of|Unsupported|Invalid) JPEG |JPEG datastream |Bogus [A-Z]|Bogus (marker|sampling) |"
+        r"Unsupported marker |Invalid (SOS|component|progressive) |Inconsistent progression |Huffman table 0x|"
+        r"(Quantization|Arithmetic) table 0x|Image too big|Empty JPEG image|Warning: unknown JFIF "
+    ),
 )
 # The tags of TIFF that the pixels depend on: size, coding, places of the parts, predictor, palette, alpha, ...
 _LAYOUT = (256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325, 338, 339)
@@ -151,6 +157,8 @@ _HARMLESS = (
     re.compile(rf"^(TIFFFetchNormalTag|_TIFFVSetField): (?!.*({_LAYOUT_NAMES}))|: Warning,"),
     # PNG: bytes behind the last pixel, a palette that nothing uses, and advice to the caller
     re.compile(r"PNG warning: (IDAT: (Extra compressed data|Too much image data)|PLTE: ignored|Interlace handling)"),
+    # JPEG: bytes that nothing reads, and a number of a version
+    re.compile(r"Corrupt JPEG data: \d+ extraneous bytes before marker|Warning: unknown JFIF "),
     # MP3: tags and padding between the frames, and how exactly one could jump
     re.compile(r"Note: |Warning: |\] warning: "),
 )
