@@ -65,9 +65,10 @@ def test_a_call_repeats_itself_and_draws_nothing_from_the_global_state():
 def test_where_it_is_left_out():
     assert internal.possible((32, 32), (128, 128))
     assert not internal.possible((31, 32), (128, 128))  # fewer than 8 pixels would remain
-    assert not internal.possible((64, 64), (128, 192))  # hardly enlarged
+    assert internal.possible((64, 64), (128, 192))
+    assert not internal.possible((64, 64), (96, 192))  # hardly enlarged
     lr, stages = low(picture(128, 128), (32, 32)), []
-    for options in ({"noise": 0.02}, {"quality": "fast"}, {"scale": 2}):
+    for options in ({"noise": 0.02}, {"quality": "fast"}, {"scale": 1.8}):
         stages.clear()
         super_resolve(lr, **{"scale": 4, "quality": "best", **options}, callback=lambda p: stages.append(p.entry.step))
         assert len(stages) == 8
