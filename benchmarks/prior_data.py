@@ -13,8 +13,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from benchmarks.prior_jpeg import compress as compress_all
 from siren_sr.grids import resampling
+from siren_sr.io import JpegTables
+from siren_sr.superres.compression import codec
 from siren_sr.superres.downsample import Downsample
 from siren_sr.superres.learned.conditions import UNITS
 
@@ -128,7 +129,7 @@ class Photographs:
         self.pixels = torch.cat([picture.flatten() for picture in stock])
         if not (self.sides.amin(1) >= LARGEST * patch).any():
             raise SystemExit(
-                f"no picture has {LARGEST * patch} pixels per side: give larger ones, or a smaller --patch"
+                f"no picture has {LARGEST * patch:.0f} pixels per side: give larger ones, or a smaller --patch"
             )
 
     @staticmethod
@@ -211,17 +212,33 @@ class Photographs:
         # Low qualities are rare, but far from each other in what they leave.
         quality = torch.where(chances[:, 2] < 0.5, 98 - 88 * chances[:, 3] ** 1.5, 100.0).round()
         told = torch.stack([noise, torch.full_like(noise, blur), 1 - quality / 100], 1) * torch.tensor(UNITS)
-        noise, quality, told = (x.to(self.device, non_blocking=True) for x in (noise, quality, told))
+        noise, told = (x.to(self.device, non_blocking=True) for x in (noise, told))
         drawn = torch.randn(small.shape, generator=self.noise, device=self.device)
         small = rounded(small + noise[:, None, None, None] * drawn)
-        subsampled = (chances[:, 4] < 0.5).to(self.device, non_blocking=True)
-        compressed = compress_all(small, quality.clamp(max=98), subsampled)
-        return Batch(torch.where((quality < 100)[:, None, None, None], compressed, small), told, large)
+        return Batch(compress_all(small, quality, chances[:, 4] < 0.5), told, large)
 
 
 @functools.lru_cache(maxsize=512)
 def _gaussian(size: tuple[int, ...], shape: tuple[int, ...], sigma: float, device: torch.device) -> Downsample:
     return Downsample.between(size, shape, kernel=sigma, like=torch.zeros((), device=device))
+
+
+def compress_all(images: Tensor, quality: Tensor, subsampled: Tensor) -> Tensor:
+    """What JPEG leaves of images (B, 3, h, w), on their device; those of quality 100 are left as they are.
+
+    Args:
+        images: RGB in [0, 1].
+        quality: Of every image, (B,) on the CPU.
+        subsampled: Whether the colour of an image is stored at half the resolution, (B,) of bool on the CPU.
+    """
+    result = images.clone()
+    for name, alike in (("4:2:0", subsampled), ("4:4:4", ~subsampled)):
+        chosen = (alike & (quality < 100)).nonzero().flatten()
+        if len(chosen):
+            tables = [JpegTables.of_quality(int(q), subsampling=name) for q in quality[chosen].tolist()]
+            places = chosen.to(images.device, non_blocking=True)
+            result[places] = codec.compress(images[places], tables)
+    return result
 
 
 def compress(image: Tensor, quality: int, *, subsampled: bool) -> Tensor:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, distributed, nn
@@ -44,7 +44,6 @@ class Settings:
         squares_from: Share of the run after which the loss is the root of the mean square error of each image, no
             longer the mean absolute error.
         device: cpu or cuda.
-        compiled: Whether PyTorch compiles the network, which takes a minute and pays in a long run on a GPU.
     """
 
     hours: float = math.inf
@@ -60,32 +59,30 @@ class Settings:
     drawings: int = 48
     squares_from: float = 1.0
     device: str = "cpu"
-    compiled: bool = False
 
 
-@dataclass
-class Inputs:
+class Inputs(NamedTuple):
     """What an update reads, in tensors of the same shapes at any scale.
 
     Attributes:
         small: (B, 3, h, w).
         conditions: (B, 3).
         wanted: What is to be added to bicubic interpolation at the chosen rows and columns, (B, m, n, 3).
-        matrices: Bicubic interpolation to these rows, (m, h), and columns, (n, w).
-        positions: The rows (m,) and columns (n,), counted in pixels of the small image, float64.
+        down: Bicubic interpolation to these rows, (m, h).
+        across: The same to these columns, (n, w).
+        rows: The rows (m,), counted in pixels of the small image, float64.
+        columns: The columns (n,).
         cell: How many times finer the pixels are than the small image's, (2,), float64.
     """
 
     small: Tensor
     conditions: Tensor
     wanted: Tensor
-    matrices: tuple[Tensor, Tensor]
-    positions: tuple[Tensor, Tensor]
+    down: Tensor
+    across: Tensor
+    rows: Tensor
+    columns: Tensor
     cell: Tensor
-
-    def tensors(self) -> list[Tensor]:
-        """All of them, in a fixed order."""
-        return [self.small, self.conditions, self.wanted, *self.matrices, *self.positions, self.cell]
 
 
 class Training:
@@ -123,7 +120,6 @@ class Training:
         self._share = torch.zeros((), device=self.device)
         self._loss = torch.zeros((), device=self.device)
         self._square = torch.zeros((), device=self.device)
-        self._difference = torch.compile(self.difference, dynamic=False) if settings.compiled else self.difference
         self._stream = torch.cuda.Stream() if on_gpu else None
         self._graph: Any = None
         self._inputs: Inputs | None = None
@@ -168,23 +164,19 @@ class Training:
         """Draw a batch, and what an update needs of it."""
         batch = self.data.draw()
         large, small = batch.large.shape[2:], batch.small.shape[2:]
-        chosen = [torch.randperm(n, generator=self.data.generator)[: self.settings.points].sort().values for n in large]
+        points = self.settings.points
         # Where a side has fewer pixels than the points that are wanted, some count twice.
-        chosen = [i.repeat(-(-self.settings.points // len(i)))[: self.settings.points].sort().values for i in chosen]
+        chosen = [
+            torch.randperm(n, generator=self.data.generator).repeat(-(-points // n))[:points].sort().values
+            for n in large
+        ]
         places = [i.to(self.device, non_blocking=True) for i in chosen]
-        rows, columns = (matrix(n, m, self.device)[i] for n, m, i in zip(small, large, places, strict=True))
-        base = rows @ batch.small @ columns.T
-        wanted = (batch.large[:, :, places[0]][..., places[1]] - base).permute(0, 2, 3, 1)
-        positions = [centres(m, n)[i].to(self.device) for m, n, i in zip(large, small, chosen, strict=True)]
+        down, across = (matrix(n, m, self.device)[i] for n, m, i in zip(small, large, places, strict=True))
+        wanted = batch.large[:, :, places[0]][..., places[1]] - down @ batch.small @ across.T
+        rows, columns = (centres(m, n)[i].to(self.device) for m, n, i in zip(large, small, chosen, strict=True))
         cell = torch.tensor([m / n for m, n in zip(large, small, strict=True)], dtype=torch.float64)
-        return Inputs(
-            batch.small,
-            batch.conditions,
-            wanted.contiguous(),
-            (rows, columns),
-            (positions[0], positions[1]),
-            cell.to(self.device),
-        )
+        wanted = wanted.permute(0, 2, 3, 1).contiguous()
+        return Inputs(batch.small, batch.conditions, wanted, down, across, rows, columns, cell.to(self.device))
 
     def difference(self, inputs: Inputs) -> Tensor:
         """What the network adds to bicubic interpolation, less what it should."""
@@ -194,8 +186,8 @@ class Training:
             added = decoding.sampled(
                 self.model.decoder,
                 features,
-                inputs.matrices,
-                inputs.positions,
+                (inputs.down, inputs.across),
+                (inputs.rows, inputs.columns),
                 cell=inputs.cell,
                 harmonics=self.model.harmonics,
             )
@@ -203,7 +195,7 @@ class Training:
 
     def _update(self, inputs: Inputs) -> None:
         """Change the weights and their running mean. Nothing in here waits for a number, unless processes share it."""
-        difference = self._difference(inputs)
+        difference = self.difference(inputs)
         absolute = difference.abs().mean()
         # Of every image the root of the mean square, whose logarithm PSNR is.
         root = (difference.square().mean((1, 2, 3)) + TINY).sqrt().mean()
@@ -223,11 +215,11 @@ class Training:
     def _repeat(self, inputs: Inputs) -> None:
         """The recorded `_update`, of new inputs."""
         if self._inputs is None or self._graph is None:
-            self._inputs = Inputs(*_copied(inputs))
+            self._inputs = Inputs(*(tensor.clone() for tensor in inputs))
             self._graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self._graph, stream=self._stream):
                 self._update(self._inputs)
-        for mine, new in zip(self._inputs.tensors(), inputs.tensors(), strict=True):
+        for mine, new in zip(self._inputs, inputs, strict=True):
             mine.copy_(new)
         self._graph.replay()
 
@@ -284,12 +276,6 @@ class Training:
         self.rows, self.rates = state["rows"], state["rates"]
         # The optimizers have new tensors, which a recorded update does not know.
         self._graph, self._eager = None, EAGER
-
-
-def _copied(inputs: Inputs) -> tuple[Any, ...]:
-    """The same inputs in tensors of their own."""
-    pairs = ((x[0].clone(), x[1].clone()) for x in (inputs.matrices, inputs.positions))
-    return inputs.small.clone(), inputs.conditions.clone(), inputs.wanted.clone(), *pairs, inputs.cell.clone()
 
 
 def rank() -> int:

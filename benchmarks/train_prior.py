@@ -148,7 +148,6 @@ def main() -> None:
         every=a.every,
         squares_from=a.squares_from,
         device=a.device,
-        compiled=a.compile,
     )
     training = Training(pictures, settings, start=load(a.weights)[0] if a.weights else None)
     checkpoint = work / "checkpoint.pt"
@@ -184,7 +183,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--every", type=float, default=Settings.every, help="seconds between checkpoints")
     parser.add_argument("--squares-from", type=float, default=1.0, help="share of the run, after which squares count")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--compile", action="store_true", help="let PyTorch compile the network")
     parser.add_argument("--threads", type=int, default=1, help="two threads beside other processes wait for each other")
     parser.add_argument("--evaluate", type=Path, help="file to measure instead of training")
     parser.add_argument("--pairs", type=Path, help="folder of pairs to choose by")

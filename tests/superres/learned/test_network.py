@@ -9,8 +9,7 @@ import torch
 from PIL import Image
 from problems import picture
 
-from benchmarks.prior_data import Photographs, compress, photographs, rounded, shrink
-from benchmarks.prior_jpeg import compress as compress_all
+from benchmarks.prior_data import Photographs, compress, compress_all, photographs, rounded, shrink
 from benchmarks.prior_optimizer import orthogonal
 from benchmarks.prior_training import Settings, Training
 from siren_sr.grids import coordinates, resampling
