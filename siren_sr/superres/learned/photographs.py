@@ -16,7 +16,7 @@ from torch import Tensor
 from siren_sr import arguments
 from siren_sr.signals import from_unit, to_unit
 from siren_sr.superres.convolution import fast_precision, mean_of_turned
-from siren_sr.superres.learned import internal
+from siren_sr.superres.learned import internal, unlike
 from siren_sr.superres.learned.conditions import Conditions
 from siren_sr.superres.learned.network import LearnedUpscaler, tiles
 from siren_sr.superres.learned.storage import load
@@ -114,20 +114,21 @@ def enlarge(
     results = []
     for group in groups:
         triplets, back = _as_colours(to_unit(group).float())
+        factor, middle = unlike.contrast(triplets)
+        given = unlike.shown(triplets, factor, middle)
         learned = model
         if effort.updates and not monitor.stopped:
             chances = arguments.seeded(generator)
-            learned = internal.adapted(
-                model, triplets, size, updates=effort.updates, generator=chances, monitor=monitor
-            )
-        ask = functools.partial(_ask, learned, told=told, monitor=monitor)
-        found = mean_of_turned(ask, triplets, size, count=effort.orientations, stopped=lambda: monitor.stopped)
-        results.append(back(found))
+            learned = internal.adapted(model, given, size, updates=effort.updates, generator=chances, monitor=monitor)
+        noises = told.noise * factor.flatten()
+        ask = functools.partial(_ask, learned, told=told.tensor(given, noise=noises), monitor=monitor)
+        found = mean_of_turned(ask, given, size, count=effort.orientations, stopped=lambda: monitor.stopped)
+        results.append(back(unlike.believed(found, triplets, size, factor, middle)))
     return from_unit(torch.cat(results)).clamp(-1, 1).to(images)
 
 
 @torch.no_grad()
-def _ask(model: LearnedUpscaler, images: Tensor, size: Sequence[int], *, told: Conditions, monitor: Monitor) -> Tensor:
+def _ask(model: LearnedUpscaler, images: Tensor, size: Sequence[int], *, told: Tensor, monitor: Monitor) -> Tensor:
     """What a network answers, in float32."""
     return model(images, size, conditions=told, precision=fast_precision(images), stop=monitor.step).float()
 

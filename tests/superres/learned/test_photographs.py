@@ -155,10 +155,3 @@ def test_stopping_leaves_what_there_is_by_then():
     first = super_resolve(torch.stack([lr, lr]), 2, quality="fast", callback=lambda p: True)
     assert metrics.psnr(first[0], super_resolve(lr, 2, quality="fast")) > 30  # one orientation of eight
     torch.testing.assert_close(first[1], resampling.resize(lr, (48, 48)).clamp(0, 1))
-
-
-def test_flat_pictures_stay_flat():
-    # At the corners of the picture the network is off by up to 1.4 levels in colours that photographs hardly have.
-    for colour, levels in (((0.0, 0.0, 0.0), 1), ((0.3, 0.3, 0.3), 1), ((1.0, 0.0, 0.2), 1.5)):
-        flat = torch.tensor(colour)[:, None, None]
-        assert (super_resolve(flat.expand(3, 16, 24), 4) - flat).abs().max() < levels / 255
