@@ -60,7 +60,7 @@ def believed(found: Tensor, images: Tensor, size: Sequence[int], factor: Tensor,
         (B, 3, H, W).
     """
     base = resampling.resize(images, size)
-    pool = {"kernel_size": AROUND, "stride": 1, "padding": AROUND // 2}
-    span = functional.max_pool2d(images, **pool) + functional.max_pool2d(-images, **pool)
-    most = functional.interpolate(FLAT * span.amax(1, keepdim=True), size=tuple(size), mode="bilinear")
-    return (found / factor + middle * (1 - 1 / factor)).clamp(base - most, base + most)
+    most, least = (functional.max_pool2d(x, AROUND, stride=1, padding=AROUND // 2) for x in (images, -images))
+    span = (most + least).amax(1, keepdim=True)
+    added = functional.interpolate(FLAT * span, size=tuple(size), mode="bilinear")
+    return (found / factor + middle * (1 - 1 / factor)).clamp(base - added, base + added)
