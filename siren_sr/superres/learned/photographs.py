@@ -127,7 +127,7 @@ def enlarge(
         known: What `know` has found, if the image is one part of another.
 
     Returns:
-        (B, C, H, W) in [-1, 1], of the images' type and device.
+        (B, C, H, W), of the images' type and device; it may leave [-1, 1].
     """
     monitor = Monitor() if monitor is None else monitor
     effort = _possible(EFFORTS[quality], told, images.shape[2:], size)
@@ -145,7 +145,7 @@ def enlarge(
     for (triplets, back), one in zip(given, work, strict=True):
         found = one.picture(network().to(images.device), arguments.seeded(generator))
         results.append(back(unlike.believed(found, triplets, size, one.known.view)))
-    return from_unit(torch.cat(results)).clamp(-1, 1).to(images)
+    return from_unit(torch.cat(results)).to(images)
 
 
 def know(
