@@ -64,8 +64,20 @@ class Origin:
         return self.container in ("tensor", "tv image", "planar array")
 
     @property
-    def floating(self) -> bool:
-        """Whether the data were floating-point numbers."""
+    def limits(self) -> tuple[float, float]:
+        """Between what values a picture of an image lies where the image has -1 to 1.
+
+        Integers keep to their range. That of floats is what the image has, not what it shows: of stars the brightest
+        pixel is less bright than the star.
+        """
+        if not self._floating:
+            return -1.0, 1.0
+        span = self.high - self.low
+        least, most = ((2 * (x - self.low) / span - 1) if span else x for x in (self.floor, self.ceiling))
+        return least, most
+
+    @property
+    def _floating(self) -> bool:
         return self.dtype.startswith(("float", "bfloat"))
 
     @property
@@ -76,7 +88,7 @@ class Origin:
     @property
     def shown(self) -> tuple[float, float]:
         """What -1 and 1 are where a picture is looked at: floats in [0, 1] as they are, others from 0 to 1."""
-        as_they_are = self.floating and (self.floor, self.ceiling) == (0.0, 1.0)
+        as_they_are = self._floating and (self.floor, self.ceiling) == (0.0, 1.0)
         return (self.low, self.high) if as_they_are else (0.0, 1.0)
 
     def normalize(self, values: Tensor, dtype: torch.dtype = torch.float64) -> Tensor:
