@@ -23,6 +23,7 @@ from siren_sr.fleet.crew import Crew
 from siren_sr.fleet.report import Progress
 from siren_sr.fleet.staff import Backend, Staff
 from siren_sr.fleet.work import SuperResolve
+from siren_sr.grids.boundaries import Boundary, per_axis
 from siren_sr.io.atomic import PathLike
 from siren_sr.signals import as_signal, fill_hidden, ranges
 from siren_sr.signals.orientation import turn_back, turn_upright
@@ -42,7 +43,8 @@ class Part:
     """A window along one axis.
 
     Attributes:
-        seen: The pixels of the image that it is made of, margins included.
+        seen: The pixels of the image that it is made of, margins included. Where the axis wraps, there are such before
+            its first and after its last.
         length: How many pixels of the result these become.
         kept: Which of them are kept.
         place: Where in the result these belong.
@@ -106,8 +108,9 @@ def super_resolve_windows(
     shape = pixels.shape[:2]
     chosen = SuperResolveOptions(**options)
     size = result_size(shape, scale=chosen.scale, size=chosen.size, channels=math.prod(pixels.shape[2:]))
+    margin, kinds = _margin(chosen, shape, size, margin), per_axis(chosen.boundary, 2)
     rows, columns = (
-        cut(n, m, window=window, margin=_margin(chosen, shape, size, margin)) for n, m in zip(shape, size, strict=True)
+        cut(n, m, window=window, margin=margin, boundary=kind) for n, m, kind in zip(shape, size, kinds, strict=True)
     )
     result = np.empty((*size, *pixels.shape[2:]), pixels.dtype)
     whole = ranges.find(torch.from_numpy(pixels), pixels.dtype.name, image=True, audio=False)
@@ -123,7 +126,7 @@ def super_resolve_windows(
     return turn_back(torch.from_numpy(result), turn, rows=0, columns=1).contiguous().numpy()
 
 
-def cut(n: int, m: int, *, window: int, margin: int) -> list[Part]:
+def cut(n: int, m: int, *, window: int, margin: int, boundary: Boundary = "mirror") -> list[Part]:
     """Cut an axis into windows.
 
     Args:
@@ -131,6 +134,7 @@ def cut(n: int, m: int, *, window: int, margin: int) -> list[Part]:
         m: Pixels of the result.
         window: The most pixels of the image in a window, without margins.
         margin: The fewest pixels of the image around it, as far as there are any.
+        boundary: Whether there are always any, since the axis wraps.
 
     Returns:
         The windows in order; what they keep covers the result once.
@@ -153,7 +157,9 @@ def cut(n: int, m: int, *, window: int, margin: int) -> list[Part]:
     margin = math.ceil(margin / step) * step
     parts = []
     for start, stop in itertools.pairwise(edges):
-        seen = slice(max(0, start - margin), min(n, stop + margin))
+        seen = slice(start - margin, stop + margin)
+        if boundary != "wrap":
+            seen = slice(max(0, seen.start), min(n, seen.stop))
         place = slice(start * m // n, stop * m // n)
         first = seen.start * m // n
         parts.append(
@@ -201,6 +207,13 @@ def _upright(image: Any) -> tuple[np.ndarray, int]:
     return (filled * levels).round().movedim(0, -1).numpy().astype(image.dtype), file.orientation
 
 
+def _pixels(image: np.ndarray, axis: int, seen: slice) -> np.ndarray:
+    """Return some rows or columns of an image, which begins again where it ends."""
+    if seen.start >= 0 and seen.stop <= image.shape[axis]:
+        return image[seen] if axis == 0 else image[:, seen]
+    return image.take(np.arange(seen.start, seen.stop), axis, mode="wrap")
+
+
 @dataclass(frozen=True)
 class WindowErrand:
     """A window on its way to a worker.
@@ -221,7 +234,8 @@ class WindowErrand:
 
     def __call__(self) -> np.ndarray:
         """Enlarge it; returns what is kept."""
-        options = {**self.task.options, "scale": None, "size": self.size}
+        # What wraps is in the margins.
+        options = {**self.task.options, "scale": None, "size": self.size, "boundary": "mirror"}
         data = as_signal(self.pixels, dims=2, device=self.task.options.get("device"), part_of=self.whole)
         return np.ascontiguousarray(replace(self.task, options=options)(data)[self.kept])
 
@@ -244,7 +258,7 @@ class _Job:
     def errand(self) -> WindowErrand:
         """Return what a worker is to do."""
         row, column = self._row, self._column
-        pixels = np.ascontiguousarray(self._pixels[row.seen, column.seen])
+        pixels = np.ascontiguousarray(_pixels(_pixels(self._pixels, 0, row.seen), 1, column.seen))
         return WindowErrand(self._task, pixels, self._whole, (row.length, column.length), (row.kept, column.kept))
 
     def finish(self, answer: np.ndarray) -> None:

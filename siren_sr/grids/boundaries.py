@@ -32,7 +32,8 @@ def check_boundary(boundary: Any) -> Boundary | tuple[Boundary, ...]:
         return _known(boundary)
     if not boundary:
         raise ValueError("boundary must have one name per axis of the grid, got none")
-    return tuple(_known(one) for one in boundary)
+    axes: tuple[Boundary, ...] = tuple(_known(one) for one in boundary)
+    return axes
 
 
 def per_axis(boundary: Boundaries, dims: int) -> tuple[Boundary, ...]:
