@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from siren_sr.grids import resampling
@@ -54,10 +55,25 @@ def consistent(problem: Problem) -> TiledPlan:
     if problem.prior is not None:
         given = down.project(problem.prior, image, noise=_slack(problem.noise, shape, problem.size))
         recipe = replace(DETAIL, steps=problem.steps or DETAIL.steps)
-        return TiledPlan(given, image, recipe, prior=problem.prior_name)
+        return TiledPlan(as_gray(given, image), image, recipe, prior=problem.prior_name)
     effort = QUALITIES[problem.quality]
     steps = problem.steps or effort.tile_steps
-    return TiledPlan(from_unit(_searched(problem, down, effort)), image, replace(DETAIL, steps=steps))
+    found = as_gray(from_unit(_searched(problem, down, effort)), image)
+    return TiledPlan(found, image, replace(DETAIL, steps=steps))
+
+
+def as_gray(picture: Tensor, image: Tensor) -> Tensor:
+    """Return a picture whose colours are gray, exactly, if those of the image are: scans and text often come as RGB.
+
+    The mean of the three explains the image as each of them does.
+
+    Args:
+        picture: (C, H, W).
+        image: (C, h, w); three channels, or the first three of four, are colours.
+    """
+    if len(image) not in (3, 4) or not bool((image[:3] == image[:1]).all()):
+        return picture
+    return torch.cat([picture[:3].mean(0, keepdim=True).expand(3, -1, -1), picture[3:]])
 
 
 def _searched(problem: Problem, down: Downsample, effort: Effort) -> Tensor:
