@@ -158,7 +158,7 @@ PICTURES: dict[str, Callable[[Random], Any]] = {
     "thermal": thermal,
     "depth": depth,
 }
-PLACES = {"text": (20, 30), "window": (40, 10), "logo": (60, 120), "depth": (180, 20), "thermal": (130, 60)}
+PLACES = {"text": (20, 30), "window": (40, 10), "logo": (60, 120), "depth": (180, 20), "thermal": (230, 60)}
 """The upper left corners of the crops that are shown."""
 
 
