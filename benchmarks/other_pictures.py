@@ -27,7 +27,8 @@ FONTS = Path(matplotlib.__file__).parent / "mpl-data" / "fonts" / "ttf"
 Random = np.random.Generator
 
 
-def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
+def font(name: str, size: int) -> ImageFont.FreeTypeFont:
+    """A font that matplotlib ships."""
     return ImageFont.truetype(str(FONTS / f"{name}.ttf"), size)
 
 
@@ -35,7 +36,8 @@ def _gray(values: np.ndarray) -> Image.Image:
     return Image.fromarray((np.clip(values, 0, 1) * 255).round().astype(np.uint8)).convert("RGB")
 
 
-def _grid() -> tuple[np.ndarray, np.ndarray]:
+def grid() -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of all pixels, from 0 to 1."""
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE
     return y, x
 
@@ -48,7 +50,7 @@ def text(r: Random) -> Image.Image:
     for i in range(30):
         size = 11 + i
         colour = (0, 0, 0) if i % 3 else (160, 20, 20)
-        draw.text((4, top), words[7 * i % 30 :], font=_font("DejaVuSans", size), fill=colour)
+        draw.text((4, top), words[7 * i % 30 :], font=font("DejaVuSans", size), fill=colour)
         top += int(size * 1.3)
     return picture
 
@@ -60,7 +62,7 @@ def screen(r: Random) -> Image.Image:
     for i in range(14):
         line = "def f(x): return sin(w*x + b)"[i % 5 :] * 2
         colour = (200, 90 * i % 256, 120 + 37 * i % 130)
-        draw.text((8, 6 + 27 * i), line, font=_font("DejaVuSansMono", 18), fill=colour)
+        draw.text((8, 6 + 27 * i), line, font=font("DejaVuSansMono", 18), fill=colour)
     return picture
 
 
@@ -77,7 +79,7 @@ def pixel_art(size: int) -> Callable[[Random], Image.Image]:
 
 def depth(r: Random) -> Image.Image:
     """Tilted discs before a tilted ground."""
-    y, x = _grid()
+    y, x = grid()
     z = 0.3 + 0.4 * y + 0.1 * np.sin(6 * x)
     for _ in range(9):
         cx, cy, radius = r.uniform(), r.uniform(), r.uniform(0.04, 0.2)
@@ -102,7 +104,7 @@ def cells(noise: bool) -> Callable[[Random], Image.Image]:
     """Bright spots and fibres on black, as in fluorescence microscopy."""
 
     def draw(r: Random) -> Image.Image:
-        y, x = _grid()
+        y, x = grid()
         light = np.zeros((SIDE, SIDE))
         for _ in range(220):
             cx, cy, width, height = r.uniform(), r.uniform(), r.uniform(0.004, 0.02), r.uniform(0.2, 1)

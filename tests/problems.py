@@ -86,3 +86,20 @@ def spy(function, seen):
         return function(*args, **options)
 
     return wrapper
+
+
+def texture(height: int = 20, width: int = 24, channels: int = 3) -> Tensor:
+    """A texture that wraps, (C, H, W) in [0, 1]: noise whose strength falls with its frequency, calm where it ends."""
+    noise = torch.randn(channels, height, width, generator=torch.Generator().manual_seed(3))
+    rows, columns = torch.fft.fftfreq(height)[:, None] * height, torch.fft.rfftfreq(width) * width
+    found = torch.fft.irfft2(torch.fft.rfft2(noise) / (1 + rows**2 + columns**2), s=(height, width))
+    for axis in (1, 2):
+        steps = (found.roll(-1, axis) - found).abs().amax((0, 3 - axis))
+        found = found.roll(-1 - int(steps.argmin()), axis)
+    return whole(found)
+
+
+def largest_jumps(values: Tensor, axis: int) -> tuple[float, float]:
+    """The largest difference between neighbours along an axis: inside, and across the seam."""
+    seam = values.select(axis, 0) - values.select(axis, -1)
+    return float(values.diff(dim=axis).abs().max()), float(seam.abs().max())

@@ -162,6 +162,11 @@ def number_or_name(text: str) -> float | str:
         return text
 
 
+def one_or_more(text: str) -> str | tuple[str, ...]:
+    """A name, or several with commas between them."""
+    return tuple(name.strip() for name in text.split(",")) if "," in text else text
+
+
 @contextlib.contextmanager
 def users_upscaler(text: str | None) -> Iterator[Any]:
     """The prior "photographs", none, or what MODULE:FUNCTION names.

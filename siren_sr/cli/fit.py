@@ -15,6 +15,7 @@ from siren_sr.cli.arguments import (
     drop_checkpoint,
     file_name,
     number_or_name,
+    one_or_more,
     seeded,
 )
 from siren_sr.cli.interruption import INTERRUPTION
@@ -39,6 +40,7 @@ def add(commands: Any) -> None:
     add_option(p, FitOptions, "recipe", default="by the objective")
     add_option(p, FitOptions, "precision")
     add_option(p, FitOptions, "tiles", action=argparse.BooleanOptionalAction, default="by size")
+    add_option(p, FitOptions, "boundary", type=one_or_more, metavar="mirror|wrap")
     add_training(p, FitOptions)
 
 
@@ -58,6 +60,7 @@ def run(a: argparse.Namespace) -> int:
             objective=a.objective,
             precision=a.precision,
             tiles=a.tiles,
+            boundary=a.boundary,
             recipe=a.recipe,
             steps=a.steps,
             generator=seeded(a.seed),

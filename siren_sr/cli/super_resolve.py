@@ -20,6 +20,7 @@ from siren_sr.cli.arguments import (
     drop_checkpoint,
     file_name,
     number_or_name,
+    one_or_more,
     seeded,
     users_upscaler,
 )
@@ -49,6 +50,7 @@ def add(commands: Any) -> None:
         p, SuperResolveOptions, "noise", type=float, help="standard deviation of the image's noise, in levels of 255"
     )
     add_option(p, SuperResolveOptions, "prior", metavar="photographs|none|MODULE:FUNCTION")
+    add_option(p, SuperResolveOptions, "boundary", type=one_or_more, metavar="mirror|wrap")
     add_option(p, SuperResolveOptions, "strategy")
     add_training(p, SuperResolveOptions)
     many.add(p)
@@ -96,6 +98,7 @@ def _options(a: argparse.Namespace, prior: Any) -> dict[str, Any]:
         "kernel": kernel,
         "noise": a.noise / 255,
         "prior": prior,
+        "boundary": a.boundary,
         "strategy": a.strategy,
         "steps": a.steps,
         "device": a.device,

@@ -14,6 +14,7 @@ from torch import Tensor
 from siren_sr import arguments, io
 from siren_sr.fitting import storage
 from siren_sr.grids import coordinates, resampling
+from siren_sr.grids.boundaries import Boundaries, per_axis
 from siren_sr.network.layers import Activation
 from siren_sr.network.protocol import Network
 from siren_sr.signals import Assembly, Origin
@@ -39,6 +40,8 @@ class Fit:
         align_corners: Whether the network was trained on a corner-aligned grid instead of pixel centres.
         base: Optional samples (C, *grid), on a grid of their own. The network's output is added to their bicubic
             interpolant.
+        boundary: What lies beyond the edges, "mirror" or "wrap", for all axes or per axis. Along an axis that wraps,
+            the network and the base are periodic.
         stopped: Whether a callback ended the training before its last step.
         made: How it was made, as plain values: the task, the seed and the recipe.
         prior: Where details come from that the image does not show: "photographs", or the name of the user's own
@@ -52,6 +55,7 @@ class Fit:
     origin: Origin
     align_corners: bool = False
     base: Tensor | None = None
+    boundary: Boundaries = "mirror"
     stopped: bool = False
     prior: str | None = None
     made: Mapping[str, Any] = field(default_factory=dict)
@@ -138,7 +142,10 @@ class Fit:
     def _slabs(self, axes: Sequence[Tensor]) -> Iterator[tuple[int, Tensor]]:
         """Yield pairs (first row, values) that cover a box of coordinates, about `SLAB` points at a time."""
         rows = max(1, SLAB // max(1, math.prod(len(a) for a in axes[1:])))
-        base = None if self.base is None else resampling.sample_bands(self.base.shape[1:], axes, like=self.base)
+        base = None
+        if self.base is not None:
+            border = per_axis(self.boundary, len(axes))
+            base = resampling.sample_bands(self.base.shape[1:], axes, border=border, like=self.base)
         for start in range(0, len(axes[0]), rows):
             with torch.no_grad():
                 values = self.model.on_grid((axes[0][start : start + rows], *axes[1:]))

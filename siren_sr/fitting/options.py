@@ -18,6 +18,7 @@ from siren_sr import arguments, omega
 from siren_sr import init as initializers
 from siren_sr.arguments import option
 from siren_sr.fitting.tiles import TileRecipe
+from siren_sr.grids.boundaries import Boundaries, check_boundary, wraps
 from siren_sr.init import InitializerLike
 from siren_sr.network.fused import product_type
 from siren_sr.network.layers import ActivationLike, resolve_activation
@@ -32,6 +33,7 @@ from siren_sr.training.progress import Callback
 from siren_sr.training.recipes import Recipe, RecipeLike, resolve
 
 PUBLISHED = ("paper", "published")  # recipes whose trainings end where they end, for better or worse
+BOUNDARY = "what lies beyond the edges: mirror; wrap, for textures and loops; or one per axis, wrap,mirror"
 Omega = float | str | Callable[[Tensor], float]
 """ω0 itself, the name of a rule or measure, or a function of the (C, *grid) tensor."""
 
@@ -147,6 +149,7 @@ class FitOptions(NetworkOptions):
         help="bf16: products in bfloat16, faster and less exact", one_network=True
     )
     tiles: bool | TileRecipe | None = option(help="many small networks")
+    boundary: Boundaries = option("mirror", BOUNDARY)
 
     def __post_init__(self) -> None:
         """Check every option."""
@@ -159,6 +162,16 @@ class FitOptions(NetworkOptions):
             arguments.settle(self, tiles=bool(self.tiles))
         if not isinstance(self.tiles, (bool, TileRecipe, type(None))):
             raise TypeError(f"tiles must be True, False or a TileRecipe, got {self.tiles!r}")
+        arguments.settle(self, boundary=check_boundary(self.boundary))
+        if wraps(self.boundary):
+            self._check_wrap()
+
+    def _check_wrap(self) -> None:
+        """Only sines of whole periods wrap, on grids whose first and last sample are neighbours."""
+        if self.align_corners:
+            raise ValueError('boundary="wrap" needs pixel centres: on a corner-aligned grid both ends are one place')
+        if self.activation not in ("sine", torch.sin):
+            raise ValueError('boundary="wrap" needs activation="sine": no other is known to be periodic')
 
     def make_objective(self) -> ObjectiveFactory:
         """The objective as a function of the target."""

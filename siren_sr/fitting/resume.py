@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from siren_sr import arguments
 from siren_sr.fitting.options import FitOptions
+from siren_sr.grids.boundaries import per_axis
+from siren_sr.network.periods import wrap_
 from siren_sr.network.siren import Siren
 from siren_sr.signals import as_signal
 from siren_sr.training.checkpoint import open_checkpoint
@@ -61,6 +63,7 @@ def resume(fit: Fit, signal: Any, **given: Any) -> Fit:
             options.callback, open_checkpoint(options, values, model.config(), list(model.state_dict().values()))
         )
         model = copy.deepcopy(model).to(values.device).train()
+        wrap_(model, per_axis(fit.boundary, len(fit.shape)))
         loss = options.make_objective()(values)
         score = loss if options.objective == "mse" else value(values)
         recipe = choose(

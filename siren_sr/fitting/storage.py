@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from siren_sr import arguments, io
+from siren_sr.grids.boundaries import Boundaries, per_axis
 from siren_sr.network.layers import ACTIVATIONS, Activation
 from siren_sr.network.protocol import Network
 from siren_sr.network.siren import Siren
@@ -70,6 +71,7 @@ def contents(fit: Any, *, metadata: str = "keep") -> tuple[dict[str, Tensor], di
             "align_corners": fit.align_corners,
             "stopped": fit.stopped,
             "prior": fit.prior,
+            "boundary": fit.boundary,
         },
         "origin": {k: str(v) if v in (math.inf, -math.inf) else v for k, v in origin.items()},
     }
@@ -130,10 +132,17 @@ def _fields(meta: Mapping[str, Any], tensors: Mapping[str, Tensor], activation: 
         "origin": origin,
         "align_corners": arguments.flag("align_corners", fit["align_corners"]),
         "base": _base(tensors.get("base"), model, len(shape)),
+        "boundary": _boundary(fit.get("boundary", "mirror"), len(shape)),
         "stopped": arguments.flag("stopped", fit["stopped"]),
         "prior": prior,
         "made": made,
     }
+
+
+def _boundary(stored: Any, dims: int) -> Boundaries:
+    """What lies beyond the edges, as a fit has it; older files do not say."""
+    axes = per_axis(stored, dims)
+    return axes[0] if isinstance(stored, str) else axes
 
 
 def _network(meta: Mapping[str, Any], tensors: Mapping[str, Tensor], activation: Activation | None) -> Network:

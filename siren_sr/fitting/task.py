@@ -14,8 +14,10 @@ from siren_sr import arguments, io, omega
 from siren_sr.fitting.fit import Fit
 from siren_sr.fitting.options import FitOptions, Omega
 from siren_sr.fitting.tiles import TILE_RECIPES, TileRecipe, fit_tiles
+from siren_sr.grids.boundaries import Boundaries, per_axis
 from siren_sr.init import InitializerLike
 from siren_sr.network.layers import ActivationLike
+from siren_sr.network.periods import wrap_
 from siren_sr.network.protocol import Network
 from siren_sr.signals import Signal, as_signal, is_batch, members
 from siren_sr.training.checkpoint import open_checkpoint
@@ -54,6 +56,7 @@ def fit_signal(
     scheduler: SchedulerFactory | None = DEFAULT.scheduler,
     precision: Literal["bf16"] | None = DEFAULT.precision,
     tiles: bool | TileRecipe | None = DEFAULT.tiles,
+    boundary: Boundaries = DEFAULT.boundary,
     align_corners: bool = DEFAULT.align_corners,
     generator: torch.Generator | None = DEFAULT.generator,
     device: torch.device | str | None = DEFAULT.device,
@@ -97,6 +100,10 @@ def fit_signal(
             False, or a `siren_sr.fitting.tiles.TileRecipe`. By default tiles are used for images and sounds of more
             than 2^15 samples and for volumes of more than 2^18, unless an argument asks for one network. The arguments
             that do are those from ``omega_0`` to ``precision``, except ``steps``, and ``align_corners``.
+        boundary: "wrap" where the signal is one period of a longer one, such as a texture that is laid as tiles or a
+            loop: the network then has this period, and no seam shows at any size (`siren_sr.network.periods`). Or one
+            per grid axis, such as ("mirror", "wrap") for a panorama of 360°. By default, "mirror", nothing is asked of
+            the network beyond the edges; what has to be assumed of the signal there is its mirror image.
         align_corners: Whether to use a corner-aligned grid, as the paper does, instead of pixel centres.
         generator: CPU generator of the initial weights. The default has seed 0, so that a call repeats itself; the
             global random state is never touched.
@@ -146,6 +153,7 @@ def fit_signal(
         scheduler=scheduler,
         precision=precision,
         tiles=tiles,
+        boundary=boundary,
         align_corners=align_corners,
         generator=generator,
         device=device,
@@ -170,6 +178,7 @@ def fit_signal(
 def _fit(data: Signal, options: FitOptions, monitor: Monitor) -> Fit:
     """Fit one signal, by one network or by tiles."""
     monitor.restart()
+    per_axis(options.boundary, len(data.shape))  # raises before any work is done
     tiles = _choose_tiles(data, options)
     io.check_memory(
         data.values.shape,
@@ -207,6 +216,7 @@ def _fit_one_network(data: Signal, options: FitOptions, monitor: Monitor) -> Fit
         ),
         like=data.values,
     )
+    wrap_(model, per_axis(options.boundary, len(data.shape)))
     history = train(model, [stage], monitor=monitor, precision=options.precision)
     stopped = len(history) < stage.steps
     return _measured(
@@ -215,6 +225,7 @@ def _fit_one_network(data: Signal, options: FitOptions, monitor: Monitor) -> Fit
             data,
             history,
             align_corners=options.align_corners,
+            boundary=options.boundary,
             stopped=stopped,
             made=arguments.told("fit_signal", options),
         ),
@@ -225,11 +236,16 @@ def _fit_one_network(data: Signal, options: FitOptions, monitor: Monitor) -> Fit
 def _fit_tiled(data: Signal, tiles: TileRecipe, options: FitOptions, monitor: Monitor) -> Fit:
     if options.steps is not None:
         tiles = replace(tiles, steps=options.steps)
-    tiled = fit_tiles(data.values, tiles, generator=arguments.seeded(options.generator), monitor=monitor)
-    return _measured(
-        make_fit(tiled.model, data, tiled.history, stopped=tiled.stopped, made=arguments.told("fit_signal", options)),
-        data,
+    tiled = fit_tiles(
+        data.values,
+        tiles,
+        boundary=options.boundary,
+        generator=arguments.seeded(options.generator),
+        monitor=monitor,
     )
+    made = arguments.told("fit_signal", options)
+    fit = make_fit(tiled.model, data, tiled.history, boundary=options.boundary, stopped=tiled.stopped, made=made)
+    return _measured(fit, data)
 
 
 def _measured(fit: Fit, data: Signal) -> Fit:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from siren_sr import arguments
 from siren_sr.grids import coordinates
+from siren_sr.grids.boundaries import Boundaries
 from siren_sr.grids.windows import Windows
 from siren_sr.network.tiled import SirenBatch, TiledSiren
 from siren_sr.training.field import SquaredError
@@ -94,6 +95,7 @@ def fit_tiles(
     target: Tensor,
     recipe: TileRecipe,
     *,
+    boundary: Boundaries = "mirror",
     generator: torch.Generator | None = None,
     monitor: Monitor | None = None,
 ) -> TileFit:
@@ -102,6 +104,7 @@ def fit_tiles(
     Args:
         target: The signal, a tensor (C, *grid).
         recipe: How the tiles are made and trained.
+        boundary: "wrap" where the signal is one period.
         generator: CPU generator of the initial weights and of the batches.
         monitor: Object that is told of every step of every group; the work ends when it answers True.
 
@@ -120,6 +123,7 @@ def fit_tiles(
         hidden_features=recipe.hidden_features,
         hidden_layers=recipe.hidden_layers,
         first_omega_0=1.0,  # every tile's own ω0 is multiplied in when its group is fitted
+        boundary=boundary,
         generator=generator,
         like=target,
     )
@@ -240,5 +244,6 @@ def tile_omega(windows: Tensor) -> Tensor:
 def _window(target: Tensor, windows: Sequence[Windows], tile: tuple[int, ...]) -> Tensor:
     """Return the samples of a tile, a tensor (C, *lengths)."""
     for axis, (w, i) in enumerate(zip(windows, tile, strict=True)):
-        target = target.narrow(axis + 1, w.starts[i], w.length)
+        index = torch.arange(w.starts[i], w.starts[i] + w.length, device=target.device)
+        target = target.index_select(axis + 1, index % w.n if w.wrap else index)
     return target

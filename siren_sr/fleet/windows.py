@@ -24,6 +24,7 @@ from siren_sr.fleet.crew import Crew
 from siren_sr.fleet.report import Progress
 from siren_sr.fleet.staff import Backend, Staff
 from siren_sr.fleet.work import SuperResolve
+from siren_sr.grids.boundaries import Boundary, Frame, per_axis
 from siren_sr.io.atomic import PathLike
 from siren_sr.signals import as_signal, fill_hidden, from_unit, ranges, to_unit
 from siren_sr.signals.orientation import turn_back, turn_upright
@@ -44,7 +45,8 @@ class Part:
     """A window along one axis.
 
     Attributes:
-        seen: The pixels of the image that it is made of, margins included.
+        seen: The pixels of the image that it is made of, margins included. Where the axis wraps, there are such before
+            its first and after its last.
         length: How many pixels of the result these become.
         kept: Which of them are kept.
         place: Where in the result these belong.
@@ -108,8 +110,10 @@ def super_resolve_windows(
     shape = pixels.shape[:2]
     chosen = SuperResolveOptions(**options)
     size = result_size(shape, scale=chosen.scale, size=chosen.size, channels=math.prod(pixels.shape[2:]))
-    margin = _margin(chosen, shape, size, margin)
-    rows, columns = (cut(n, m, window=window, margin=margin) for n, m in zip(shape, size, strict=True))
+    margin, kinds = _margin(chosen, shape, size, margin), per_axis(chosen.boundary, 2)
+    rows, columns = (
+        cut(n, m, window=window, margin=margin, boundary=kind) for n, m, kind in zip(shape, size, kinds, strict=True)
+    )
     result = np.empty((*size, *pixels.shape[2:]), pixels.dtype)
     whole = _whole(pixels, chosen, size, task.seed)
     jobs = [_Job(task, pixels, whole, result, row, column) for row in rows for column in columns]
@@ -124,7 +128,7 @@ def super_resolve_windows(
     return turn_back(torch.from_numpy(result), turn, rows=0, columns=1).contiguous().numpy()
 
 
-def cut(n: int, m: int, *, window: int, margin: int) -> list[Part]:
+def cut(n: int, m: int, *, window: int, margin: int, boundary: Boundary = "mirror") -> list[Part]:
     """Cut an axis into windows.
 
     Args:
@@ -132,6 +136,7 @@ def cut(n: int, m: int, *, window: int, margin: int) -> list[Part]:
         m: Pixels of the result.
         window: The most pixels of the image in a window, without margins.
         margin: The fewest pixels of the image around it, as far as there are any.
+        boundary: Whether there are always any, since the axis wraps.
 
     Returns:
         The windows in order; what they keep covers the result once.
@@ -154,7 +159,9 @@ def cut(n: int, m: int, *, window: int, margin: int) -> list[Part]:
     margin = math.ceil(margin / step) * step
     parts = []
     for start, stop in itertools.pairwise(edges):
-        seen = slice(max(0, start - margin), min(n, stop + margin))
+        seen = slice(start - margin, stop + margin)
+        if boundary != "wrap":
+            seen = slice(max(0, seen.start), min(n, seen.stop))
         place = slice(start * m // n, stop * m // n)
         first = seen.start * m // n
         parts.append(
@@ -205,11 +212,13 @@ def _whole(pixels: np.ndarray, chosen: SuperResolveOptions, size: tuple[int, int
         return Whole(span)
     data = as_signal(pixels, dims=2, device=chosen.device)
     noise = chosen.noise / data.origin.contrast if data.origin.contrast else 0.0
-    told = photographs.conditions(chosen.kernel, noise, shape=pixels.shape[:2], size=size)
+    frame = Frame.around(pixels.shape[:2], size, chosen.boundary)  # what wraps is known as `super_resolve` sees it
+    told = photographs.conditions(chosen.kernel, noise, shape=frame.outer_shape, size=frame.outer_size)
     if isinstance(told, str):
         raise ValueError(f"windows need a prior, and prior={chosen.prior!r} cannot be used, since {told}")
-    generator = torch.Generator().manual_seed(seed)
-    known = photographs.know(data.values, size=size, told=told, quality=chosen.quality, generator=generator)
+    generator, (rows, columns) = torch.Generator().manual_seed(seed), frame.outer_size
+    framed = frame.lay(data.values)
+    known = photographs.know(framed, size=(rows, columns), told=told, quality=chosen.quality, generator=generator)
     return Whole(span, told, replace(known, learned=known.learned and known.learned.cpu()))
 
 
@@ -247,6 +256,13 @@ def _upright(image: Any) -> tuple[np.ndarray, int]:
     return (filled * levels).round().movedim(0, -1).numpy().astype(image.dtype), file.orientation
 
 
+def _pixels(image: np.ndarray, axis: int, seen: slice) -> np.ndarray:
+    """Return some rows or columns of an image, which begins again where it ends."""
+    if seen.start >= 0 and seen.stop <= image.shape[axis]:
+        return image[seen] if axis == 0 else image[:, seen]
+    return image.take(np.arange(seen.start, seen.stop), axis, mode="wrap")
+
+
 @dataclass(frozen=True)
 class WindowErrand:
     """A window on its way to a worker.
@@ -267,7 +283,8 @@ class WindowErrand:
 
     def __call__(self) -> np.ndarray:
         """Enlarge it; returns what is kept."""
-        options = {**self.task.options, "scale": None, "size": self.size}
+        # What wraps is in the margins.
+        options = {**self.task.options, "scale": None, "size": self.size, "boundary": "mirror"}
         if self.whole.known is not None:
             # The quality is the prior's; who asks it would have it turn the image itself for "best".
             quality = SuperResolveOptions(**self.task.options).quality
@@ -294,7 +311,7 @@ class _Job:
     def errand(self) -> WindowErrand:
         """Return what a worker is to do."""
         row, column = self._row, self._column
-        pixels = np.ascontiguousarray(self._pixels[row.seen, column.seen])
+        pixels = np.ascontiguousarray(_pixels(_pixels(self._pixels, 0, row.seen), 1, column.seen))
         return WindowErrand(self._task, pixels, self._whole, (row.length, column.length), (row.kept, column.kept))
 
     def finish(self, answer: np.ndarray) -> None:

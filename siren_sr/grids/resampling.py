@@ -24,7 +24,9 @@ from siren_sr.grids.banded import Banded
 Kernel = Callable[[Tensor], Tensor]
 """A function that turns distances, counted in samples of the coarser grid, into weights; it has a bounded support."""
 KernelName = Literal["bicubic", "bicubic_torch", "bilinear", "box", "lanczos"]
-Border = Literal["mirror", "replicate", "renormalize"]
+Border = Literal["mirror", "wrap", "replicate", "renormalize"]
+Borders = Border | Sequence[Border]
+"""One `Border` for all axes of a grid, or one per axis."""
 
 
 def _keys(x: Tensor, a: float) -> Tensor:
@@ -104,8 +106,9 @@ def bands(
             shrinks, so that aliasing is suppressed.
         kernel: Name in `KERNELS`, or a function and the half-width of its support.
         border: What is assumed outside the signal. "mirror" reflects it about the edge of the outermost sample, as
-            MATLAB does; "replicate" repeats the outermost sample, as torch does without antialiasing; "renormalize"
-            assumes nothing and rescales the weights, as Pillow and torch with antialiasing do.
+            MATLAB does; "wrap" repeats the signal, which is one period; "replicate" repeats the outermost sample, as
+            torch does without antialiasing; "renormalize" assumes nothing and rescales the weights, as Pillow and torch
+            with antialiasing do.
 
     Returns:
         Float64 matrix (m, n) on the CPU, whose rows sum to 1.
@@ -130,8 +133,10 @@ def bands(
         index = index.clamp(0, n - 1)
     elif border == "mirror":
         index = mirrored(index, n)
+    elif border == "wrap":
+        index = index % n
     else:
-        raise ValueError(f"border={border!r} is unknown: use 'mirror', 'replicate' or 'renormalize'")
+        raise ValueError(f"border={border!r} is unknown: use 'mirror', 'wrap', 'replicate' or 'renormalize'")
     return Banded.from_taps(n, index, weights / weights.sum(1, keepdim=True))
 
 
@@ -140,7 +145,7 @@ def resize_bands(
     size: Sequence[int],
     *,
     kernel: KernelName | str = "bicubic",
-    border: Border = "mirror",
+    border: Borders = "mirror",
     antialias: bool = True,
     like: Tensor | None = None,
 ) -> tuple[Banded, ...]:
@@ -149,10 +154,10 @@ def resize_bands(
     The matrices get the device and dtype of the tensor ``like`` (default: float64 on the CPU).
     """
     result = []
-    for n, m in zip(shape, size, strict=True):
+    for n, m, rule in zip(shape, size, each(border, len(shape)), strict=True):
         positions = centres(m, n)
         stretch = max(1.0, n / m) if antialias else 1.0
-        a = bands(n, positions, stretch=stretch, kernel=kernel, border=border)
+        a = bands(n, positions, stretch=stretch, kernel=kernel, border=rule)
         result.append(a if like is None else a.to(like))
     return tuple(result)
 
@@ -161,6 +166,7 @@ def sample_bands(
     shape: Sequence[int],
     axes: Sequence[Tensor],
     *,
+    border: Borders = "mirror",
     like: Tensor | None = None,
 ) -> tuple[Banded, ...]:
     """Build one matrix per axis; together they interpolate a pixel-centre grid at a rectangle of coordinates.
@@ -169,10 +175,15 @@ def sample_bands(
     gives them. The matrices get the device and dtype of the tensor ``like`` (default: float64 on the CPU).
     """
     result = []
-    for n, x in zip(shape, axes, strict=True):
-        a = bands(n, ((x.cpu().double() + 1) * n - 1) / 2)
+    for n, x, rule in zip(shape, axes, each(border, len(shape)), strict=True):
+        a = bands(n, ((x.cpu().double() + 1) * n - 1) / 2, border=rule)
         result.append(a if like is None else a.to(like))
     return tuple(result)
+
+
+def each(border: Borders, axes: int) -> Sequence[Border]:
+    """Return the border of each axis."""
+    return (border,) * axes if isinstance(border, str) else border
 
 
 def apply(matrices: Sequence[Banded], values: Tensor) -> Tensor:
@@ -188,7 +199,7 @@ def resize(
     size: Sequence[int],
     *,
     kernel: KernelName | str = "bicubic",
-    border: Border = "mirror",
+    border: Borders = "mirror",
     antialias: bool = True,
 ) -> Tensor:
     """Resize a tensor (..., *grid) to ``size``, which has one entry per grid axis.

@@ -11,29 +11,36 @@ import torch
 from torch import Tensor
 
 from siren_sr.grids import coordinates
+from siren_sr.grids.boundaries import Boundary
 
 
-def windows_of(n: int, tile: int, margin: int) -> int:
+def windows_of(n: int, tile: int, margin: int, boundary: Boundary = "mirror") -> int:
     """Return how many windows `Windows.cover` lays over an axis."""
-    return max(1, -((2 * margin - n) // tile))
+    return -(-n // tile) if boundary == "wrap" else max(1, -((2 * margin - n) // tile))
 
 
 @dataclass(frozen=True)
 class Windows:
     """Windows of equal length along one axis of n samples. They are evenly spread and lie inside the axis.
 
+    On an axis that wraps they lie on a circle of n samples. A window that reaches over the end of the axis goes on at
+    its beginning, and a single one overlaps itself. What `parts` and `local` call a window is then a turn of one: the
+    number i stands for the window i % count, i // count times around the circle.
+
     Attributes:
         n: Number of samples of the axis.
         starts: Number of the first sample of each window.
         length: Number of samples of each window.
+        wrap: Whether the axis wraps.
     """
 
     n: int
     starts: tuple[int, ...]
     length: int
+    wrap: bool = False
 
     @staticmethod
-    def cover(n: int, tile: int, margin: int) -> Windows:
+    def cover(n: int, tile: int, margin: int, boundary: Boundary = "mirror") -> Windows:
         """Return the fewest windows that cover an axis and whose neighbours overlap by at least 2·margin samples.
 
         Args:
@@ -41,40 +48,46 @@ class Windows:
             tile: Number of samples of a window without its margins, >= 1.
             margin: Number of further samples at either end of a window, >= 0. A window has ``tile + 2·margin`` samples,
                 or n if the axis is shorter.
+            boundary: "wrap" for an axis that wraps. Its windows have at most ``tile + 2·margin`` samples.
         """
+        count = windows_of(n, tile, margin, boundary)
+        if boundary == "wrap":
+            return Windows(n, tuple(i * n // count for i in range(count)), -(-n // count) + 2 * margin, wrap=True)
         length = min(tile + 2 * margin, n)
-        count = windows_of(n, tile, margin)
         return Windows(n, tuple(round(i * (n - length) / max(1, count - 1)) for i in range(count)), length)
 
     def parts(self, x: Tensor) -> list[tuple[int, Tensor, Tensor]]:
         """Return the blending weights of the windows at coordinates in [-1, 1] of the axis.
 
         The weights are sin² ramps over the overlaps and are continuous together with their derivative. The first and
-        the last window also hold the coordinates outside of [-1, 1].
+        the last window also hold the coordinates outside of [-1, 1], unless the axis wraps.
 
         Args:
             x: Coordinates, a tensor (N,) in any order.
 
         Returns:
-            For every window that holds any of the coordinates: its number, the ascending numbers of the coordinates
-            that it holds, and its weights there. At every coordinate the weights of all windows add up to 1. No more
-            than a few times N numbers are ever in memory.
+            For every window that holds any of the coordinates: its number (of a turn, where the axis wraps), the
+            ascending numbers of the coordinates that it holds, and its weights there. At every coordinate the weights
+            of all windows add up to 1. No more than a few times N numbers are ever in memory.
         """
-        position, order = ((x.double() + 1) * (self.n / 2)).sort()
-        last, total, found = len(self.starts) - 1, torch.zeros_like(position), []
-        starts = torch.tensor(self.starts, dtype=torch.float64, device=x.device)
+        position, order = (self._from_edge(x) * (self.n / 2)).sort()
+        total, found = torch.zeros_like(position), []
+        turns = self._turns()
+        begins = [self._start(i) for i in turns]
+        starts = torch.tensor(begins, dtype=torch.float64, device=x.device)
         first = torch.searchsorted(position, starts).tolist()
         stop = torch.searchsorted(position, starts + self.length, right=True).tolist()
-        for i, start in enumerate(self.starts):
-            part = slice(0 if i == 0 else first[i], len(x) if i == last else stop[i])
+        for at, i in enumerate(turns):
+            is_first, is_last = (not self.wrap and i == end for end in (0, len(self.starts) - 1))
+            part = slice(0 if is_first else first[at], len(x) if is_last else stop[at])
             if part.start >= part.stop:
                 continue
-            r = position[part] - start
+            r = position[part] - begins[at]
             w = torch.ones_like(r)
             # Windows that only touch have no ramp; a point on their border has a mean of both.
-            if i > 0 and (overlap := self.starts[i - 1] + self.length - start):
+            if not is_first and (overlap := self._start(i - 1) + self.length - begins[at]):
                 w = w * torch.sin(0.5 * math.pi * (r / overlap).clamp(0, 1)).square()
-            if i < last and (overlap := start + self.length - self.starts[i + 1]):
+            if not is_last and (overlap := begins[at] + self.length - self._start(i + 1)):
                 w = w * torch.sin(0.5 * math.pi * ((self.length - r) / overlap).clamp(0, 1)).square()
             # The ramps of two windows add up to 1, but three windows can meet where a side is just too long for fewer.
             total[part] += w
@@ -87,7 +100,23 @@ class Windows:
 
     def local(self, i: int, x: Tensor) -> Tensor:
         """Turn coordinates of the axis into those of window i, which run over [-1, 1] in the window."""
-        return ((x.double() + 1) * (self.n / self.length) - (2 * self.starts[i] / self.length + 1)).to(x)
+        return (self._from_edge(x) * (self.n / self.length) - (2 * self._start(i) / self.length + 1)).to(x)
+
+    def _from_edge(self, x: Tensor) -> Tensor:
+        """How far coordinates lie from the beginning of the axis, which is 2 long, float64."""
+        return (x.double() + 1) % 2 if self.wrap else x.double() + 1
+
+    def _start(self, i: int) -> int:
+        """The first sample of a window, or of a turn of one."""
+        if not self.wrap:
+            return self.starts[i]
+        turn, window = divmod(i, len(self.starts))
+        return self.starts[window] + turn * self.n
+
+    def _turns(self) -> range:
+        """The numbers of all windows; on an axis that wraps, of all turns that reach into it."""
+        count = len(self.starts)
+        return range(-count * (self.length // self.n + 1), count) if self.wrap else range(count)
 
 
 @dataclass(frozen=True)

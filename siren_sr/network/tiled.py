@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from siren_sr import arguments
-from siren_sr.grids import coordinates
+from siren_sr.grids import boundaries, coordinates
 from siren_sr.grids.windows import Windows, windows_of
 from siren_sr.init import default_bias_, sitzmann_
 from siren_sr.network.protocol import check_coords, check_size
@@ -157,6 +157,7 @@ class TiledSiren(nn.Module):
         hidden_features: int = 64,
         hidden_layers: int = 1,
         first_omega_0: float = 24.0,
+        boundary: boundaries.Boundaries = "mirror",
         generator: torch.Generator | None = None,
         like: Tensor | None = None,
     ) -> None:
@@ -170,6 +171,8 @@ class TiledSiren(nn.Module):
             hidden_features: Width of a tile's network.
             hidden_layers: Number of its sine layers after the first.
             first_omega_0: ω0 of its first layer, in the tile's own coordinates, which are [-1, 1] from edge to edge.
+            boundary: "wrap", for all grid axes or per axis, lets the tiles go around the axis, so that the network has
+                its length as a period. Else coordinates outside of [-1, 1] belong to the outermost tiles.
             generator: CPU generator of the weights.
             like: Tensor whose device and dtype are used (default: PyTorch's default on the CPU).
         """
@@ -185,7 +188,10 @@ class TiledSiren(nn.Module):
             "hidden_layers": hidden_layers,
             "first_omega_0": first_omega_0,
         }
-        self.windows = tuple(Windows.cover(n, tile, margin) for n in shape)
+        kinds = boundaries.per_axis(boundary, len(shape))
+        if "wrap" in kinds:  # older versions can read all other networks
+            self._config["boundary"] = list(kinds)
+        self.windows = tuple(Windows.cover(n, tile, margin, kind) for n, kind in zip(shape, kinds, strict=True))
         self.networks = SirenBatch.initialized(
             math.prod(len(w.starts) for w in self.windows),
             out_features,
@@ -215,7 +221,8 @@ class TiledSiren(nn.Module):
         c, tile, margin, width, layers = (
             arguments.count(k, config[k], least=k not in ("margin", "hidden_layers")) for k in names
         )
-        networks = math.prod(windows_of(n, tile, margin) for n in shape)
+        kinds = boundaries.per_axis(config.get("boundary", "mirror"), len(shape))
+        networks = math.prod(windows_of(n, tile, margin, kind) for n, kind in zip(shape, kinds, strict=True))
         for i in range(layers + 2):
             n, m = width if i else len(shape), c if i > layers else width
             yield f"networks.weights.{i}", (networks, n, m)
@@ -251,10 +258,10 @@ class TiledSiren(nn.Module):
         return itertools.product(*(range(len(w.starts)) for w in self.windows))
 
     def _part(self, tile: Sequence[int]) -> slice:
-        """Return the slice that picks the network of a tile."""
+        """Return the slice that picks the network of a tile, or of a turn of one."""
         network = 0
         for w, i in zip(self.windows, tile, strict=True):
-            network = network * len(w.starts) + i
+            network = network * len(w.starts) + i % len(w.starts)
         return slice(network, network + 1)
 
     def on_grid(self, axes: Sequence[Tensor]) -> Tensor:

@@ -10,11 +10,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import torch
+from torch import Tensor
+
 from siren_sr.grids import resampling
+from siren_sr.grids.boundaries import Frame, wraps
 from siren_sr.signals import from_unit, to_unit
 from siren_sr.superres.downsample import Downsample
-from siren_sr.superres.picture.quality import QUALITIES
+from siren_sr.superres.picture.quality import QUALITIES, Effort
 from siren_sr.superres.picture.search import Search
+from siren_sr.superres.picture.total_variation import EXACT
 from siren_sr.superres.plan import DETAIL, Problem, TiledPlan
 
 # An image without noise is doubted by at most so much where a prior contradicts it: the prior's picture is moved until
@@ -46,24 +51,52 @@ def consistent(problem: Problem) -> TiledPlan:
     if problem.align_corners:
         raise ValueError('strategy="consistent" is defined on pixel centres: leave align_corners=False')
     image, shape = problem.image, problem.image.shape[-2:]
-    down = Downsample.between(problem.size, shape, kernel=problem.kernel, like=image)
+    down = Downsample.between(problem.size, shape, kernel=problem.kernel, boundary=problem.boundary, like=image)
     if problem.prior is not None:
         given = down.project(problem.prior, image, noise=_slack(problem.noise, shape, problem.size))
         recipe = replace(DETAIL, steps=problem.steps or DETAIL.steps)
-        return TiledPlan(given, image, recipe, prior=problem.prior_name)
+        return TiledPlan(as_gray(given, image), image, recipe, prior=problem.prior_name)
     effort = QUALITIES[problem.quality]
+    steps = problem.steps or effort.tile_steps
+    found = as_gray(from_unit(_searched(problem, down, effort)), image)
+    return TiledPlan(found, image, replace(DETAIL, steps=steps))
+
+
+def as_gray(picture: Tensor, image: Tensor) -> Tensor:
+    """Return a picture whose colours are gray, exactly, if those of the image are: scans and text often come as RGB.
+
+    The mean of the three explains the image as each of them does.
+
+    Args:
+        picture: (C, H, W).
+        image: (C, h, w); three channels, or the first three of four, are colours.
+    """
+    if len(image) not in (3, 4) or not bool((image[:3] == image[:1]).all()):
+        return picture
+    return torch.cat([picture[:3].mean(0, keepdim=True).expand(3, -1, -1), picture[3:]])
+
+
+def _searched(problem: Problem, down: Downsample, effort: Effort) -> Tensor:
+    """The picture (C, H, W) in [0, 1] that the search finds; what wraps is searched for within a frame."""
+    frame = Frame.around(problem.unit.shape[1:], problem.size, problem.boundary)
+    image, around = frame.lay(problem.unit), down
+    if wraps(problem.boundary):
+        around = Downsample.between(frame.outer_size, frame.outer_shape, kernel=problem.kernel, like=image)
+    noise = problem.noise if isinstance(problem.kernel, str) else max(problem.noise, BLURRED)
     search = Search(
-        problem.unit,
-        down,
-        to_unit(resampling.resize(image, problem.size)),
+        image,
+        around,
+        to_unit(resampling.resize(frame.lay(problem.image), frame.outer_size)),
         effort,
-        noise=problem.noise if isinstance(problem.kernel, str) else max(problem.noise, BLURRED),
+        noise=noise,
         generator=problem.generator,
         monitor=problem.monitor,
     )
     # It is not known yet how long the networks take, if they are wanted. The plan assumes as long as the search.
     problem.monitor.plan("pixels", 2 * search.steps if problem.return_fit else search.steps)
-    return TiledPlan(from_unit(search.picture()), image, replace(DETAIL, steps=problem.steps or effort.tile_steps))
+    found = frame.cut(search.picture())
+    # Cutting leaves what explains the image as it is, but for where both ends were blended.
+    return down.project(found, problem.unit, noise=EXACT) if wraps(problem.boundary) and noise == 0 else found
 
 
 def _slack(noise: float, shape: Sequence[int], size: Sequence[int]) -> float:

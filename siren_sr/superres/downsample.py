@@ -19,6 +19,7 @@ from torch import Tensor
 
 from siren_sr.grids import resampling
 from siren_sr.grids.banded import Banded
+from siren_sr.grids.boundaries import Boundaries, Boundary, per_axis, wraps
 from siren_sr.superres.kernels import Bands, check_kernel, kernel_bands
 
 # Conjugate gradients end after so many steps, or when the root mean square of the residual is so small.
@@ -44,16 +45,23 @@ class Downsample:
         scale: (H/h, W/w); a window keeps the scale of the whole picture.
         kernel: The kernel, as `check_kernel` returns it.
         dense: Whether D is applied by dense matrices.
+        boundary: What lies beyond the edges of rows and of columns. A window has all it needs within its own.
     """
 
     bands: Sequence[Bands]
     scale: tuple[float, float]
     kernel: str | float | Tensor
     dense: bool
+    boundary: tuple[Boundary, ...] = ("mirror", "mirror")
 
     @staticmethod
     def between(
-        size: Sequence[int], shape: Sequence[int], *, kernel: Any = "bicubic", like: Tensor | None = None
+        size: Sequence[int],
+        shape: Sequence[int],
+        *,
+        kernel: Any = "bicubic",
+        boundary: Boundaries = "mirror",
+        like: Tensor | None = None,
     ) -> Downsample:
         """Return the downsampling from pictures of one size to images of another.
 
@@ -61,6 +69,7 @@ class Downsample:
             size: Rows and columns (H, W) of the pictures.
             shape: Rows and columns (h, w) of the images.
             kernel: The kernel; `check_kernel` says what it may be.
+            boundary: What lies beyond the pictures' edges.
             like: Tensor whose device and dtype are used (default: float64 on the CPU).
 
         Raises:
@@ -68,11 +77,13 @@ class Downsample:
             TypeError: The kernel is of a kind that is not supported.
         """
         kernel = check_kernel(kernel)
-        bands = kernel_bands(size, shape, kernel)
+        ends = per_axis(boundary, 2)
+        bands = kernel_bands(size, shape, kernel, ends)
         bands = bands if like is None else [(a.to(like), b.to(like)) for a, b in bands]
         # A window of a large picture can be as long as 11 times the reach, and its system is to be solved exactly.
-        dense = max(size) <= max(DENSE, 11 * max(_reach(bands)))
-        return Downsample(bands, (size[0] / shape[0], size[1] / shape[1]), kernel, dense)
+        # Where a picture wraps there are no windows, and a reach is the whole side.
+        dense = max(size) <= (DENSE if wraps(ends) else max(DENSE, 11 * max(_reach(bands))))
+        return Downsample(bands, (size[0] / shape[0], size[1] / shape[1]), kernel, dense, ends)
 
     @functools.cached_property
     def terms(self) -> list[Term]:
@@ -114,7 +125,7 @@ class Downsample:
             like: Tensor whose device and dtype are used.
         """
         shape = [max(1, round(n / times)) for n, times in zip(size, self.scale, strict=True)]
-        return Downsample.between(size, shape, kernel=self.kernel, like=like)
+        return Downsample.between(size, shape, kernel=self.kernel, boundary=self.boundary, like=like)
 
     def __call__(self, image: Tensor) -> Tensor:
         """Apply D to pictures: (..., H, W) -> (..., h, w)."""

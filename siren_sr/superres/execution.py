@@ -15,6 +15,8 @@ from siren_sr.fitting.fit import Fit
 from siren_sr.fitting.task import make_fit
 from siren_sr.fitting.tiles import fit_tiles
 from siren_sr.grids import coordinates, resampling
+from siren_sr.grids.boundaries import per_axis
+from siren_sr.network.periods import wrap_
 from siren_sr.network.siren import Siren
 from siren_sr.network.tiled import TiledSiren
 from siren_sr.signals import Signal
@@ -57,6 +59,7 @@ def enlarge(
         quality=options.quality,
         kernel=options.kernel,
         noise=options.noise,
+        boundary=options.boundary,
         ask_prior=ask_prior,
         prior_name=prior_name,
         generator=arguments.seeded(options.generator),
@@ -89,7 +92,7 @@ def _without_network(data: Signal, problem: Problem, base: Tensor) -> Fit:
     """A fit that shows its base only."""
     size = problem.size
     model = TiledSiren(size, len(base), tile=max(size), hidden_features=1, generator=problem.generator, like=base)
-    return make_fit(model, data, (), base=base, stopped=True)
+    return make_fit(model, data, (), base=base, boundary=problem.boundary, stopped=True)
 
 
 def _run(plan: Plan, problem: Problem, data: Signal) -> Fit:
@@ -104,19 +107,31 @@ def _run(plan: Plan, problem: Problem, data: Signal) -> Fit:
         device=data.values.device,
         dtype=data.values.dtype,
     )
+    wrap_(model, per_axis(problem.boundary, 2))
     history = train(model, plan.stages, monitor=problem.monitor)
     psnr = final_score(model, plan.stages[-1])
     stopped = len(history) < sum(stage.steps for stage in plan.stages)
-    return make_fit(model, data, history, psnr=psnr, align_corners=problem.align_corners, stopped=stopped)
+    return make_fit(
+        model,
+        data,
+        history,
+        psnr=psnr,
+        align_corners=problem.align_corners,
+        boundary=problem.boundary,
+        stopped=stopped,
+    )
 
 
 def _run_tiled(plan: TiledPlan, problem: Problem, data: Signal) -> Fit:
     """Fit the tiles of a plan; what they do not show goes into the base."""
-    residual = plan.picture - resampling.resize(plan.base, problem.size)
-    tiled = fit_tiles(residual, plan.tiles, generator=problem.generator, monitor=problem.monitor)
+    boundary = per_axis(problem.boundary, 2)
+    residual = plan.picture - resampling.resize(plan.base, problem.size, border=boundary)
+    tiled = fit_tiles(residual, plan.tiles, boundary=boundary, generator=problem.generator, monitor=problem.monitor)
     axes = coordinates.axes(problem.size, device=residual.device, dtype=residual.dtype)
     with torch.no_grad():
         detail = tiled.model.on_grid(axes)
     psnr = psnr_of(squared_error(detail, residual).item())
     base = plan.picture - detail
-    return make_fit(tiled.model, data, tiled.history, psnr=psnr, base=base, stopped=tiled.stopped)
+    return make_fit(
+        tiled.model, data, tiled.history, psnr=psnr, base=base, boundary=problem.boundary, stopped=tiled.stopped
+    )

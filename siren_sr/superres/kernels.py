@@ -13,6 +13,7 @@ from torch import Tensor
 
 from siren_sr.grids import resampling
 from siren_sr.grids.banded import Banded
+from siren_sr.grids.boundaries import Boundary
 
 RANK_TOLERANCE = 1e-3  # singular values of a kernel array below this share of the largest one are left out
 
@@ -72,9 +73,12 @@ def check_kernel(kernel: Any) -> str | float | Tensor:
     return array / array.sum()
 
 
-def kernel_bands(size: Sequence[int], shape: Sequence[int], kernel: str | float | Tensor) -> list[Bands]:
+def kernel_bands(
+    size: Sequence[int], shape: Sequence[int], kernel: str | float | Tensor, boundary: Sequence[Boundary]
+) -> list[Bands]:
+    """Return the terms of a downsampling from ``size`` to ``shape``; `Downsample` says more."""
     if isinstance(kernel, str):
-        rows, columns = resampling.resize_bands(size, shape, kernel=kernel)
+        rows, columns = resampling.resize_bands(size, shape, kernel=kernel, border=boundary)
         return [(rows, columns)]
     positions = [resampling.centres(m, n) for n, m in zip(size, shape, strict=True)]
     if isinstance(kernel, float):
@@ -85,23 +89,24 @@ def kernel_bands(size: Sequence[int], shape: Sequence[int], kernel: str | float 
                 f"{size[0]}x{size[1]} pixels"
             )
         weight = (lambda d: torch.exp(-0.5 * (d / sigma) ** 2), max(1.0, 4 * sigma))
-        rows, columns = (resampling.bands(n, p, kernel=weight) for n, p in zip(size, positions, strict=True))
+        axes = zip(size, positions, boundary, strict=True)
+        rows, columns = (resampling.bands(n, p, kernel=weight, border=border) for n, p, border in axes)
         return [(rows, columns)]
     u, s, v = torch.linalg.svd(kernel, full_matrices=False)
     count = int((s > RANK_TOLERANCE * s[0]).sum())
-    return [
-        (_taps(size[0], positions[0], u[:, r] * s[r].sqrt()), _taps(size[1], positions[1], v[r] * s[r].sqrt()))
-        for r in range(count)
-    ]
+    rows = [_taps(size[0], positions[0], u[:, r] * s[r].sqrt(), boundary[0]) for r in range(count)]
+    columns = [_taps(size[1], positions[1], v[r] * s[r].sqrt(), boundary[1]) for r in range(count)]
+    return list(zip(rows, columns, strict=True))
 
 
-def _taps(n: int, positions: Tensor, taps: Tensor) -> Banded:
+def _taps(n: int, positions: Tensor, taps: Tensor, boundary: Boundary) -> Banded:
     """Return the matrix (m, n) that applies taps, one sample apart and centred on each of m positions.
 
-    Between samples it interpolates linearly, and it mirrors at the borders.
+    Between samples it interpolates linearly.
     """
     at = positions[:, None] + torch.arange(len(taps)) - (len(taps) - 1) / 2
     low = torch.floor(at + 1e-9)
     share = (at - low).clamp(min=0)
-    index = resampling.mirrored(torch.cat([low, low + 1], 1).long(), n)
+    index = torch.cat([low, low + 1], 1).long()
+    index = index % n if boundary == "wrap" else resampling.mirrored(index, n)
     return Banded.from_taps(n, index, torch.cat([taps * (1 - share), taps * share], 1))

@@ -12,6 +12,8 @@ import torch
 
 from siren_sr import arguments
 from siren_sr.arguments import option
+from siren_sr.fitting.options import BOUNDARY
+from siren_sr.grids.boundaries import Boundaries, check_boundary, per_axis, wraps
 from siren_sr.superres.consistent import consistent
 from siren_sr.superres.kernels import check_kernel
 from siren_sr.superres.picture.quality import QUALITIES, Quality
@@ -55,6 +57,7 @@ class SuperResolveOptions:
         "(1, C, H, W)",
         needs_consistent=True,
     )
+    boundary: Boundaries = option("mirror", BOUNDARY, needs_consistent=True)
     strategy: StrategyName | str | Strategy = option("consistent", "consistent, basic, trick1 or trick2")
     steps: int | None = option(help="training steps")
     align_corners: bool = option(False)
@@ -84,6 +87,9 @@ class SuperResolveOptions:
             align_corners=arguments.flag("align_corners", self.align_corners),
             return_fit=arguments.flag("return_fit", self.return_fit),
         )
+        arguments.settle(self, boundary=check_boundary(self.boundary))
+        if len(per_axis(self.boundary, 2)) == 2 and wraps(self.boundary) and self.align_corners:
+            raise ValueError('boundary="wrap" needs pixel centres: on a corner-aligned grid both ends are one place')
         check_options(self)
         check_kernel(self.kernel)
         self._check_strategy()

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from siren_sr.fitting.tiles import TileRecipe
+from siren_sr.grids.boundaries import Boundaries
 from siren_sr.signals import to_unit
 from siren_sr.superres.picture.quality import Quality
 from siren_sr.training.loop import Stage
@@ -34,6 +35,7 @@ class Problem:
         kernel: Kernel of the downsampling that made the image; `siren_sr.superres.kernels.check_kernel` says what it
             may be.
         noise: Standard deviation of the image's noise, in units of an image in [0, 1].
+        boundary: What lies beyond the image's edges.
         ask_prior: Function that returns what `prior` is.
         prior_name: Name of the prior, for the plan; None where there is none.
         generator: CPU generator of the random numbers that a strategy needs.
@@ -50,6 +52,7 @@ class Problem:
     quality: Quality
     kernel: Any
     noise: float
+    boundary: Boundaries = "mirror"
     ask_prior: Callable[[], Tensor | None] = lambda: None
     prior_name: str | None = None
     generator: torch.Generator | None = None

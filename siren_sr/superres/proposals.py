@@ -6,11 +6,13 @@ import functools
 import logging
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from siren_sr.grids.boundaries import Frame
 from siren_sr.signals import Signal
 from siren_sr.superres import upscaler
 from siren_sr.superres.convolution import mean_of_turned
@@ -49,20 +51,23 @@ class Proposals:
             monitor: Told of the work.
             noise: Standard deviation of the images' noise, for images in [0, 1].
         """
-        self._images, self._found = images, dict[int, Tensor]()
+        self._frame = Frame.around(images[0].shape, size, options.boundary)
+        self._images = [replace(one, values=self._frame.lay(one.values)) for one in images]
+        self._found = dict[int, Tensor]()
+        outer = self._frame.outer_size
         self._monitor, self._generator = monitor, options.generator
         self._together, self.name = 1, None
         self._make: Callable[[Sequence[Signal]], Tensor] | None = None
         if isinstance(options.prior, str):
-            shape = images[0].shape
-            told = photographs.conditions(options.kernel, noise, shape=shape, size=size)
+            shape = self._frame.outer_shape
+            told = photographs.conditions(options.kernel, noise, shape=shape, size=outer)
             if isinstance(told, str):
                 log.info('prior="%s" is not used, since %s: nothing but the image is', options.prior, told)
                 return
             self.name, self._together = options.prior, max(1, TILE**2 // math.prod(shape))
             self._make = functools.partial(
                 _enlarged,
-                size=size,
+                size=outer,
                 told=told,
                 quality=options.quality,
                 generator=options.generator,
@@ -71,7 +76,7 @@ class Proposals:
         elif options.prior is not None:
             self.name = getattr(options.prior, "__name__", type(options.prior).__name__)
             times = 8 if options.quality == "best" else 1
-            self._make = functools.partial(_asked, prior=options.prior, size=size, times=times)
+            self._make = functools.partial(_asked, prior=options.prior, size=outer, times=times)
 
     def picture(self, number: int) -> Tensor | None:
         """The picture (C, H, W) for one of the images; None where no prior has a say.
@@ -85,7 +90,7 @@ class Proposals:
             images = [self._images[i] for i in numbers]
             pictures = self._monitor.once("prior", functools.partial(self._make, images), generator=self._generator)
             self._found = dict(zip(numbers, pictures, strict=True))
-        return self._found.pop(number)
+        return self._frame.cut(self._found.pop(number))
 
 
 def _enlarged(images: Sequence[Signal], **options: Any) -> Tensor:
@@ -96,7 +101,7 @@ def _enlarged(images: Sequence[Signal], **options: Any) -> Tensor:
     return pictures
 
 
-def _asked(images: Sequence[Signal], *, prior: Prior, size: tuple[int, int], times: int) -> Tensor:
+def _asked(images: Sequence[Signal], *, prior: Prior, size: Sequence[int], times: int) -> Tensor:
     """What a user's upscaler makes of each image, as the mean over its first so many orientations."""
     asked = [functools.partial(upscaler.ask, prior, shown=one.origin.shown) for one in images]
     return torch.stack(

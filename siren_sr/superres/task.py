@@ -16,6 +16,7 @@ from torch import Tensor
 from siren_sr import arguments
 from siren_sr.fitting.fit import Fit
 from siren_sr.grids import coordinates
+from siren_sr.grids.boundaries import Boundaries, Frame
 from siren_sr.io import ImageFile, check_memory
 from siren_sr.signals import Signal, as_signal, fill_hidden, is_batch, members, stacked
 from siren_sr.superres.execution import enlarge
@@ -48,6 +49,7 @@ def super_resolve(
     kernel: Any = ...,
     noise: float = ...,
     prior: Prior | Literal["photographs"] | None = ...,
+    boundary: Boundaries = ...,
     strategy: StrategyName | str | Strategy = ...,
     steps: int | None = ...,
     align_corners: bool = ...,
@@ -69,6 +71,7 @@ def super_resolve(
     kernel: Any = ...,
     noise: float = ...,
     prior: Prior | Literal["photographs"] | None = ...,
+    boundary: Boundaries = ...,
     strategy: StrategyName | str | Strategy = ...,
     steps: int | None = ...,
     align_corners: bool = ...,
@@ -90,6 +93,7 @@ def super_resolve(
     kernel: Any = ...,
     noise: float = ...,
     prior: Prior | Literal["photographs"] | None = ...,
+    boundary: Boundaries = ...,
     strategy: StrategyName | str | Strategy = ...,
     steps: int | None = ...,
     align_corners: bool = ...,
@@ -110,6 +114,7 @@ def super_resolve(
     kernel: Any = DEFAULT.kernel,
     noise: float = DEFAULT.noise,
     prior: Prior | Literal["photographs"] | None = DEFAULT.prior,
+    boundary: Boundaries = DEFAULT.boundary,
     strategy: StrategyName | str | Strategy = DEFAULT.strategy,
     steps: int | None = DEFAULT.steps,
     align_corners: bool = DEFAULT.align_corners,
@@ -149,6 +154,12 @@ def super_resolve(
             channels, alpha too; once, and with "best" in eight orientations. The picture of a prior, resized if it has
             another size, is moved to the nearest one that explains the image (with ``noise``, only as far as the image
             is to be believed). `Fit.prior` says what was used.
+        boundary: "wrap" where the image is one period of a larger one, such as a texture that is laid as tiles: so is
+            the result then, and at a whole scale rolling the image rolls the result, up to rounding with a prior. Or
+            one per axis (rows, columns), such as ("mirror", "wrap") for a panorama of 360°. The image is enlarged
+            together with 24 or more pixels of its surroundings, which a prior of yours sees too; at other scales it
+            takes as many until pixels of the image and of the result begin together, at most one more image on each
+            side. By default, "mirror", beyond the edges lies the mirror image.
         strategy: "consistent" (the default), the paper's "basic", "trick1", "trick2", or a function
             `Problem` -> `Plan`.
         steps: Training steps. With "consistent" they are those of every group of tiles, where a fit is asked for; with
@@ -196,6 +207,7 @@ def super_resolve(
         kernel=kernel,
         noise=noise,
         prior=prior,
+        boundary=boundary,
         strategy=strategy,
         steps=steps,
         align_corners=align_corners,
@@ -223,7 +235,7 @@ def _results(data: Sequence[Signal], options: SuperResolveOptions, monitor: Moni
     kind = "no prior" if options.prior is None else "fast" if options.quality == "fast" else "prior"
     size = result_size(data[0].shape, scale=options.scale, size=options.size, channels=channels)
     check_memory(
-        (max(3, channels), *size),
+        (max(3, channels), *Frame.around(data[0].shape, size, options.boundary).outer_size),
         "float32",
         copies=COPIES[kind] + COPIES["fit"] * options.return_fit,
         max_memory=options.max_memory,

@@ -172,6 +172,8 @@ def test_super_resolve_with_kernel_noise_and_prior(photo, tmp_path, monkeypatch,
         (("--quality", "fast", "--kernel", "blur.npy"), {"quality": "fast", "kernel": np.ones((3, 3))}),
         (("--quality", "fast", "--noise", "10"), {"quality": "fast", "noise": 10 / 255}),
         (("--prior", "none", "--quality", "fast"), {"prior": None, "quality": "fast"}),
+        (("--boundary", "wrap"), {"boundary": "wrap"}),
+        (("--boundary", "mirror,wrap"), {"boundary": ("mirror", "wrap")}),
         (("--prior", "my_upscaler:double"), {"prior": torch.nn.Upsample(scale_factor=2)}),
     ):
         assert call("super-resolve", photo, "out.png", *quick, *arguments) == 0
@@ -254,6 +256,8 @@ def test_fit_options(photo, tmp_path):
     assert fit.history[0].lr == 5e-4
     assert call("fit", photo, saved, *SMALL, "--omega", "tenengrad", "--activation", "relu") == 0
     assert Fit.load(saved).model.config()["activation"] == "relu"
+    assert call("fit", photo, saved, *SMALL, "--boundary", "mirror,wrap") == 0
+    assert Fit.load(saved).boundary == ("mirror", "wrap")
 
 
 def test_sounds(sound, tmp_path, capsys):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from problems import picture
+from problems import picture, texture
 
 from siren_sr import fleet, io, super_resolve
 from siren_sr.fleet.processes import Failed, attempt
@@ -62,6 +62,18 @@ def test_windows_cover_an_axis_once_and_keep_their_margins(n, scale, window, mar
         assert part.seen.stop == n or (part.length - part.kept.stop) * n >= margin * m
     assert (covered == 1).all()
     assert len(parts) >= min(n // 6, -(-n // max(window, 6)) // 2)
+
+
+@given(st.integers(1, 90), st.sampled_from([1, 1.5, 2, 2.5]), st.integers(1, 50), st.integers(0, 40))
+def test_windows_of_an_axis_that_wraps_have_their_margins_everywhere(n, scale, window, margin):
+    n = 2 * n
+    m = round(n * scale)
+    parts = cut(n, m, window=window, margin=margin, boundary="wrap")
+    assert [part.place.start for part in parts] + [m] == [0] + [part.place.stop for part in parts]
+    for part in parts:
+        assert part.length * n == (part.seen.stop - part.seen.start) * m
+        assert part.seen.start * m == (part.place.start - part.kept.start) * n
+        assert min(part.kept.start, part.length - part.kept.stop) * n >= margin * m
 
 
 def test_pixels_that_never_begin_together_are_refused():
@@ -144,3 +156,14 @@ def test_what_looks_at_the_whole_image_is_refused():
             fleet.super_resolve_windows(image, **options)
     with pytest.raises(TypeError, match="uint8 or uint16, got float64"):
         fleet.super_resolve_windows(image / 255)
+
+
+@pytest.mark.parametrize("boundary", ["wrap", ("mirror", "wrap")])
+def test_windows_of_what_wraps_are_the_whole_picture(boundary):
+    image = (texture(40, 45, 3).permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+    options = {"scale": 2, "quality": "fast", "boundary": boundary}
+    whole = super_resolve(image, **options).astype(int)
+    found = fleet.super_resolve_windows(image, window=16, workers=1, **options).astype(int)
+    assert np.abs(found - whole).max() <= 1
+    mirrored = super_resolve(image, scale=2, quality="fast").astype(int)
+    assert np.abs(mirrored - whole).max() > 2

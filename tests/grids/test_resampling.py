@@ -96,7 +96,7 @@ def test_as_published_sizes_are_rounded_down():
     ("call", "text"),
     [
         (lambda: resampling.resize(picture(), (3, 3), kernel="sinc"), "kernel='sinc' is unknown: use one of"),
-        (lambda: resampling.resize(picture(), (3, 3), border="wrap"), "border='wrap' is unknown"),
+        (lambda: resampling.resize(picture(), (3, 3), border="wide"), "border='wide' is unknown"),
         (lambda: resampling.resize_as_published(picture(3, 3), down=4), "no pixel would be left"),
     ],
 )

@@ -88,3 +88,22 @@ def test_a_single_window_is_the_whole():
     cover = Cover((Windows.cover(5, 32, 4), Windows.cover(6, 32, 4)))
     assert cover.blend(lambda part: asked.append(part) or result, like=torch.zeros(1, 5, 6)) is result
     assert asked == [(slice(0, 5), slice(0, 6))]
+
+
+@pytest.mark.parametrize(
+    ("n", "tile", "margin"), [(1, 8, 4), (5, 8, 4), (40, 32, 4), (105, 32, 4), (64, 16, 0), (30, 9, 7)]
+)
+def test_on_a_circle_their_weights_add_up_to_one_and_have_no_seam(n, tile, margin):
+    windows = Windows.cover(n, tile, margin, "wrap")
+    x = torch.linspace(-1, 3, 1601, dtype=torch.float64)  # twice around
+    weights = torch.zeros(len(windows.starts), len(x), dtype=torch.float64)
+    values = torch.zeros_like(x)
+    for i, index, w in windows.parts(x):
+        weights[i % len(windows.starts), index] += w
+        local = windows.local(i, x[index])
+        assert (local.abs() <= 1 + 1e-9).all()
+        values[index] += w * torch.cos(local + i % len(windows.starts))
+    torch.testing.assert_close(weights.sum(0), torch.ones_like(x))
+    torch.testing.assert_close(values[:800], values[800:1600])  # one period
+    if margin:
+        assert values.diff().abs().max() < 0.2  # nothing jumps

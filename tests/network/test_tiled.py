@@ -7,6 +7,7 @@ import torch
 from problems import picture
 
 from siren_sr import Fit, fit_signal
+from siren_sr.derivatives.exact import value_and_derivatives
 from siren_sr.fitting import task, tiles
 from siren_sr.fitting.tiles import TileRecipe, tile_omega
 from siren_sr.grids import coordinates
@@ -16,7 +17,7 @@ from siren_sr.training.progress import Monitor
 QUICK = TileRecipe(tile=12, margin=2, hidden_features=16, steps=4)
 
 
-def small(shape, channels=2):
+def small(shape, channels=2, boundary="mirror"):
     """Tiles with random weights."""
     model = TiledSiren(
         shape,
@@ -24,6 +25,7 @@ def small(shape, channels=2):
         tile=6,
         margin=1,
         hidden_features=8,
+        boundary=boundary,
         generator=torch.Generator().manual_seed(0),
         like=torch.empty(0, dtype=torch.float64),
     )
@@ -167,3 +169,20 @@ def test_tiles_that_only_touch_have_no_holes():
 def test_recipes_of_tiles_are_checked(options, error, text):
     with pytest.raises(error, match=text):
         tiles.TileRecipe(**options)
+
+
+@pytest.mark.parametrize(("shape", "boundary"), [((20,), "wrap"), ((4,), "wrap"), ((13, 20), ("mirror", "wrap"))])
+def test_tiles_that_wrap_are_periodic_with_all_derivatives(shape, boundary):
+    model = small(shape, boundary=boundary)
+    points = coordinates.grid([n + 3 for n in shape], dtype=torch.float64)
+    further = points.clone()
+    further[:, 0] += 2
+    for here, there in zip(
+        value_and_derivatives(model, points, order=2), value_and_derivatives(model, further, order=2), strict=True
+    ):
+        torch.testing.assert_close(here, there, rtol=1e-6, atol=1e-8)
+    rebuilt = TiledSiren.from_config(model.config(), like=points)
+    rebuilt.load_state_dict(model.state_dict())
+    assert torch.equal(rebuilt(further), model(further))
+    shapes = dict(TiledSiren.state_shapes(model.config()))
+    assert shapes == {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}

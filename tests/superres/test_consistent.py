@@ -49,3 +49,20 @@ def test_what_is_learned_from_smaller_versions_reaches_the_result():
         metrics.psnr(super_resolve(lr, 2, prior=None, quality=quality), hr) for quality in ("fast", "standard")
     )
     assert standard > fast + 0.5
+
+
+def tinted(image):
+    """An upscaler that sees red everywhere."""
+    red = torch.tensor([0.1, 0.0, 0.0])[:, None, None]
+    return torch.nn.functional.interpolate(image + red, scale_factor=2).clamp(0, 1)
+
+
+@pytest.mark.parametrize("options", [{}, {"prior": None, "quality": "fast"}, {"prior": tinted}])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_gray_images_of_three_channels_stay_gray(options, dtype):
+    letters = (torch.rand(1, 20, 24, generator=torch.Generator().manual_seed(0)) > 0.7).float().expand(3, -1, -1)
+    image = (letters * 255).to(dtype) if dtype == torch.uint8 else letters
+    found = super_resolve(image, 2, **options)
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
+    assert found.float().std() > 0.1  # and is no constant

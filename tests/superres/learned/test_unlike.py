@@ -6,6 +6,7 @@ from problems import picture
 from searching import low
 
 from siren_sr import metrics, super_resolve
+from siren_sr.grids import resampling
 from siren_sr.superres.learned import photographs, unlike
 
 
@@ -69,3 +70,23 @@ def test_flat_parts_stay_flat_beside_others():
     image = (image * 255).round() / 255
     result = super_resolve((image * 255).byte(), 4)
     assert (result[:, :, :64].int() - 51).abs().max() == 0
+
+
+def test_fringes_of_gray_letters_are_taken_for_a_fault():
+    images = low(picture(96, 160), (24, 40))[None]
+    images[..., :22] = (torch.rand(24, 22, generator=torch.Generator().manual_seed(0)) > 0.7).float()
+    size, red = (96, 160), torch.tensor([0.1, 0.0, 0.0])[:, None, None]
+    plainly = unlike.View(torch.ones(1, 1, 1, 1), torch.zeros(1, 1, 1, 1), sparse=False)
+    plain = resampling.resize(images, size)
+    found = unlike.believed(plain + red, images, size, plainly)
+    gray = found[..., : 4 * 18]
+    assert (gray - gray.mean(1, keepdim=True)).abs().max() < 1e-6
+    torch.testing.assert_close(gray.mean(1), (plain + red)[..., : 4 * 18].mean(1), rtol=0, atol=0.04)
+
+
+def test_colours_of_photographs_are_left_alone():
+    """What the network makes of them lies far within what it is allowed."""
+    images = low(picture(96, 96), (24, 24))[None]
+    found = low(picture(96, 96), (96, 96))[None]
+    plainly = unlike.View(torch.ones(1, 1, 1, 1), torch.zeros(1, 1, 1, 1), sparse=False)
+    torch.testing.assert_close(unlike.believed(found, images, (96, 96), plainly), found, rtol=0, atol=1e-6)
