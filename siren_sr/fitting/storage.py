@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from siren_sr import arguments, io
+from siren_sr.fitting import degradation
 from siren_sr.network.layers import ACTIVATIONS, Activation
 from siren_sr.network.protocol import Network
 from siren_sr.network.siren import Siren
@@ -57,6 +58,8 @@ def contents(fit: Any, *, metadata: str = "keep") -> tuple[dict[str, Tensor], di
         block = getattr(carried, name, None)
         if block:
             tensors[f"file.{name}"] = torch.frombuffer(bytearray(block), dtype=torch.uint8)
+    blocks, told = degradation.written(fit.degradation)
+    tensors |= blocks
     origin = {name: getattr(fit.origin, name) for name in ORIGIN}
     meta = {
         "file": None if carried is None else carried.format,
@@ -70,6 +73,7 @@ def contents(fit: Any, *, metadata: str = "keep") -> tuple[dict[str, Tensor], di
             "align_corners": fit.align_corners,
             "stopped": fit.stopped,
             "prior": fit.prior,
+            "degradation": told,
         },
         "origin": {k: str(v) if v in (math.inf, -math.inf) else v for k, v in origin.items()},
     }
@@ -132,6 +136,7 @@ def _fields(meta: Mapping[str, Any], tensors: Mapping[str, Tensor], activation: 
         "base": _base(tensors.get("base"), model, len(shape)),
         "stopped": arguments.flag("stopped", fit["stopped"]),
         "prior": prior,
+        "degradation": degradation.read(fit.get("degradation"), tensors),
         "made": made,
     }
 
