@@ -26,6 +26,7 @@ from siren_sr.fleet.work import SuperResolve
 from siren_sr.io.atomic import PathLike
 from siren_sr.signals import as_signal, fill_hidden, ranges
 from siren_sr.signals.orientation import turn_back, turn_upright
+from siren_sr.superres import assumed
 from siren_sr.superres.learned import photographs
 from siren_sr.superres.options import SuperResolveOptions
 from siren_sr.superres.task import result_size
@@ -34,6 +35,7 @@ MARGIN = 24
 """Pixels of the image around a window. From 20 on no more than rounding is left of the difference: at most 0.007 levels
 of 8 bits, for images of noise, scales from 1.25 to 8, and all kernels that the prior knows."""
 WINDOW = 336  # pixels of the image per side; with its margins it is as much as the network works on at once
+MIDDLE = 2048  # pixels per side of the part of an image whose noise is estimated
 LONGEST = 64  # the most pixels after which those of the image and of the result begin together
 
 
@@ -104,13 +106,16 @@ def super_resolve_windows(
     arguments.optional_callable("callback", callback, what="a callable, Progress -> None")
     pixels, turn = _upright(image)
     shape = pixels.shape[:2]
-    chosen = SuperResolveOptions(**options)
+    whole = ranges.find(torch.from_numpy(pixels), pixels.dtype.name, image=True, audio=False)
+    noise = _noise(pixels, whole, SuperResolveOptions(**options), file=not isinstance(image, np.ndarray))
+    task = replace(task, options={**options, "noise": noise})  # of the whole image, not of each window
+    chosen = SuperResolveOptions(**task.options)
     size = result_size(shape, scale=chosen.scale, size=chosen.size, channels=math.prod(pixels.shape[2:]))
     rows, columns = (
-        cut(n, m, window=window, margin=_margin(chosen, shape, size, margin)) for n, m in zip(shape, size, strict=True)
+        cut(n, m, window=window, margin=_margin(chosen, noise, shape, size, margin))
+        for n, m in zip(shape, size, strict=True)
     )
     result = np.empty((*size, *pixels.shape[2:]), pixels.dtype)
-    whole = ranges.find(torch.from_numpy(pixels), pixels.dtype.name, image=True, audio=False)
     jobs = [_Job(task, pixels, whole, result, row, column) for row in rows for column in columns]
     with staff.hire(len(jobs)) as (hire, count), Crew(hire, jobs, count) as crew:
         if callback is not None:
@@ -162,7 +167,9 @@ def cut(n: int, m: int, *, window: int, margin: int) -> list[Part]:
     return parts
 
 
-def _margin(chosen: SuperResolveOptions, shape: Sequence[int], size: Sequence[int], margin: int | None) -> int:
+def _margin(
+    chosen: SuperResolveOptions, noise: float, shape: Sequence[int], size: Sequence[int], margin: int | None
+) -> int:
     """Return the margin of windows, or say why there can be none."""
     if chosen.strategy != "consistent":
         raise ValueError("the strategies of the paper train one network on the whole image: windows are no way")
@@ -176,10 +183,18 @@ def _margin(chosen: SuperResolveOptions, shape: Sequence[int], size: Sequence[in
                 "margin= is needed with an upscaler of your own: how many pixels around one it sees, and 8"
             )
         return arguments.count("margin", margin, least=0)
-    told = photographs.conditions(chosen.kernel, chosen.noise, shape=shape, size=size)
+    told = photographs.conditions(chosen.kernel, noise, shape=shape, size=size)
     if isinstance(told, str):
         raise ValueError(f"windows need a prior, and prior={chosen.prior!r} cannot be used, since {told}")
     return MARGIN if margin is None else arguments.count("margin", margin, least=0)
+
+
+def _noise(pixels: np.ndarray, whole: ranges.Range, chosen: SuperResolveOptions, *, file: bool) -> float:
+    """Return the noise that is assumed of an image (H, W[, C]): its middle tells enough, and takes little memory."""
+    rows, columns = (slice(max(0, (n - MIDDLE) // 2), max(0, (n - MIDDLE) // 2) + MIDDLE) for n in pixels.shape[:2])
+    data = as_signal(np.ascontiguousarray(pixels[rows, columns]), dims=2, part_of=whole)
+    origin = replace(data.origin, container="image file") if file else data.origin
+    return assumed.degradation(replace(data, origin=origin), chosen).noise
 
 
 def _upright(image: Any) -> tuple[np.ndarray, int]:
