@@ -15,7 +15,7 @@ from siren_sr.cli.screen import one_line, show
 from siren_sr.signals import as_signal, to_unit
 from siren_sr.superres import assumed
 from siren_sr.superres.compression.recognition import recognise
-from siren_sr.superres.options import AUTO, SuperResolveOptions
+from siren_sr.superres.options import AUTO, ESTIMATE, SuperResolveOptions
 
 MODES = {1: "gray", 2: "gray and alpha", 3: "RGB", 4: "RGBA"}
 """What channels mean, by their number."""
@@ -46,7 +46,7 @@ def _inspected(name: str, scale: float) -> dict[str, Any]:
     """Everything, as JSON can hold it."""
     image = io.read_image(name)
     data = as_signal(image, dims=2).upright()
-    found = assumed.degradation(data, SuperResolveOptions(noise=AUTO))
+    found = assumed.degradation(data, data.shape, SuperResolveOptions(noise=AUTO, kernel=ESTIMATE))
     tables, certain = None, image.format == "JPEG"
     if certain:
         tables = io.read_jpeg_tables(name)
@@ -61,6 +61,7 @@ def _inspected(name: str, scale: float) -> dict[str, Any]:
         "orientation": image.orientation,
         "jpeg": None if tables is None else _compression(tables, found_in_pixels=not certain),
         "noise": 255 * found.noise,
+        "blur": _blur(found.kernel),
         "omega_star": rules.omega_star(data),
         "omega_hr": rules.omega_hr(data, scale),
     }
@@ -86,6 +87,19 @@ def _quality(tables: io.JpegTables) -> tuple[int, bool]:
     return nearest, bool((usual[nearest] == tables.tables).all())
 
 
+def _blur(kernel: Any) -> list[float] | None:
+    """The standard deviations of the Gaussian in pixels of the image, down and across; None for bicubic's."""
+    if isinstance(kernel, str):
+        return None
+    if isinstance(kernel, float):
+        return [kernel, kernel]
+    found = []
+    for sums in (kernel.sum(1), kernel.sum(0)):
+        places = sums.new_tensor(range(len(sums))) - (len(sums) - 1) / 2
+        found.append(float((sums * places.square()).sum().sqrt()))
+    return found
+
+
 def _in_words(found: dict[str, Any], scale: float) -> dict[str, str]:
     """The same for a person, line by line."""
     jpeg, (rows, columns) = found["jpeg"], found["size"]
@@ -101,6 +115,8 @@ def _in_words(found: dict[str, Any], scale: float) -> dict[str, str]:
         said += f", {jpeg['subsampling']}" if jpeg["subsampling"] and jpeg["colour"] != "gray" else ""
         lines["jpeg"] = said + (": the pixels once were such a file" if jpeg["found_in_pixels"] else "")
     lines["noise"] = f"{found['noise']:.1f} levels of 255" if found["noise"] else "none found"
+    blur = found["blur"]
+    lines["blur"] = f"{blur[0]:.1f} pixels down, {blur[1]:.1f} across" if blur else "none found"
     lines["omega_star"] = f"{found['omega_star']:.2f}"
     lines["omega_hr"] = f"{found['omega_hr']:.2f}  (x{scale:g})"
     return lines

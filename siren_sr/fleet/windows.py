@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from siren_sr import arguments, io
+from siren_sr.fitting.degradation import Degradation
 from siren_sr.fleet.crew import Crew
 from siren_sr.fleet.report import Progress
 from siren_sr.fleet.staff import Backend, Staff
@@ -108,10 +109,13 @@ def super_resolve_windows(
     arguments.optional_callable("callback", callback, what="a callable, Progress -> None")
     pixels, turn = _upright(image)
     shape = pixels.shape[:2]
-    noise = _noise(pixels, SuperResolveOptions(**options), file=not isinstance(image, np.ndarray))
-    task = replace(task, options={**options, "noise": noise})  # of the whole image, not of each window
-    chosen = SuperResolveOptions(**task.options)
+    chosen = SuperResolveOptions(**options)
     size = result_size(shape, scale=chosen.scale, size=chosen.size, channels=math.prod(pixels.shape[2:]))
+    found = _found(pixels, size, chosen, file=not isinstance(image, np.ndarray))
+    # Of the whole image, not of each window.
+    noise, kernel = found.noise, found.kernel if chosen.estimates_kernel else chosen.kernel
+    task = replace(task, options={**options, "noise": noise, "kernel": kernel})
+    chosen = SuperResolveOptions(**task.options)
     margin = _margin(chosen, noise, shape, size, margin)
     rows, columns = (cut(n, m, window=window, margin=margin) for n, m in zip(shape, size, strict=True))
     result = np.empty((*size, *pixels.shape[2:]), pixels.dtype)
@@ -233,13 +237,15 @@ class _Prior:
         return to_unit(picture)
 
 
-def _noise(pixels: np.ndarray, chosen: SuperResolveOptions, *, file: bool) -> float:
-    """Return the noise that is assumed of an image (H, W[, C]): its middle tells enough, and takes little memory."""
+def _found(pixels: np.ndarray, size: Sequence[int], chosen: SuperResolveOptions, *, file: bool) -> Degradation:
+    """Return what is assumed of an image (H, W[, C]): its middle tells enough, and takes little memory."""
     rows, columns = (slice(max(0, (n - MIDDLE) // 2), max(0, (n - MIDDLE) // 2) + MIDDLE) for n in pixels.shape[:2])
+    middle = np.ascontiguousarray(pixels[rows, columns])
     span = ranges.find(torch.from_numpy(pixels), pixels.dtype.name, image=True, audio=False)
-    data = as_signal(np.ascontiguousarray(pixels[rows, columns]), dims=2, part_of=span)
+    data = as_signal(middle, dims=2, part_of=span)
     origin = replace(data.origin, container="image file") if file else data.origin
-    return assumed.degradation(replace(data, origin=origin), chosen).noise
+    part = [m * k / n for m, k, n in zip(size, middle.shape, pixels.shape, strict=False)]
+    return assumed.degradation(replace(data, origin=origin), part, chosen)
 
 
 def _upright(image: Any) -> tuple[np.ndarray, int]:

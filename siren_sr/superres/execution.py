@@ -86,6 +86,7 @@ def enlarge(
         raise TypeError(f"strategy must return a Plan or a TiledPlan, got {type(plan).__name__}")
     # What was found is told as if the user had said it, so that who reads it can repeat it.
     told = replace(options, noise=degradation.noise) if degradation.noise else options
+    told = replace(told, kernel=degradation.kernel) if options.estimates_kernel else told
     made = arguments.told("super_resolve", told)
     fit = replace(fit, made=made, prior=None if plan is None else plan.prior, degradation=degradation)
     return fit if options.return_fit else fit.render(size=problem.size)

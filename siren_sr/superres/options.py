@@ -27,6 +27,7 @@ PHOTOGRAPHS: Final = "photographs"
 PUBLISHED = (basic, trick1, trick2)
 
 AUTO: Final = "auto"
+ESTIMATE: Final = "estimate"
 
 Scale = float | Sequence[float]
 StrategyName = Literal["consistent", "basic", "trick1", "trick2"]
@@ -47,7 +48,7 @@ class SuperResolveOptions:
     kernel: Any = option(
         "bicubic",
         "what made the image small: bicubic, box, ...; a number, the standard deviation of a Gaussian in pixels of the "
-        "result; or a .npy file with an array of weights",
+        "result; a .npy file with an array of weights; or estimate, a Gaussian that is found in the image",
         needs_consistent=True,
     )
     noise: float | Literal["auto"] | None = option(
@@ -87,8 +88,14 @@ class SuperResolveOptions:
             return_fit=arguments.flag("return_fit", self.return_fit),
         )
         check_options(self)
-        check_kernel(self.kernel)
+        if not self.estimates_kernel:
+            check_kernel(self.kernel)
         self._check_strategy()
+
+    @property
+    def estimates_kernel(self) -> bool:
+        """Whether the kernel is to be found in the image."""
+        return isinstance(self.kernel, str) and self.kernel == ESTIMATE
 
     def chosen_strategy(self) -> Strategy:
         """The strategy as a function."""

@@ -136,7 +136,8 @@ def super_resolve(
         quality: "fast", "standard" or "best": how long to try (the guide has seconds and dB).
         kernel: The downsampling that made the image: "bicubic" (MATLAB's ``imresize``), another name of
             ``siren_sr.grids.resampling.KERNELS`` such as "box", a number, which is the standard deviation of a Gaussian
-            in pixels of the result, or a 2-D array of weights on such pixels.
+            in pixels of the result, a 2-D array of weights on such pixels, or "estimate": a Gaussian that is found in
+            the image, or "bicubic" where it is not more blurred than that. `Fit.degradation` tells which.
         noise: Standard deviation of the image's noise, in units of floats, where integers of 8 or 16 bits count as
             [0, 1]; 10/255 of an 8-bit image is visible. "auto" estimates it, which finds exactly 0 in images without
             noise. Default: "auto" for files and PIL images, 0 for tensors and arrays. `Fit.degradation` tells it.
@@ -230,14 +231,16 @@ def _results(data: Sequence[Signal], options: SuperResolveOptions, monitor: Moni
         what=f"to enlarge it to {size[0]}x{size[1]}",
         advice="enlarge parts of it, with siren_sr.fleet.super_resolve_windows",
     )
-    found = [assumed.degradation(one, options) for one in data]
+    found = [assumed.degradation(one, size, options) for one in data]
     noises = [assumed.share(one, it.noise) for one, it in zip(data, found, strict=True)]
-    if len(set(noises)) == 1:
+    if len(set(noises)) == 1 and not options.estimates_kernel:
         proposals = Proposals(data, size, options, monitor, noise=noises[0])
         asked = [(functools.partial(proposals.picture, i), proposals.name) for i in range(len(data))]
-    else:  # every image has a noise of its own, or a range, of which its noise is another share
-        alone = [Proposals([d], size, options, monitor, noise=n) for d, n in zip(data, noises, strict=True)]
-        asked = [(functools.partial(one.picture, 0), one.name) for one in alone]
+    else:  # every image has a kernel or a noise of its own, or a range, of which its noise is another share
+        asked = []
+        for one, it, noise in zip(data, found, noises, strict=True):
+            alone = Proposals([one], size, replace(options, kernel=it.kernel), monitor, noise=noise)
+            asked.append((functools.partial(alone.picture, 0), alone.name))
     return [
         enlarge(one, size, ask, name, options, it, monitor)
         for one, it, (ask, name) in zip(data, found, asked, strict=True)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 from skimage import data
 
 from siren_sr import io, omega
@@ -56,6 +56,14 @@ def test_what_once_was_a_jpeg_file_is_recognised(folder, capsys):
 
 def test_noise_is_told_in_levels(folder, capsys):
     assert told(capsys, folder / "noisy.png")["noise"] == pytest.approx(8, rel=0.2)
+
+
+def test_blur_is_told_in_pixels(folder, capsys):
+    image = Image.fromarray(data.astronaut()).filter(ImageFilter.GaussianBlur(1.5))
+    image.save(folder / "blurred.png")
+    assert told(capsys, folder / "photo.jpg")["blur"] is None
+    assert np.mean(told(capsys, folder / "blurred.png")["blur"]) == pytest.approx(1.5, rel=0.25)
+    assert "pixels down" in inspected(capsys, folder / "blurred.png")
 
 
 def test_omegas_are_those_of_the_library(folder, capsys):
