@@ -28,7 +28,7 @@ from siren_sr.fleet.staff import Backend
 from siren_sr.fleet.windows import STAGED, WINDOW, Whole, WindowErrand, cut
 from siren_sr.fleet.work import SuperResolve
 from siren_sr.signals import ranges
-from siren_sr.superres.learned import photographs
+from siren_sr.superres.learned import photographs, unlike
 
 
 def main() -> None:
@@ -127,7 +127,7 @@ def traffic(side: int, scale: int) -> tuple[float, float]:
     """Return the pickled megabytes of windows sent, and of results sent back, for every megapixel of a large result."""
     parts = cut(side, side * scale, window=WINDOW, margin=STAGED)
     sent, back = 0, 0
-    known = photographs.Known(torch.ones(1, 1, 1, 1), torch.zeros(1, 1, 1, 1), photographs.network())
+    known = photographs.Known(unlike.view(torch.rand(1, 3, 8, 8)), photographs.network())
     whole = Whole(ranges.Range(0.0, 255.0, 0.0, 255.0, full=255.0), photographs.Conditions(), known)
     for row in parts:
         for column in parts:

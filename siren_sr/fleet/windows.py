@@ -234,7 +234,7 @@ class _Prior:
         """Enlarge it; returns (1, C, H, W) in [0, 1]."""
         told, known = self.whole.told or photographs.Conditions(), self.whole.known
         picture = photographs.enlarge(from_unit(image), size=self.size, told=told, quality=self.quality, known=known)
-        return to_unit(picture)
+        return to_unit(picture).clamp(0, 1)
 
 
 def _found(pixels: np.ndarray, size: Sequence[int], chosen: SuperResolveOptions, *, file: bool) -> Degradation:

@@ -63,13 +63,11 @@ class Known:
     """What a whole image says of itself, which must be known where a part of it is enlarged.
 
     Attributes:
-        factor: Of `unlike.contrast`, for each of its colours.
-        middle: Of `unlike.contrast`.
+        view: How its colours are shown to the network.
         learned: The copy of the network that has learned from it, or None.
     """
 
-    factor: Tensor
-    middle: Tensor
+    view: unlike.View
     learned: LearnedUpscaler | None = None
 
 
@@ -129,22 +127,25 @@ def enlarge(
         known: What `know` has found, if the image is one part of another.
 
     Returns:
-        (B, C, H, W) in [-1, 1], of the images' type and device.
+        (B, C, H, W), of the images' type and device; it may leave [-1, 1].
     """
     monitor = Monitor() if monitor is None else monitor
     effort = _possible(EFFORTS[quality], told, images.shape[2:], size)
     if known is not None:
         effort = replace(effort, updates=0)
-    groups = images.split(1 if effort.updates else len(images))
-    monitor.plan("prior", len(groups) * _steps(effort, known, images.shape[2:], size))
+    groups = images.split(1 if effort.updates or effort.staged else len(images))
+    given = [_as_colours(to_unit(group).float()) for group in groups]
+    everything = [Known(unlike.view(triplets)) if known is None else known for triplets, _ in given]
+    work = [
+        _Work(unlike.shown(triplets, one.view), size, told, effort, monitor, one)
+        for (triplets, _), one in zip(given, everything, strict=True)
+    ]
+    monitor.plan("prior", sum(one.steps for one in work))
     results = []
-    for group in groups:
-        triplets, back = _as_colours(to_unit(group).float())
-        one = Known(*unlike.contrast(triplets)) if known is None else known
-        work = _Work(unlike.shown(triplets, one.factor, one.middle), size, told, effort, monitor, one)
-        found = work.picture(network().to(images.device), arguments.seeded(generator))
-        results.append(back(unlike.believed(found, triplets, size, one.factor, one.middle)))
-    return from_unit(torch.cat(results)).clamp(-1, 1).to(images)
+    for (triplets, back), one in zip(given, work, strict=True):
+        found = one.picture(network().to(images.device), arguments.seeded(generator))
+        results.append(back(unlike.believed(found, triplets, size, one.known.view)))
+    return from_unit(torch.cat(results)).to(images)
 
 
 def know(
@@ -165,19 +166,19 @@ def know(
         generator: See there.
     """
     triplets, _ = _as_colours(to_unit(image[None]).float())
-    factor, middle = unlike.contrast(triplets)
+    view = unlike.view(triplets)
     effort = _possible(EFFORTS[quality], told, image.shape[1:], size)
     if not effort.updates:
-        return Known(factor, middle)
+        return Known(view)
     learned = internal.adapted(
         network().to(image.device),
-        unlike.shown(triplets, factor, middle),
+        unlike.shown(triplets, view),
         size,
         updates=effort.updates,
         generator=arguments.seeded(generator),
         monitor=Monitor(),
     )
-    return Known(factor, middle, learned)
+    return Known(view, learned)
 
 
 def _possible(effort: Effort, told: Conditions, shape: Sequence[int], size: Sequence[int]) -> Effort:
@@ -194,14 +195,6 @@ def takes_stages(quality: str, told: Conditions, shape: Sequence[int], size: Seq
     return _possible(EFFORTS[quality], told, shape, size).staged > 0
 
 
-def _steps(effort: Effort, known: Known | None, shape: Sequence[int], size: Sequence[int]) -> int:
-    """What the monitor will be told of for one group of images."""
-    copy = effort.updates > 0 or (known is not None and known.learned is not None)
-    in_stages = tiles(shape) + tiles([FIRST * n for n in shape])
-    staged = min(effort.staged, 2 if copy else 1)
-    return effort.updates + effort.orientations * ((2 if copy else 1) * tiles(shape) + staged * in_stages)
-
-
 @dataclass(frozen=True)
 class _Work:
     """What is to be done with some images (B, 3, h, w) in [0, 1]."""
@@ -213,9 +206,25 @@ class _Work:
     monitor: Monitor
     known: Known
 
+    @property
+    def ways(self) -> tuple[bool, ...]:
+        """For each network that is asked, whether it also works in two stages."""
+        copy = self.effort.updates > 0 or self.known.learned is not None
+        # Narrow bright spots are what two stages are worse at.
+        staged = 0 if self.known.view.sparse else self.effort.staged
+        return tuple(staged > i for i in range(2 if copy else 1))
+
+    @property
+    def steps(self) -> int:
+        """How many steps the monitor will be told of."""
+        shape = self.images.shape[2:]
+        in_stages = tiles(shape) + tiles([FIRST * n for n in shape])
+        asked = sum(tiles(shape) + staged * in_stages for staged in self.ways)
+        return self.effort.updates + self.effort.orientations * asked
+
     def picture(self, model: LearnedUpscaler, generator: torch.Generator) -> Tensor:
         """The picture (B, 3, H, W): the mean over the networks; when the work is stopped, over those that are done."""
-        found = self.monitor.once("trained", lambda: self._drawn(model, staged=self.effort.staged > 0))
+        found = self.monitor.once("trained", lambda: self._drawn(model, staged=self.ways[0]))
         learned = self.known.learned
         if self.effort.updates and not self.monitor.stopped:
             learned = internal.adapted(
@@ -228,7 +237,7 @@ class _Work:
             )
         if learned is None or self.monitor.stopped:
             return found
-        other = self._drawn(learned.to(self.images.device), staged=self.effort.staged > 1)
+        other = self._drawn(learned.to(self.images.device), staged=self.ways[1])
         return found if self.monitor.stopped else found.lerp(other, 0.5)
 
     def _drawn(self, model: LearnedUpscaler, *, staged: bool) -> Tensor:
@@ -247,7 +256,7 @@ class _Work:
         return found if self.monitor.stopped else found.lerp_(other, 0.5)
 
     def _turned(self, model: LearnedUpscaler, images: Tensor, size: tuple[int, int]) -> Tensor:
-        told = self.told.tensor(images, noise=self.told.noise * self.known.factor.flatten())
+        told = self.told.tensor(images, noise=self.told.noise * self.known.view.factor.flatten())
         ask = functools.partial(_ask, model, told=told, monitor=self.monitor)
         count, stopped = self.effort.orientations, lambda: self.monitor.stopped
         return mean_of_turned(ask, images, size, count=count, stopped=stopped)
