@@ -113,13 +113,12 @@ def super_resolve_windows(
     size = result_size(shape, scale=chosen.scale, size=chosen.size, channels=math.prod(pixels.shape[2:]))
     found = _found(pixels, size, chosen, file=not isinstance(image, np.ndarray))
     # Of the whole image, not of each window.
-    noise, kernel = found.noise, found.kernel if chosen.estimates_kernel else chosen.kernel
-    task = replace(task, options={**options, "noise": noise, "kernel": kernel})
+    task = replace(task, options={**options, "noise": found.noise, "kernel": found.kernel})
     chosen = SuperResolveOptions(**task.options)
-    margin = _margin(chosen, noise, shape, size, margin)
+    margin = _margin(chosen, found.noise, shape, size, margin)
     rows, columns = (cut(n, m, window=window, margin=margin) for n, m in zip(shape, size, strict=True))
     result = np.empty((*size, *pixels.shape[2:]), pixels.dtype)
-    whole = _whole(pixels, chosen, noise, size, task.seed)
+    whole = _whole(pixels, chosen, found.noise, size, task.seed)
     jobs = [_Job(task, pixels, whole, result, row, column) for row in rows for column in columns]
     with staff.hire(len(jobs)) as (hire, count), Crew(hire, jobs, count) as crew:
         if callback is not None:
@@ -243,7 +242,7 @@ def _found(pixels: np.ndarray, size: Sequence[int], chosen: SuperResolveOptions,
     middle = np.ascontiguousarray(pixels[rows, columns])
     span = ranges.find(torch.from_numpy(pixels), pixels.dtype.name, image=True, audio=False)
     data = as_signal(middle, dims=2, part_of=span)
-    origin = replace(data.origin, container="image file") if file else data.origin
+    origin = replace(data.origin, container="image file" if file else "array")
     part = [m * k / n for m, k, n in zip(size, middle.shape, pixels.shape, strict=False)]
     return assumed.degradation(replace(data, origin=origin), part, chosen)
 

@@ -144,8 +144,8 @@ def super_resolve(
         prior: Where the details come from that the image does not show. "photographs" (the default) asks a network that
             is shipped with the library and has learned from other photographs, in eight orientations. Unless the
             quality is "fast", a copy of it learns from the image before, from ×1.9 on, and from ×3 on it also enlarges
-            the image in two stages; the picture is the mean. It knows scales from 1.25 to 8, ``kernel="bicubic"`` and narrow
-            Gaussians, and noise up to 25/255; other images are enlarged as without it.
+            the image in two stages; the picture is the mean. It knows scales from 1.25 to 8, ``kernel="bicubic"`` and
+            narrow Gaussians, and noise up to 25/255; other images are enlarged as without it.
             None uses nothing but the image: a search, by the image's own edges and repetitions, which takes longer and
             invents nothing. Or your own upscaler, (1, C, h, w) float32 in [0, 1] -> (1, C, H, W) in [0, 1], a
             pretrained network for example. It is given floats in [0, 1] as they are and others brought there; all
