@@ -23,9 +23,11 @@ import torch
 
 from benchmarks import header
 from siren_sr import fleet, io, super_resolve
+from siren_sr.fitting.degradation import Degradation
 from siren_sr.fleet.processes import processors
 from siren_sr.fleet.staff import Backend
-from siren_sr.fleet.windows import STAGED, WINDOW, Whole, WindowErrand, cut
+from siren_sr.fleet.whole import Whole
+from siren_sr.fleet.windows import STAGED, WINDOW, WindowErrand, cut
 from siren_sr.fleet.work import SuperResolve
 from siren_sr.signals import ranges
 from siren_sr.superres.learned import photographs, unlike
@@ -128,7 +130,8 @@ def traffic(side: int, scale: int) -> tuple[float, float]:
     parts = cut(side, side * scale, window=WINDOW, margin=STAGED)
     sent, back = 0, 0
     known = photographs.Known(unlike.view(torch.rand(1, 3, 8, 8)), photographs.network())
-    whole = Whole(ranges.Range(0.0, 255.0, 0.0, 255.0, full=255.0), photographs.Conditions(), known)
+    span = ranges.Range(0.0, 255.0, 0.0, 255.0, full=255.0)
+    whole = Whole(span, Degradation("bicubic", 0.0), photographs.Conditions(), known)
     for row in parts:
         for column in parts:
             pixels = np.zeros((row.seen.stop - row.seen.start, column.seen.stop - column.seen.start, 3), np.uint8)

@@ -33,7 +33,7 @@ class SuperResolve(v2.Transform):
         scale: Enlargement, any real number >= 1, or one per axis (rows, columns).
         quality: "fast", "standard" or "best".
         kernel: The downsampling that made the images.
-        noise: Standard deviation of the images' noise, for images in [0, 1].
+        noise: Standard deviation of the images' noise, for images in [0, 1], or "auto".
         prior: "photographs" (the default), None for nothing but the image, or your own upscaler.
         boundary: "wrap" for textures that are laid as tiles.
         strategy: Name of a strategy, or a function `siren_sr.superres.Problem` -> plan.
@@ -57,7 +57,7 @@ class SuperResolve(v2.Transform):
         *,
         quality: Quality = DEFAULT.quality,
         kernel: Any = DEFAULT.kernel,
-        noise: float = DEFAULT.noise,
+        noise: float | Literal["auto"] | None = DEFAULT.noise,
         prior: Prior | Literal["photographs"] | None = DEFAULT.prior,
         boundary: Boundaries = DEFAULT.boundary,
         strategy: StrategyName | str | Strategy = DEFAULT.strategy,

@@ -28,7 +28,7 @@ from siren_sr.cli.interruption import INTERRUPTION
 from siren_sr.cli.output import add_output, check_output, metadata, writing
 from siren_sr.cli.progress import Training
 from siren_sr.cli.screen import say
-from siren_sr.superres.options import SuperResolveOptions
+from siren_sr.superres.options import AUTO, SuperResolveOptions
 from siren_sr.superres.task import DEFAULT_SCALE, result_size
 
 
@@ -47,7 +47,13 @@ def add(commands: Any) -> None:
     add_option(p, SuperResolveOptions, "quality")
     add_option(p, SuperResolveOptions, "kernel")
     add_option(
-        p, SuperResolveOptions, "noise", type=float, help="standard deviation of the image's noise, in levels of 255"
+        p,
+        SuperResolveOptions,
+        "noise",
+        default=AUTO,
+        metavar="N",
+        type=number_or_name,
+        help=f"standard deviation of the image's noise, in levels of 255; or {AUTO}, by an estimate",
     )
     add_option(p, SuperResolveOptions, "prior", metavar="photographs|none|MODULE:FUNCTION")
     add_option(p, SuperResolveOptions, "boundary", type=one_or_more, metavar="mirror|wrap")
@@ -88,15 +94,17 @@ def run(a: argparse.Namespace) -> int:
 
 def _options(a: argparse.Namespace, prior: Any) -> dict[str, Any]:
     """The options of the task, as the arguments have them."""
-    if not 0 <= a.noise <= 255:
-        raise ValueError(f"--noise {a.noise:g}: a standard deviation in levels of 255, from 0 to 255")
+    noise = a.noise
+    if noise not in (None, AUTO) and (isinstance(noise, str) or not 0 <= noise <= 255):
+        given = noise if isinstance(noise, str) else f"{noise:g}"
+        raise ValueError(f"--noise {given}: a standard deviation in levels of 255, from 0 to 255, or {AUTO}")
     kernel = array_of(a.kernel) if a.kernel.endswith(".npy") else number_or_name(a.kernel)
     return {
         "scale": a.scale,
         "size": a.size,
         "quality": a.quality,
         "kernel": kernel,
-        "noise": a.noise / 255,
+        "noise": noise / 255 if isinstance(noise, float) else noise,
         "prior": prior,
         "boundary": a.boundary,
         "strategy": a.strategy,

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from siren_sr import arguments, io
 from siren_sr.fitting import storage
+from siren_sr.fitting.degradation import Degradation
 from siren_sr.grids import coordinates, resampling
 from siren_sr.grids.boundaries import Boundaries, per_axis
 from siren_sr.network.layers import Activation
@@ -46,6 +47,8 @@ class Fit:
         made: How it was made, as plain values: the task, the seed and the recipe.
         prior: Where details come from that the image does not show: "photographs", or the name of the user's own
             upscaler. None: nothing but the signal was used.
+        degradation: How the image came about, as `siren_sr.super_resolve` assumed or found it. None: no other task
+            asks that.
     """
 
     model: Network
@@ -58,6 +61,7 @@ class Fit:
     boundary: Boundaries = "mirror"
     stopped: bool = False
     prior: str | None = None
+    degradation: Degradation | None = None
     made: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from siren_sr import arguments, io
+from siren_sr.fitting import degradation
 from siren_sr.grids.boundaries import Boundaries, per_axis
 from siren_sr.network.layers import ACTIVATIONS, Activation
 from siren_sr.network.protocol import Network
@@ -58,6 +59,8 @@ def contents(fit: Any, *, metadata: str = "keep") -> tuple[dict[str, Tensor], di
         block = getattr(carried, name, None)
         if block:
             tensors[f"file.{name}"] = torch.frombuffer(bytearray(block), dtype=torch.uint8)
+    blocks, told = degradation.written(fit.degradation)
+    tensors |= blocks
     origin = {name: getattr(fit.origin, name) for name in ORIGIN}
     meta = {
         "file": None if carried is None else carried.format,
@@ -72,6 +75,7 @@ def contents(fit: Any, *, metadata: str = "keep") -> tuple[dict[str, Tensor], di
             "stopped": fit.stopped,
             "prior": fit.prior,
             "boundary": fit.boundary,
+            "degradation": told,
         },
         "origin": {k: str(v) if v in (math.inf, -math.inf) else v for k, v in origin.items()},
     }
@@ -135,6 +139,7 @@ def _fields(meta: Mapping[str, Any], tensors: Mapping[str, Tensor], activation: 
         "boundary": _boundary(fit.get("boundary", "mirror"), len(shape)),
         "stopped": arguments.flag("stopped", fit["stopped"]),
         "prior": prior,
+        "degradation": degradation.read(fit.get("degradation"), tensors),
         "made": made,
     }
 

@@ -23,10 +23,11 @@ from siren_sr import arguments, io
 from siren_sr.fleet.crew import Crew
 from siren_sr.fleet.report import Progress
 from siren_sr.fleet.staff import Backend, Staff
+from siren_sr.fleet.whole import PartPrior, Whole
 from siren_sr.fleet.work import SuperResolve
-from siren_sr.grids.boundaries import Boundary, Frame, per_axis
+from siren_sr.grids.boundaries import Boundary, per_axis
 from siren_sr.io.atomic import PathLike
-from siren_sr.signals import as_signal, fill_hidden, from_unit, ranges, to_unit
+from siren_sr.signals import as_signal, fill_hidden
 from siren_sr.signals.orientation import turn_back, turn_upright
 from siren_sr.superres.learned import photographs
 from siren_sr.superres.options import SuperResolveOptions
@@ -110,12 +111,14 @@ def super_resolve_windows(
     shape = pixels.shape[:2]
     chosen = SuperResolveOptions(**options)
     size = result_size(shape, scale=chosen.scale, size=chosen.size, channels=math.prod(pixels.shape[2:]))
-    margin, kinds = _margin(chosen, shape, size, margin), per_axis(chosen.boundary, 2)
+    _check(chosen, margin)
+    whole = Whole.of(pixels, size, chosen, seed=task.seed, file=not isinstance(image, np.ndarray))
+    task = replace(task, options={**options, "noise": whole.degradation.noise, "kernel": whole.degradation.kernel})
+    margin, kinds = _margin(chosen, whole, shape, size, margin), per_axis(chosen.boundary, 2)
     rows, columns = (
         cut(n, m, window=window, margin=margin, boundary=kind) for n, m, kind in zip(shape, size, kinds, strict=True)
     )
     result = np.empty((*size, *pixels.shape[2:]), pixels.dtype)
-    whole = _whole(pixels, chosen, size, task.seed)
     jobs = [_Job(task, pixels, whole, result, row, column) for row in rows for column in columns]
     with staff.hire(len(jobs)) as (hire, count), Crew(hire, jobs, count) as crew:
         if callback is not None:
@@ -170,71 +173,26 @@ def cut(n: int, m: int, *, window: int, margin: int, boundary: Boundary = "mirro
     return parts
 
 
-def _margin(chosen: SuperResolveOptions, shape: Sequence[int], size: Sequence[int], margin: int | None) -> int:
-    """Return the margin of windows, or say why there can be none."""
+def _check(chosen: SuperResolveOptions, margin: int | None) -> None:
+    """Say why there can be no windows, if there can be none."""
     if chosen.strategy != "consistent":
         raise ValueError("the strategies of the paper train one network on the whole image: windows are no way")
     if chosen.prior is None:
         raise ValueError("prior=None searches the whole image for what repeats itself: windows need a prior")
-    if not isinstance(chosen.prior, str):
-        if margin is None:
-            raise ValueError(
-                "margin= is needed with an upscaler of your own: how many pixels around one it sees, and 8"
-            )
-        return arguments.count("margin", margin, least=0)
-    told = photographs.conditions(chosen.kernel, chosen.noise, shape=shape, size=size)
-    if isinstance(told, str):
-        raise ValueError(f"windows need a prior, and prior={chosen.prior!r} cannot be used, since {told}")
     if margin is not None:
-        return arguments.count("margin", margin, least=0)
-    return STAGED if photographs.takes_stages(chosen.quality, told, shape, size) else MARGIN
+        arguments.count("margin", margin, least=0)
+    elif not isinstance(chosen.prior, str):
+        raise ValueError("margin= is needed with an upscaler of your own: how many pixels around one it sees, and 8")
 
 
-@dataclass(frozen=True)
-class Whole:
-    """What the windows of an image must know of the whole image.
-
-    Attributes:
-        span: Its range.
-        told: What is known of how it came about, for the prior "photographs"; None for an upscaler of the user's.
-        known: What it says of itself, likewise.
-    """
-
-    span: ranges.Range
-    told: photographs.Conditions | None = None
-    known: photographs.Known | None = None
-
-
-def _whole(pixels: np.ndarray, chosen: SuperResolveOptions, size: tuple[int, int], seed: int) -> Whole:
-    """Return what the windows must know."""
-    span = ranges.find(torch.from_numpy(pixels), pixels.dtype.name, image=True, audio=False)
-    if not isinstance(chosen.prior, str):
-        return Whole(span)
-    data = as_signal(pixels, dims=2, device=chosen.device)
-    noise = chosen.noise / data.origin.contrast if data.origin.contrast else 0.0
-    frame = Frame.around(pixels.shape[:2], size, chosen.boundary)  # what wraps is known as `super_resolve` sees it
-    told = photographs.conditions(chosen.kernel, noise, shape=frame.outer_shape, size=frame.outer_size)
-    if isinstance(told, str):
-        raise ValueError(f"windows need a prior, and prior={chosen.prior!r} cannot be used, since {told}")
-    generator, (rows, columns) = torch.Generator().manual_seed(seed), frame.outer_size
-    framed = frame.lay(data.values)
-    known = photographs.know(framed, size=(rows, columns), told=told, quality=chosen.quality, generator=generator)
-    return Whole(span, told, replace(known, learned=known.learned and known.learned.cpu()))
-
-
-@dataclass(frozen=True)
-class _Prior:
-    """The prior "photographs" for a part of an image, as a function of the part, (1, C, h, w) in [0, 1]."""
-
-    whole: Whole
-    quality: str
-    size: tuple[int, int]
-
-    def __call__(self, image: torch.Tensor) -> torch.Tensor:
-        """Enlarge it; returns (1, C, H, W) in [0, 1]."""
-        told, known = self.whole.told or photographs.Conditions(), self.whole.known
-        picture = photographs.enlarge(from_unit(image), size=self.size, told=told, quality=self.quality, known=known)
-        return to_unit(picture).clamp(0, 1)
+def _margin(
+    chosen: SuperResolveOptions, whole: Whole, shape: Sequence[int], size: Sequence[int], margin: int | None
+) -> int:
+    """Return the margin of windows."""
+    if margin is not None:
+        return margin
+    told = whole.told
+    return STAGED if told is not None and photographs.takes_stages(chosen.quality, told, shape, size) else MARGIN
 
 
 def _upright(image: Any) -> tuple[np.ndarray, int]:
@@ -285,10 +243,11 @@ class WindowErrand:
         """Enlarge it; returns what is kept."""
         # What wraps is in the margins.
         options = {**self.task.options, "scale": None, "size": self.size, "boundary": "mirror"}
-        if self.whole.known is not None:
+        if self.whole.told is not None and self.whole.known is not None:
             # The quality is the prior's; who asks it would have it turn the image itself for "best".
             quality = SuperResolveOptions(**self.task.options).quality
-            options |= {"prior": _Prior(self.whole, quality, self.size), "quality": "standard"}
+            prior = PartPrior(self.whole.told, self.whole.known, quality, self.size)
+            options |= {"prior": prior, "quality": "standard"}
         data = as_signal(self.pixels, dims=2, device=self.task.options.get("device"), part_of=self.whole.span)
         return np.ascontiguousarray(replace(self.task, options=options)(data)[self.kept])
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from siren_sr import arguments
+from siren_sr.fitting.degradation import Degradation
 from siren_sr.fitting.fit import Fit
 from siren_sr.fitting.task import make_fit
 from siren_sr.fitting.tiles import fit_tiles
@@ -20,6 +21,7 @@ from siren_sr.network.periods import wrap_
 from siren_sr.network.siren import Siren
 from siren_sr.network.tiled import TiledSiren
 from siren_sr.signals import Signal
+from siren_sr.superres import assumed
 from siren_sr.superres.options import SuperResolveOptions
 from siren_sr.superres.plan import Plan, Problem, TiledPlan
 from siren_sr.training.field import psnr_of, squared_error
@@ -35,6 +37,7 @@ def enlarge(
     ask_prior: Callable[[], Tensor | None],
     prior_name: str | None,
     options: SuperResolveOptions,
+    degradation: Degradation,
     monitor: Monitor,
 ) -> Any:
     """One image enlarged to ``size``, or its fit.
@@ -45,6 +48,7 @@ def enlarge(
         ask_prior: Function that returns the picture (C, H, W) that the prior proposes, or None.
         prior_name: What the prior is called.
         options: The options of the task.
+        degradation: What is assumed of how the image came about.
         monitor: Is told of the work.
 
     Raises:
@@ -57,8 +61,8 @@ def enlarge(
         steps=options.steps,
         align_corners=options.align_corners,
         quality=options.quality,
-        kernel=options.kernel,
-        noise=options.noise,
+        kernel=degradation.kernel,
+        noise=assumed.share(data, degradation.noise),
         boundary=options.boundary,
         ask_prior=ask_prior,
         prior_name=prior_name,
@@ -83,8 +87,11 @@ def enlarge(
         fit = _without_network(data, problem, plan.picture if isinstance(plan, TiledPlan) else data.values)
     else:
         raise TypeError(f"strategy must return a Plan or a TiledPlan, got {type(plan).__name__}")
-    made = arguments.told("super_resolve", options)
-    fit = replace(fit, made=made, prior=None if plan is None else plan.prior)
+    # What was found is told as if the user had said it, so that who reads it can repeat it.
+    told = replace(options, noise=degradation.noise) if degradation.noise else options
+    told = replace(told, kernel=degradation.kernel) if options.estimates_kernel else told
+    made = arguments.told("super_resolve", told)
+    fit = replace(fit, made=made, prior=None if plan is None else plan.prior, degradation=degradation)
     return fit if options.return_fit else fit.render(size=problem.size)
 
 

@@ -28,6 +28,9 @@ STRATEGIES: dict[str, Strategy] = {"consistent": consistent, "basic": basic, "tr
 PHOTOGRAPHS: Final = "photographs"
 PUBLISHED = (basic, trick1, trick2)
 
+AUTO: Final = "auto"
+ESTIMATE: Final = "estimate"
+
 Scale = float | Sequence[float]
 StrategyName = Literal["consistent", "basic", "trick1", "trick2"]
 
@@ -47,10 +50,12 @@ class SuperResolveOptions:
     kernel: Any = option(
         "bicubic",
         "what made the image small: bicubic, box, ...; a number, the standard deviation of a Gaussian in pixels of the "
-        "result; or a .npy file with an array of weights",
+        "result; a .npy file with an array of weights; or estimate, a Gaussian that is found in the image",
         needs_consistent=True,
     )
-    noise: float = option(0.0, "standard deviation of the image's noise, for an image in [0, 1]", needs_consistent=True)
+    noise: float | Literal["auto"] | None = option(
+        None, "standard deviation of the image's noise, for an image in [0, 1]; or auto", needs_consistent=True
+    )
     prior: Prior | Literal["photographs"] | None = option(
         PHOTOGRAPHS,
         "where details come from: photographs, from which a network has learned; or your own upscaler, (1, C, h, w) -> "
@@ -72,9 +77,7 @@ class SuperResolveOptions:
     def __post_init__(self) -> None:
         """Check every option; scale and size are checked against the image."""
         arguments.choice("quality", self.quality, QUALITIES)
-        noise = arguments.real("noise", self.noise, what="a number, the standard deviation for an image in [0, 1]")
-        if not 0 <= noise < math.inf:
-            raise ValueError(f"noise={self.noise} is no standard deviation: it must be a finite number >= 0")
+        noise = self.noise if self.noise is None else _checked_noise(self.noise)
         if isinstance(self.prior, str):
             arguments.choice("prior", self.prior, (PHOTOGRAPHS,))
         else:
@@ -91,17 +94,28 @@ class SuperResolveOptions:
         if len(per_axis(self.boundary, 2)) == 2 and wraps(self.boundary) and self.align_corners:
             raise ValueError('boundary="wrap" needs pixel centres: on a corner-aligned grid both ends are one place')
         check_options(self)
-        check_kernel(self.kernel)
+        if not self.estimates_kernel:
+            check_kernel(self.kernel)
         self._check_strategy()
+
+    @property
+    def estimates_kernel(self) -> bool:
+        """Whether the kernel is to be found in the image."""
+        return isinstance(self.kernel, str) and self.kernel == ESTIMATE
 
     def chosen_strategy(self) -> Strategy:
         """The strategy as a function."""
         return arguments.resolve("strategy", self.strategy, STRATEGIES, what="a callable Problem -> Plan")
 
+    def knows_degradations(self) -> bool:
+        """Whether the strategy cares how the image came about; the paper's do not."""
+        chosen = self.chosen_strategy()
+        return not any(chosen is published for published in PUBLISHED)
+
     def _check_strategy(self) -> None:
         """No option may be ignored: the paper's strategies know only some."""
         chosen = self.chosen_strategy()
-        if not any(chosen is published for published in PUBLISHED):
+        if self.knows_degradations():
             return
         changed = [
             field.name
@@ -113,3 +127,14 @@ class SuperResolveOptions:
         if changed:
             name, names = getattr(chosen, "__name__", ""), ", ".join(changed)
             raise ValueError(f'strategy="{name}" is as published and knows no {names}: use "consistent"')
+
+
+def _checked_noise(noise: Any) -> float | Literal["auto"]:
+    if isinstance(noise, str) and noise == AUTO:
+        return AUTO
+    value = arguments.real(
+        "noise", noise, what=f'a number, the standard deviation for an image in [0, 1], or "{AUTO}", by an estimate'
+    )
+    if not 0 <= value < math.inf:
+        raise ValueError(f"noise={noise} is no standard deviation: it must be a finite number >= 0")
+    return value

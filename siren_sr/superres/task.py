@@ -19,6 +19,7 @@ from siren_sr.grids import coordinates
 from siren_sr.grids.boundaries import Boundaries, Frame
 from siren_sr.io import ImageFile, check_memory
 from siren_sr.signals import Signal, as_signal, fill_hidden, is_batch, members, stacked
+from siren_sr.superres import assumed
 from siren_sr.superres.execution import enlarge
 from siren_sr.superres.options import Scale, StrategyName, SuperResolveOptions
 from siren_sr.superres.picture.quality import Quality
@@ -47,7 +48,7 @@ def super_resolve(
     size: Sequence[int] | None = ...,
     quality: Quality = ...,
     kernel: Any = ...,
-    noise: float = ...,
+    noise: float | Literal["auto"] | None = ...,
     prior: Prior | Literal["photographs"] | None = ...,
     boundary: Boundaries = ...,
     strategy: StrategyName | str | Strategy = ...,
@@ -69,7 +70,7 @@ def super_resolve(
     size: Sequence[int] | None = ...,
     quality: Quality = ...,
     kernel: Any = ...,
-    noise: float = ...,
+    noise: float | Literal["auto"] | None = ...,
     prior: Prior | Literal["photographs"] | None = ...,
     boundary: Boundaries = ...,
     strategy: StrategyName | str | Strategy = ...,
@@ -91,7 +92,7 @@ def super_resolve(
     size: Sequence[int] | None = ...,
     quality: Quality = ...,
     kernel: Any = ...,
-    noise: float = ...,
+    noise: float | Literal["auto"] | None = ...,
     prior: Prior | Literal["photographs"] | None = ...,
     boundary: Boundaries = ...,
     strategy: StrategyName | str | Strategy = ...,
@@ -112,7 +113,7 @@ def super_resolve(
     size: Sequence[int] | None = DEFAULT.size,
     quality: Quality = DEFAULT.quality,
     kernel: Any = DEFAULT.kernel,
-    noise: float = DEFAULT.noise,
+    noise: float | Literal["auto"] | None = DEFAULT.noise,
     prior: Prior | Literal["photographs"] | None = DEFAULT.prior,
     boundary: Boundaries = DEFAULT.boundary,
     strategy: StrategyName | str | Strategy = DEFAULT.strategy,
@@ -140,9 +141,11 @@ def super_resolve(
         quality: "fast", "standard" or "best": how long to try (the guide has seconds and dB).
         kernel: The downsampling that made the image: "bicubic" (MATLAB's ``imresize``), another name of
             ``siren_sr.grids.resampling.KERNELS`` such as "box", a number, which is the standard deviation of a Gaussian
-            in pixels of the result, or a 2-D array of weights on such pixels.
+            in pixels of the result, a 2-D array of weights on such pixels, or "estimate": a Gaussian that is found in
+            the image, or "bicubic" where it is not more blurred than that. `Fit.degradation` tells which.
         noise: Standard deviation of the image's noise, in units of floats, where integers of 8 or 16 bits count as
-            [0, 1]; 10/255 of an 8-bit image is visible.
+            [0, 1]; 10/255 of an 8-bit image is visible. "auto" estimates it, which finds exactly 0 in images without
+            noise. Default: "auto" for files and PIL images, 0 for tensors and arrays. `Fit.degradation` tells it.
         prior: Where the details come from that the image does not show. "photographs" (the default) asks a network that
             is shipped with the library and has learned from other photographs, in eight orientations. Unless the
             quality is "fast", a copy of it learns from the image before, from ×1.9 on, and from ×3 on it also enlarges
@@ -242,30 +245,20 @@ def _results(data: Sequence[Signal], options: SuperResolveOptions, monitor: Moni
         what=f"to enlarge it to {size[0]}x{size[1]}",
         advice="enlarge parts of it, with siren_sr.fleet.super_resolve_windows",
     )
-    noises = [_noise(one, options) for one in data]
-    if len(set(noises)) == 1:
+    found = [assumed.degradation(one, size, options) for one in data]
+    noises = [assumed.share(one, it.noise) for one, it in zip(data, found, strict=True)]
+    if len(set(noises)) == 1 and not options.estimates_kernel:
         proposals = Proposals(data, size, options, monitor, noise=noises[0])
         asked = [(functools.partial(proposals.picture, i), proposals.name) for i in range(len(data))]
-    else:  # every image has a range of its own, and its noise is another share of it
-        alone = [Proposals([d], size, options, monitor, noise=n) for d, n in zip(data, noises, strict=True)]
-        asked = [(functools.partial(one.picture, 0), one.name) for one in alone]
+    else:  # every image has a kernel or a noise of its own, or a range, of which its noise is another share
+        asked = []
+        for one, it, noise in zip(data, found, noises, strict=True):
+            alone = Proposals([one], size, replace(options, kernel=it.kernel), monitor, noise=noise)
+            asked.append((functools.partial(alone.picture, 0), alone.name))
     return [
-        enlarge(one, size, ask, name, replace(options, noise=noise), monitor)
-        for one, noise, (ask, name) in zip(data, noises, asked, strict=True)
+        enlarge(one, size, ask, name, options, it, monitor)
+        for one, it, (ask, name) in zip(data, found, asked, strict=True)
     ]
-
-
-def _noise(data: Signal, options: SuperResolveOptions) -> float:
-    """The standard deviation of the image's noise where the image's own range is [0, 1]."""
-    contrast = data.origin.contrast
-    noise = options.noise / contrast if contrast else 0.0
-    if noise > 1:
-        raise ValueError(
-            f"noise={options.noise} is more than the image's whole range, {contrast:g}: it is a standard deviation in "
-            "units of the image, where integers of 8 or 16 bits count as [0, 1]; divide by 255 if it is in levels of 8 "
-            "bits"
-        )
-    return noise
 
 
 def _read(image: Any, options: SuperResolveOptions) -> Signal:

@@ -29,6 +29,7 @@ TASKS = {
     "render": signature(Fit.render) | signature(Fit.load),
     "poisson": defaults(PoissonOptions),
     "omega": signature(omega.omega_hr),
+    "inspect": signature(omega.omega_hr),
     "reproduce": defaults(Setup),
 }
 """The defaults of what each command calls."""
@@ -48,6 +49,7 @@ OWN = {
     ("poisson", "no_mean"): False,
     ("poisson", "mean_gradient"): False,  # taken from the image where it is asked for
     ("omega", "measure"): None,
+    ("inspect", "json"): False,
     ("reproduce", "div2k"): None,
     ("reproduce", "out"): None,
 }
@@ -57,6 +59,7 @@ SAID = {
     ("super-resolve", "--scale"): str(DEFAULT_SCALE),
     ("render", "--scale"): "1",
     ("omega", "--scale"): "4",
+    ("inspect", "--scale"): "4",
 }
 """Defaults that the help says in another way than the argument's own, which is None or a number of another type."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,18 +13,23 @@ from problems import SMALL, picture
 from safetensors.torch import load_file, save_file
 
 from siren_sr import Fit, fit_signal, io, super_resolve
-from siren_sr.fitting import storage
+from siren_sr.fitting import Degradation, storage
 
+WEIGHTS = torch.full((2, 3), 1 / 6, dtype=torch.float64)
 QUICK = {**SMALL, "steps": 2}
 
 
 @pytest.fixture(scope="module")
 def fits(tmp_path_factory):
-    """A file of one network, and one of tiles with a base."""
+    """Files of one network, and of tiles with a base, where more or less was told of how the image came about."""
     folder = tmp_path_factory.mktemp("fits")
     fit_signal(picture(6, 8), **QUICK).save(folder / "one.safetensors")
     super_resolve(picture(6, 8), 2, return_fit=True, steps=1).save(folder / "tiles.safetensors")
-    return {name: folder / f"{name}.safetensors" for name in ("one", "tiles")}
+    fit = Fit.load(folder / "tiles.safetensors")
+    tables = io.JpegTables.of_quality(80, size=(6, 8))
+    replace(fit, degradation=Degradation(1.5, 0.02, tables)).save(folder / "told.safetensors")
+    replace(fit, degradation=Degradation(WEIGHTS, 0.0)).save(folder / "weighted.safetensors")
+    return {name: folder / f"{name}.safetensors" for name in ("one", "tiles", "told", "weighted")}
 
 
 def header(path):
@@ -86,6 +92,22 @@ def test_files_of_the_first_format_are_read(fits, tmp_path):
     assert 0 <= result.min() <= result.max() <= 1
 
 
+def test_how_the_image_came_about_is_kept(fits):
+    assert Fit.load(fits["one"]).degradation is None
+    plain, told, weighted = (Fit.load(fits[name]).degradation for name in ("tiles", "told", "weighted"))
+    assert (plain.kernel, plain.noise, plain.compression) == ("bicubic", 0, None)
+    assert (told.kernel, told.noise) == (1.5, 0.02)
+    assert told.compression == io.JpegTables.of_quality(80, size=(6, 8))
+    torch.testing.assert_close(weighted.kernel, WEIGHTS, rtol=0, atol=0)
+
+
+def test_files_from_before_it_was_kept_are_read(fits, tmp_path):
+    def older(meta, tensors):
+        del meta["fit"]["degradation"]
+
+    assert Fit.load(rewritten(fits["tiles"], tmp_path / "a.safetensors", older)).degradation is None
+
+
 def put(*keys, value):
     def change(meta, tensors):
         for key in keys[:-1]:
@@ -142,6 +164,15 @@ HOSTILE = {
     "stopped": ("one", put("fit", "stopped", value="no")),
     "psnr": ("one", put("fit", "psnr", value=[1])),
     "prior": ("one", put("fit", "prior", value={})),
+    "degradation": ("one", put("fit", "degradation", value=[])),
+    "kernel": ("told", put("fit", "degradation", "kernel", value=-1.0)),
+    "kernel of none": ("told", put("fit", "degradation", "kernel", value=False)),
+    "no weights": ("weighted", fill("degradation.kernel", math.nan)),
+    "missing weights": ("told", put("fit", "degradation", "kernel", value=None)),
+    "noise": ("told", put("fit", "degradation", "noise", value=-1)),
+    "steps": ("told", put("fit", "degradation", "compression", "tables", value=[[[0] * 8] * 8])),
+    "compressed size": ("told", put("fit", "degradation", "compression", "size", value=[1.5, "2"])),
+    "sampling": ("told", put("fit", "degradation", "compression", "sampling", value=[[9, 9]])),
     "made": ("one", deeper),
     "fit": ("one", put("fit", value=None)),
     "model": ("one", put("model", value=[])),

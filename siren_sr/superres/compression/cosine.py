@@ -14,10 +14,10 @@ KEPT = 2  # binary digits that its first pass keeps behind the point
 
 
 @functools.cache
-def orthonormal() -> Tensor:
-    """The matrix of the transform that T.81 defines (A.3.3): frequencies (8) by samples (8), float64, orthonormal."""
-    k, n = torch.arange(BLOCK, dtype=torch.float64)[:, None], torch.arange(BLOCK, dtype=torch.float64)
-    matrix = torch.cos((2 * n + 1) * k * math.pi / (2 * BLOCK)) / 2
+def orthonormal(size: int = BLOCK) -> Tensor:
+    """The matrix of the transform: frequencies by samples, float64, orthonormal; of 8 it is T.81's (A.3.3)."""
+    k, n = torch.arange(size, dtype=torch.float64)[:, None], torch.arange(size, dtype=torch.float64)
+    matrix = torch.cos((2 * n + 1) * k * math.pi / (2 * size)) * math.sqrt(2 / size)
     matrix[0] /= math.sqrt(2)
     return matrix
 
