@@ -14,6 +14,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from siren_sr.grids.coordinates import grid_size
+from siren_sr.superres.compression.finding import Compression
 from siren_sr.superres.options import Scale, StrategyName, SuperResolveOptions
 from siren_sr.superres.picture.quality import Quality
 from siren_sr.superres.plan import Strategy
@@ -34,6 +35,7 @@ class SuperResolve(v2.Transform):
         kernel: The downsampling that made the images.
         noise: Standard deviation of the images' noise, for images in [0, 1].
         prior: "photographs" (the default), None for nothing but the image, or your own upscaler.
+        compression: How the images were compressed.
         strategy: Name of a strategy, or a function `siren_sr.superres.Problem` -> plan.
         steps: Training steps (default: the strategy's own number).
         device: Where to compute (default: where the tensor is, or the CPU).
@@ -57,6 +59,7 @@ class SuperResolve(v2.Transform):
         kernel: Any = DEFAULT.kernel,
         noise: float = DEFAULT.noise,
         prior: Prior | Literal["photographs"] | None = DEFAULT.prior,
+        compression: Compression = DEFAULT.compression,
         strategy: StrategyName | str | Strategy = DEFAULT.strategy,
         steps: int | None = DEFAULT.steps,
         device: torch.device | str | None = DEFAULT.device,
@@ -70,6 +73,7 @@ class SuperResolve(v2.Transform):
             kernel=kernel,
             noise=noise,
             prior=prior,
+            compression=compression,
             strategy=strategy,
             steps=steps,
             device=device,

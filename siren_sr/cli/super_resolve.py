@@ -49,6 +49,7 @@ def add(commands: Any) -> None:
         p, SuperResolveOptions, "noise", type=float, help="standard deviation of the image's noise, in levels of 255"
     )
     add_option(p, SuperResolveOptions, "prior", metavar="photographs|none|MODULE:FUNCTION")
+    add_option(p, SuperResolveOptions, "compression", choices=("auto", "jpeg", "none"))
     add_option(p, SuperResolveOptions, "strategy")
     add_training(p, SuperResolveOptions)
     many.add(p)
@@ -96,6 +97,7 @@ def _options(a: argparse.Namespace, prior: Any) -> dict[str, Any]:
         "kernel": kernel,
         "noise": a.noise / 255,
         "prior": prior,
+        "compression": None if a.compression == "none" else a.compression,
         "strategy": a.strategy,
         "steps": a.steps,
         "device": a.device,

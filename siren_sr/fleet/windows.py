@@ -26,6 +26,8 @@ from siren_sr.fleet.work import SuperResolve
 from siren_sr.io.atomic import PathLike
 from siren_sr.signals import as_signal, fill_hidden, ranges
 from siren_sr.signals.orientation import turn_back, turn_upright
+from siren_sr.superres.compression.compressed import Compressed
+from siren_sr.superres.compression.finding import Compression, find
 from siren_sr.superres.learned import photographs
 from siren_sr.superres.options import SuperResolveOptions
 from siren_sr.superres.task import result_size
@@ -34,6 +36,7 @@ MARGIN = 24
 """Pixels of the image around a window. From 20 on no more than rounding is left of the difference: at most 0.007 levels
 of 8 bits, for images of noise, scales from 1.25 to 8, and all kernels that the prior knows."""
 WINDOW = 336  # pixels of the image per side; with its margins it is as much as the network works on at once
+BLOCK = 16  # pixels of a compressed image that belong together, where its colour has half of its resolution
 LONGEST = 64  # the most pixels after which those of the image and of the result begin together
 
 
@@ -102,16 +105,19 @@ def super_resolve_windows(
     staff = Staff.of(options, workers, threads, memory, backend, address)
     window = arguments.count("window", window)
     arguments.optional_callable("callback", callback, what="a callable, Progress -> None")
-    pixels, turn = _upright(image)
-    shape = pixels.shape[:2]
     chosen = SuperResolveOptions(**options)
+    pixels, turn, compressed = _upright(image, chosen.compression)
+    shape = pixels.shape[:2]
     size = result_size(shape, scale=chosen.scale, size=chosen.size, channels=math.prod(pixels.shape[2:]))
+    jpeg = 0.0 if compressed is None else compressed.strength
+    margin = _margin(chosen, shape, size, margin, jpeg=jpeg)
     rows, columns = (
-        cut(n, m, window=window, margin=_margin(chosen, shape, size, margin)) for n, m in zip(shape, size, strict=True)
+        cut(n, m, window=window, margin=margin, multiple=1 if compressed is None else BLOCK)
+        for n, m in zip(shape, size, strict=True)
     )
     result = np.empty((*size, *pixels.shape[2:]), pixels.dtype)
     whole = ranges.find(torch.from_numpy(pixels), pixels.dtype.name, image=True, audio=False)
-    jobs = [_Job(task, pixels, whole, result, row, column) for row in rows for column in columns]
+    jobs = [_Job(task, pixels, whole, compressed, result, row, column) for row in rows for column in columns]
     with staff.hire(len(jobs)) as (hire, count), Crew(hire, jobs, count) as crew:
         if callback is not None:
             callback(Progress(0, len(jobs), None))
@@ -123,7 +129,7 @@ def super_resolve_windows(
     return turn_back(torch.from_numpy(result), turn, rows=0, columns=1).contiguous().numpy()
 
 
-def cut(n: int, m: int, *, window: int, margin: int) -> list[Part]:
+def cut(n: int, m: int, *, window: int, margin: int, multiple: int = 1) -> list[Part]:
     """Cut an axis into windows.
 
     Args:
@@ -131,6 +137,7 @@ def cut(n: int, m: int, *, window: int, margin: int) -> list[Part]:
         m: Pixels of the result.
         window: The most pixels of the image in a window, without margins.
         margin: The fewest pixels of the image around it, as far as there are any.
+        multiple: What is seen begins and ends at multiples of so many pixels, and where the image does.
 
     Returns:
         The windows in order; what they keep covers the result once.
@@ -142,12 +149,12 @@ def cut(n: int, m: int, *, window: int, margin: int) -> list[Part]:
         >>> [part.seen for part in cut(10, 20, window=4, margin=1)]
         [slice(0, 4, None), slice(2, 8, None), slice(6, 10, None)]
     """
-    step = n // math.gcd(n, m)
+    step = math.lcm(n // math.gcd(n, m), multiple)
     count = math.ceil(n / window)
-    if step > LONGEST and count > 1:
+    if n // math.gcd(n, m) > LONGEST and count > 1:
         raise ValueError(
             f"{n} pixels become {m}: windows need a scale at which pixels of both begin together every {LONGEST} "
-            f"pixels or less, here it is {step}; take a whole scale, or cut the image to a multiple of a few pixels"
+            f"pixels or less, here it is {n // math.gcd(n, m)}; take a whole scale, or cut the image to a multiple of a few pixels"
         )
     edges = sorted({min(n, round(i * n / count / step) * step) for i in range(count + 1)} | {n})
     margin = math.ceil(margin / step) * step
@@ -162,7 +169,9 @@ def cut(n: int, m: int, *, window: int, margin: int) -> list[Part]:
     return parts
 
 
-def _margin(chosen: SuperResolveOptions, shape: Sequence[int], size: Sequence[int], margin: int | None) -> int:
+def _margin(
+    chosen: SuperResolveOptions, shape: Sequence[int], size: Sequence[int], margin: int | None, *, jpeg: float
+) -> int:
     """Return the margin of windows, or say why there can be none."""
     if chosen.strategy != "consistent":
         raise ValueError("the strategies of the paper train one network on the whole image: windows are no way")
@@ -176,14 +185,14 @@ def _margin(chosen: SuperResolveOptions, shape: Sequence[int], size: Sequence[in
                 "margin= is needed with an upscaler of your own: how many pixels around one it sees, and 8"
             )
         return arguments.count("margin", margin, least=0)
-    told = photographs.conditions(chosen.kernel, chosen.noise, shape=shape, size=size)
+    told = photographs.conditions(chosen.kernel, chosen.noise, shape=shape, size=size, jpeg=jpeg)
     if isinstance(told, str):
         raise ValueError(f"windows need a prior, and prior={chosen.prior!r} cannot be used, since {told}")
     return MARGIN if margin is None else arguments.count("margin", margin, least=0)
 
 
-def _upright(image: Any) -> tuple[np.ndarray, int]:
-    """Return the pixels of an image as it is to be seen, and the orientation that it had."""
+def _upright(image: Any, compression: Compression) -> tuple[np.ndarray, int, Compressed | None]:
+    """Return the pixels of an image as it is to be seen, the orientation that it had, and how it was compressed."""
     if isinstance(image, np.ndarray):
         file = None
     else:
@@ -191,14 +200,16 @@ def _upright(image: Any) -> tuple[np.ndarray, int]:
         image = file.pixels
     if image.dtype not in (np.uint8, np.uint16) or image.ndim not in (2, 3):
         raise TypeError(f"windows need an array (H, W[, C]) of uint8 or uint16, got {image.dtype} {image.shape}")
+    data = as_signal(image if file is None else file, dims=2).upright()
+    compressed = find(file, data, compression)
     if file is None:
-        return image, 1
-    data = as_signal(file, dims=2).upright()
+        return image, 1, compressed
     if not data.has_alpha:
-        return turn_upright(torch.from_numpy(image), file.orientation, rows=0, columns=1).numpy(), file.orientation
+        pixels = turn_upright(torch.from_numpy(image), file.orientation, rows=0, columns=1).numpy()
+        return pixels, file.orientation, compressed
     filled = replace(data, values=fill_hidden(data.values)).unit  # what it takes from may lie in another window
     levels = np.iinfo(image.dtype).max
-    return (filled * levels).round().movedim(0, -1).numpy().astype(image.dtype), file.orientation
+    return (filled * levels).round().movedim(0, -1).numpy().astype(image.dtype), file.orientation, compressed
 
 
 @dataclass(frozen=True)
@@ -209,6 +220,7 @@ class WindowErrand:
         task: What to do.
         pixels: The window with its margins, (h, w[, C]).
         whole: The range of the whole image.
+        compressed: How the window was compressed.
         size: What they become, (H, W).
         kept: Rows and columns of it that are sent back.
     """
@@ -216,12 +228,13 @@ class WindowErrand:
     task: SuperResolve
     pixels: np.ndarray
     whole: ranges.Range
+    compressed: Compressed | None
     size: tuple[int, int]
     kept: tuple[slice, slice]
 
     def __call__(self) -> np.ndarray:
         """Enlarge it; returns what is kept."""
-        options = {**self.task.options, "scale": None, "size": self.size}
+        options = {**self.task.options, "scale": None, "size": self.size, "compression": self.compressed}
         data = as_signal(self.pixels, dims=2, device=self.task.options.get("device"), part_of=self.whole)
         return np.ascontiguousarray(replace(self.task, options=options)(data)[self.kept])
 
@@ -234,18 +247,22 @@ class _Job:
         task: SuperResolve,
         pixels: np.ndarray,
         whole: ranges.Range,
+        compressed: Compressed | None,
         result: np.ndarray,
         row: Part,
         column: Part,
     ) -> None:
         self._task, self._pixels, self._whole, self._result = task, pixels, whole, result
+        self._compressed = compressed
         self._row, self._column = row, column
 
     def errand(self) -> WindowErrand:
         """Return what a worker is to do."""
         row, column = self._row, self._column
         pixels = np.ascontiguousarray(self._pixels[row.seen, column.seen])
-        return WindowErrand(self._task, pixels, self._whole, (row.length, column.length), (row.kept, column.kept))
+        known = None if self._compressed is None else self._compressed.window(row.seen, column.seen)
+        kept = (row.kept, column.kept)
+        return WindowErrand(self._task, pixels, self._whole, known, (row.length, column.length), kept)
 
     def finish(self, answer: np.ndarray) -> None:
         """Put the window in its place."""

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from siren_sr.grids import resampling
 from siren_sr.signals import from_unit, to_unit
+from siren_sr.superres.compression.projection import project_compressed
 from siren_sr.superres.downsample import Downsample
 from siren_sr.superres.picture.quality import QUALITIES
 from siren_sr.superres.picture.search import Search
@@ -35,7 +36,8 @@ def consistent(problem: Problem) -> TiledPlan:
 
     1. The picture: `siren_sr.superres.picture.search` finds a picture x with D x = image, where D is the downsampling
        of ``problem.kernel``. Where there is a prior, what it proposes is moved to the nearest such picture instead. If
-       the image has noise, D x is the image without it.
+       the image has noise, D x is the image without it; if it was compressed, D x is one of the images that it may have
+       been before.
     2. The network: tiles are fitted to that picture minus the bicubic enlargement.
     3. The base: it keeps the samples of what the network does not show, so that the result is the picture and explains
        the image.
@@ -48,7 +50,11 @@ def consistent(problem: Problem) -> TiledPlan:
     image, shape = problem.image, problem.image.shape[-2:]
     down = Downsample.between(problem.size, shape, kernel=problem.kernel, like=image)
     if problem.prior is not None:
-        given = down.project(problem.prior, image, noise=_slack(problem.noise, shape, problem.size))
+        slack = _slack(problem.noise, shape, problem.size)
+        if problem.compressed is None:
+            given = down.project(problem.prior, image, noise=slack)
+        else:
+            given = from_unit(project_compressed(down, to_unit(problem.prior), problem.compressed, noise=slack))
         recipe = replace(DETAIL, steps=problem.steps or DETAIL.steps)
         return TiledPlan(given, image, recipe, prior=problem.prior_name)
     effort = QUALITIES[problem.quality]
@@ -57,6 +63,7 @@ def consistent(problem: Problem) -> TiledPlan:
         down,
         to_unit(resampling.resize(image, problem.size)),
         effort,
+        compressed=problem.compressed,
         noise=problem.noise if isinstance(problem.kernel, str) else max(problem.noise, BLURRED),
         generator=problem.generator,
         monitor=problem.monitor,

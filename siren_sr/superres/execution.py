@@ -18,6 +18,7 @@ from siren_sr.grids import coordinates, resampling
 from siren_sr.network.siren import Siren
 from siren_sr.network.tiled import TiledSiren
 from siren_sr.signals import Signal
+from siren_sr.superres.compression.compressed import Compressed
 from siren_sr.superres.options import SuperResolveOptions
 from siren_sr.superres.plan import Plan, Problem, TiledPlan
 from siren_sr.training.field import psnr_of, squared_error
@@ -34,6 +35,8 @@ def enlarge(
     prior_name: str | None,
     options: SuperResolveOptions,
     monitor: Monitor,
+    *,
+    compressed: Compressed | None = None,
 ) -> Any:
     """One image enlarged to ``size``, or its fit.
 
@@ -44,6 +47,7 @@ def enlarge(
         prior_name: What the prior is called.
         options: The options of the task.
         monitor: Is told of the work.
+        compressed: What is known of how the image was compressed.
 
     Raises:
         TypeError: The strategy returns no plan.
@@ -57,6 +61,7 @@ def enlarge(
         quality=options.quality,
         kernel=options.kernel,
         noise=options.noise,
+        compressed=compressed,
         ask_prior=ask_prior,
         prior_name=prior_name,
         generator=arguments.seeded(options.generator),

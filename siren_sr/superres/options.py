@@ -12,6 +12,7 @@ import torch
 
 from siren_sr import arguments
 from siren_sr.arguments import option
+from siren_sr.superres.compression.finding import AUTO, Compression, check_compression
 from siren_sr.superres.consistent import consistent
 from siren_sr.superres.kernels import check_kernel
 from siren_sr.superres.picture.quality import QUALITIES, Quality
@@ -55,6 +56,12 @@ class SuperResolveOptions:
         "(1, C, H, W)",
         needs_consistent=True,
     )
+    compression: Compression = option(
+        AUTO,
+        "how the image was compressed: auto, as its file says or its pixels show for certain; jpeg, the same or an "
+        "error; none, not at all",
+        needs_consistent=True,
+    )
     strategy: StrategyName | str | Strategy = option("consistent", "consistent, basic, trick1 or trick2")
     steps: int | None = option(help="training steps")
     align_corners: bool = option(False)
@@ -78,6 +85,7 @@ class SuperResolveOptions:
             arguments.optional_callable(
                 "prior", self.prior, what=f'"{PHOTOGRAPHS}" or a callable, (1, C, h, w) -> (1, C, H, W)'
             )
+        check_compression(self.compression)
         arguments.settle(
             self,
             noise=noise,
@@ -102,7 +110,7 @@ class SuperResolveOptions:
             for field in fields(self)
             if "needs_consistent" in field.metadata
             and not arguments.same(getattr(self, field.name), field.default)
-            and not (field.name == "prior" and self.prior is None)
+            and not (field.name in ("prior", "compression") and getattr(self, field.name) is None)
         ]
         if changed:
             name, names = getattr(chosen, "__name__", ""), ", ".join(changed)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from siren_sr.fitting.tiles import TileRecipe
 from siren_sr.signals import to_unit
+from siren_sr.superres.compression.compressed import Compressed
 from siren_sr.superres.picture.quality import Quality
 from siren_sr.training.loop import Stage
 from siren_sr.training.progress import Monitor
@@ -34,6 +35,7 @@ class Problem:
         kernel: Kernel of the downsampling that made the image; `siren_sr.superres.kernels.check_kernel` says what it
             may be.
         noise: Standard deviation of the image's noise, in units of an image in [0, 1].
+        compressed: What is known of how the image was compressed, or None if it was not.
         ask_prior: Function that returns what `prior` is.
         prior_name: Name of the prior, for the plan; None where there is none.
         generator: CPU generator of the random numbers that a strategy needs.
@@ -50,6 +52,7 @@ class Problem:
     quality: Quality
     kernel: Any
     noise: float
+    compressed: Compressed | None = None
     ask_prior: Callable[[], Tensor | None] = lambda: None
     prior_name: str | None = None
     generator: torch.Generator | None = None

@@ -39,6 +39,7 @@ class Proposals:
         monitor: Monitor,
         *,
         noise: float,
+        jpeg: float = 0.0,
     ) -> None:
         """Decide who will be asked.
 
@@ -48,6 +49,7 @@ class Proposals:
             options: The options of the task.
             monitor: Told of the work.
             noise: Standard deviation of the images' noise, for images in [0, 1].
+            jpeg: How strongly they were compressed, see `siren_sr.superres.learned.conditions.Conditions`.
         """
         self._images, self._found = images, dict[int, Tensor]()
         self._monitor, self._generator = monitor, options.generator
@@ -55,7 +57,7 @@ class Proposals:
         self._make: Callable[[Sequence[Signal]], Tensor] | None = None
         if isinstance(options.prior, str):
             shape = images[0].shape
-            told = photographs.conditions(options.kernel, noise, shape=shape, size=size)
+            told = photographs.conditions(options.kernel, noise, shape=shape, size=size, jpeg=jpeg)
             if isinstance(told, str):
                 log.info('prior="%s" is not used, since %s: nothing but the image is', options.prior, told)
                 return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
@@ -18,8 +18,10 @@ from siren_sr.fitting.fit import Fit
 from siren_sr.grids import coordinates
 from siren_sr.io import ImageFile, check_memory
 from siren_sr.signals import Signal, as_signal, fill_hidden, is_batch, members, stacked
+from siren_sr.superres.compression.compressed import Compressed
+from siren_sr.superres.compression.finding import Compression, find
 from siren_sr.superres.execution import enlarge
-from siren_sr.superres.options import Scale, StrategyName, SuperResolveOptions
+from siren_sr.superres.options import PUBLISHED, Scale, StrategyName, SuperResolveOptions
 from siren_sr.superres.picture.quality import Quality
 from siren_sr.superres.plan import Strategy
 from siren_sr.superres.proposals import Proposals
@@ -48,6 +50,7 @@ def super_resolve(
     kernel: Any = ...,
     noise: float = ...,
     prior: Prior | Literal["photographs"] | None = ...,
+    compression: Compression = ...,
     strategy: StrategyName | str | Strategy = ...,
     steps: int | None = ...,
     align_corners: bool = ...,
@@ -69,6 +72,7 @@ def super_resolve(
     kernel: Any = ...,
     noise: float = ...,
     prior: Prior | Literal["photographs"] | None = ...,
+    compression: Compression = ...,
     strategy: StrategyName | str | Strategy = ...,
     steps: int | None = ...,
     align_corners: bool = ...,
@@ -90,6 +94,7 @@ def super_resolve(
     kernel: Any = ...,
     noise: float = ...,
     prior: Prior | Literal["photographs"] | None = ...,
+    compression: Compression = ...,
     strategy: StrategyName | str | Strategy = ...,
     steps: int | None = ...,
     align_corners: bool = ...,
@@ -110,6 +115,7 @@ def super_resolve(
     kernel: Any = DEFAULT.kernel,
     noise: float = DEFAULT.noise,
     prior: Prior | Literal["photographs"] | None = DEFAULT.prior,
+    compression: Compression = DEFAULT.compression,
     strategy: StrategyName | str | Strategy = DEFAULT.strategy,
     steps: int | None = DEFAULT.steps,
     align_corners: bool = DEFAULT.align_corners,
@@ -130,7 +136,8 @@ def super_resolve(
             files it is known which channel that is, and colours that are wholly transparent are replaced by those
             around them; of tensors and arrays no channel is taken for alpha. Floats may have any range: the result does
             not depend on their scale and offset, but it stays in [0, 1] where the image does.
-        scale: Enlargement, any real number >= 1, or one per axis (rows, columns). Default: 4 if ``size`` is absent.
+        scale: Enlargement, any real number >= 1, or one per axis (rows, columns); 1 mends what ``compression`` or
+            ``noise`` did. Default: 4 if ``size`` is absent.
         size: Or the size wanted, (H, W), not smaller than the image.
         quality: "fast", "standard" or "best": how long to try (the guide has seconds and dB).
         kernel: The downsampling that made the image: "bicubic" (MATLAB's ``imresize``), another name of
@@ -148,6 +155,13 @@ def super_resolve(
             channels, alpha too; once, and with "best" in eight orientations. The picture of a prior, resized if it has
             another size, is moved to the nearest one that explains the image (with ``noise``, only as far as the image
             is to be believed). `Fit.prior` says what was used.
+        compression: How the image was compressed. "auto" (the default) believes the file: of a JPEG's path, content or
+            `siren_sr.io.ImageFile` its quantization tables and coefficients are used, of a PIL image its tables, and
+            other images of 8 bits from files are recognised where their pixels show for certain that they were a JPEG.
+            Then D x is not the image, but one of the images that the file may have been made of, and ``scale=1``
+            removes traces of compression alone. Tensors and arrays are taken as not compressed. "jpeg" recognises them
+            as well, and is an error where nothing is found. `siren_sr.io.JpegTables` says the tables of an image that
+            was decoded, but not changed since. None: the image is taken as it is.
         strategy: "consistent" (the default), the paper's "basic", "trick1", "trick2", or a function
             `Problem` -> `Plan`.
         steps: Training steps. With "consistent" they are those of every group of tiles, where a fit is asked for; with
@@ -177,8 +191,8 @@ def super_resolve(
         seen: so are ``scale``, ``size``, ``kernel`` and ``prior`` meant. The result is stored turned as the file was.
 
     Raises:
-        ValueError: A bad image, scale, size, kernel, noise, device or result of the prior, an unknown strategy or
-            quality, an option that the strategy would make ignored, or a training that diverged.
+        ValueError: A bad image, scale, size, kernel, noise, compression, device or result of the prior, an unknown
+            strategy or quality, an option that the strategy would make ignored, or a training that diverged.
         TypeError: Unsupported kinds.
         OSError: A file that cannot be read.
         KeyboardInterrupt: Ctrl-C. Its attribute ``result`` holds what was reached, just as if the callback had returned
@@ -195,6 +209,7 @@ def super_resolve(
         kernel=kernel,
         noise=noise,
         prior=prior,
+        compression=compression,
         strategy=strategy,
         steps=steps,
         align_corners=align_corners,
@@ -208,16 +223,20 @@ def super_resolve(
     )
     with arguments.undisturbed():
         many = is_batch(image)
-        data = [_read(one, options) for one in (members(image) if many else [image])]
-        monitor = Monitor(callback, open_checkpoint(options, [one.values for one in data]))
-        results = _results(data, options, monitor)
+        given = list(members(image)) if many else [image]
+        data = [_read(one, options) for one in given]
+        known = [_compressed(*pair, options) for pair in zip(given, data, strict=True)]
+        monitor = Monitor(callback, open_checkpoint(options, [one.values for one in data], known))
+        results = _results(data, known, options, monitor)
         result = results[0] if not many else results if return_fit else stacked(results, image)
         monitor.end(result)
     return result
 
 
-def _results(data: Sequence[Signal], options: SuperResolveOptions, monitor: Monitor) -> list[Any]:
-    """The images enlarged, which have the same shape, or their fits."""
+def _results(
+    data: Sequence[Signal], known: Sequence[Compressed | None], options: SuperResolveOptions, monitor: Monitor
+) -> list[Any]:
+    """The images enlarged, which have the same shape, or their fits; ``known`` is how they were compressed."""
     channels = len(data[0].values)
     size = result_size(data[0].shape, scale=options.scale, size=options.size, channels=channels)
     check_memory(
@@ -228,17 +247,23 @@ def _results(data: Sequence[Signal], options: SuperResolveOptions, monitor: Moni
         what=f"to enlarge it to {size[0]}x{size[1]}",
         advice="enlarge parts of it, with siren_sr.fleet.super_resolve_windows",
     )
-    noises = [_noise(one, options) for one in data]
-    if len(set(noises)) == 1:
-        proposals = Proposals(data, size, options, monitor, noise=noises[0])
-        asked = [(functools.partial(proposals.picture, i), proposals.name) for i in range(len(data))]
-    else:  # every image has a range of its own, and its noise is another share of it
-        alone = [Proposals([d], size, options, monitor, noise=n) for d, n in zip(data, noises, strict=True)]
-        asked = [(functools.partial(one.picture, 0), one.name) for one in alone]
+    # Images of one kind are worked on together. The range of each is its own, and its noise another share of it.
+    kinds = [(_noise(d, options), 0.0 if k is None else k.strength) for d, k in zip(data, known, strict=True)]
+    asked: dict[int, tuple[Callable[[], Tensor | None], str | None]] = {}
+    for noise, jpeg in dict.fromkeys(kinds):
+        numbers = [i for i, kind in enumerate(kinds) if kind == (noise, jpeg)]
+        proposals = Proposals([data[i] for i in numbers], size, options, monitor, noise=noise, jpeg=jpeg)
+        asked |= {i: (functools.partial(proposals.picture, j), proposals.name) for j, i in enumerate(numbers)}
     return [
-        enlarge(one, size, ask, name, replace(options, noise=noise), monitor)
-        for one, noise, (ask, name) in zip(data, noises, asked, strict=True)
+        enlarge(one, size, *asked[i], replace(options, noise=kinds[i][0]), monitor, compressed=known[i])
+        for i, one in enumerate(data)
     ]
+
+
+def _compressed(image: Any, data: Signal, options: SuperResolveOptions) -> Compressed | None:
+    """What is known of how an image was compressed, as far as the strategy asks for it."""
+    published = any(options.chosen_strategy() is one for one in PUBLISHED)
+    return None if published else find(image, data, options.compression)
 
 
 def _noise(data: Signal, options: SuperResolveOptions) -> float:
