@@ -149,12 +149,13 @@ def cut(n: int, m: int, *, window: int, margin: int, multiple: int = 1) -> list[
         >>> [part.seen for part in cut(10, 20, window=4, margin=1)]
         [slice(0, 4, None), slice(2, 8, None), slice(6, 10, None)]
     """
-    step = math.lcm(n // math.gcd(n, m), multiple)
+    together = n // math.gcd(n, m)
+    step = math.lcm(together, multiple)
     count = math.ceil(n / window)
-    if n // math.gcd(n, m) > LONGEST and count > 1:
+    if together > LONGEST and count > 1:
         raise ValueError(
             f"{n} pixels become {m}: windows need a scale at which pixels of both begin together every {LONGEST} "
-            f"pixels or less, here it is {n // math.gcd(n, m)}; take a whole scale, or cut the image to a multiple of a few pixels"
+            f"pixels or less, here it is {together}; take a whole scale, or cut the image to a multiple of a few pixels"
         )
     edges = sorted({min(n, round(i * n / count / step) * step) for i in range(count + 1)} | {n})
     margin = math.ceil(margin / step) * step

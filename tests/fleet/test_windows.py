@@ -1,12 +1,14 @@
 import contextlib
 import pickle
 import struct
+from io import BytesIO
 
 import errands
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from problems import picture
 
 from siren_sr import fleet, io, super_resolve
@@ -129,3 +131,16 @@ def test_what_looks_at_the_whole_image_is_refused():
             fleet.super_resolve_windows(image, **options)
     with pytest.raises(TypeError, match="uint8 or uint16, got float64"):
         fleet.super_resolve_windows(image / 255)
+
+
+@pytest.mark.parametrize(("subsampling", "orientation"), [("4:4:4", 1), ("4:2:0", 8)])
+def test_windows_know_their_part_of_a_compressed_file(subsampling, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stream = BytesIO()
+    Image.fromarray(textured(100, 76, 3)).save(stream, "JPEG", quality=40, subsampling=subsampling, exif=exif)
+    found = fleet.super_resolve_windows(stream, scale=1.5, window=40, workers=1)
+    whole = np.asarray(super_resolve(stream, 1.5))
+    np.testing.assert_allclose(found.astype(int), whole.astype(int), atol=1, rtol=0)
+    careless = super_resolve(stream, 1.5, compression=None)
+    assert np.abs(np.asarray(careless, int) - whole).max() > 10

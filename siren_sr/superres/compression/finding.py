@@ -25,7 +25,7 @@ Compression = JpegTables | Compressed | Literal["auto", "jpeg"] | None
 """What a user may say of how an image was compressed; `siren_sr.super_resolve` tells what it means."""
 
 FINEST = 99  # from this quality on, steps are hardly wider than the rounding to 8 bits, and nothing is left to mend
-CERTAIN = 0.5  # share of the image that must be what its tables make of it; the rest may have been painted over
+CERTAIN = 0.25  # share of the image that must be what its tables make of it; the rest may be clipped or painted over
 NEAR = 2 / 255  # most values of a decoded image lie so near to its set; where colour is coarse, decoders smooth it
 
 
@@ -64,7 +64,9 @@ def find(image: Any, data: Signal, compression: Compression) -> Compressed | Non
         return None
     if isinstance(compression, Compressed):
         if compression.shape != tuple(data.values.shape):
-            raise ValueError(f"compression= is that of an image of shape {compression.shape}, not {tuple(data.values.shape)}")
+            raise ValueError(
+                f"compression= is that of an image of shape {compression.shape}, not {tuple(data.values.shape)}"
+            )
         return compression.to(data.values)
     if isinstance(compression, JpegTables):
         return _as_told(data, compression)
@@ -99,8 +101,8 @@ def _as_told(data: Signal, tables: JpegTables) -> Compressed | None:
     found = _of_pixels(data, tables)
     if found is None:
         raise ValueError(
-            "compression= does not fit the image: less than half of its blocks of 8x8 pixels are what these tables "
-            "leave; an image that was cut, resized or changed after it was decoded has lost them"
+            "compression= does not fit the image: less than a quarter of its blocks of 8x8 pixels are what these "
+            "tables leave; an image that was cut, resized or changed after it was decoded has lost them"
         )
     return found
 
