@@ -24,6 +24,17 @@ class Conditions:
     blur: float = 0.0
     jpeg: float = 0.0
 
-    def tensor(self, like: Tensor) -> Tensor:
-        """One row of numbers of the order 1, (1, 3), with the device and type of ``like``."""
-        return like.new_tensor([[value * unit for value, unit in zip(astuple(self), UNITS, strict=True)]])
+    def tensor(self, like: Tensor, *, noise: Tensor | None = None) -> Tensor:
+        """Rows of numbers of the order 1, with the device and type of ``like``.
+
+        Args:
+            like: Any tensor.
+            noise: Noise of each of several images, (B,), in place of the one for all.
+
+        Returns:
+            (B, 3), or (1, 3) for all images alike.
+        """
+        values = like.new_tensor([astuple(self)]).repeat(1 if noise is None else len(noise), 1)
+        if noise is not None:
+            values[:, 0] = noise
+        return values * like.new_tensor(UNITS)

@@ -6,7 +6,7 @@ import functools
 import math
 import numbers
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
 
@@ -16,7 +16,8 @@ from torch import Tensor
 from siren_sr import arguments
 from siren_sr.signals import from_unit, to_unit
 from siren_sr.superres.convolution import fast_precision, mean_of_turned
-from siren_sr.superres.learned import internal
+from siren_sr.superres.downsample import Downsample
+from siren_sr.superres.learned import internal, unlike
 from siren_sr.superres.learned.conditions import Conditions
 from siren_sr.superres.learned.network import LearnedUpscaler, tiles
 from siren_sr.superres.learned.storage import load
@@ -36,16 +37,25 @@ class Effort:
 
     Attributes:
         orientations: 1, or 8 for the mean over all turned and mirrored versions of an image.
-        updates: How many times a copy of the network learns from the image before, see `internal`.
+        updates: How many times a copy of the network learns from the image before, see `internal`; with 0 there is no
+            copy.
+        staged: How many networks, the trained one first and then its copy, also enlarge the image in two stages.
     """
 
     orientations: int
     updates: int = 0
+    staged: int = 0
 
 
-EFFORTS = {"fast": Effort(8), "standard": Effort(8), "best": Effort(8, updates=120)}
-"""By the values of ``quality``. What is learned from the image gains up to 2 dB where it repeats itself, and loses some
-tenths elsewhere, so that only "best" does it."""
+EFFORTS = {"fast": Effort(8), "standard": Effort(8, updates=120, staged=1), "best": Effort(8, updates=240, staged=2)}
+"""By the values of ``quality``. The picture is the mean over the networks, of each over its one or two ways.
+
+What is learned from the image gains up to 4 dB where it repeats itself, and loses some tenths elsewhere. Two stages
+gain where there are long edges and lose where there are small bright spots. What one network or way gets wrong, the
+mean has a part of only, and it is nearly always better than the trained network alone.
+"""
+SLACK = 1e-3  # how much the image, which is rounded to 8 bits, is doubted between the stages
+STAGED_FROM = 3.0  # the least scale; at ×2 the two stages lose more than they gain
 
 
 @functools.lru_cache(maxsize=1)
@@ -101,7 +111,7 @@ def enlarge(
             are single gray images each.
         size: (H, W).
         told: What is known of how the images came about.
-        quality: A key of `EFFORTS`. From images with noise, blur or compression nothing is learned.
+        quality: A key of `EFFORTS`. Images with noise, blur or compression are enlarged as for "fast".
         generator: CPU generator of what it learns from (default: seed 0 for every image).
         monitor: Told of every update and tile; when it answers True, bicubic interpolation takes the place of what is
             missing.
@@ -111,29 +121,89 @@ def enlarge(
     """
     monitor = Monitor() if monitor is None else monitor
     model = network().to(images.device)
-    effort = EFFORTS[quality]
-    if told != Conditions() or not internal.possible(images.shape[2:], size):
-        effort = Effort(effort.orientations)
+    shape = images.shape[2:]
+    effort = _possible(EFFORTS[quality], told, shape, size)
     groups = images.split(1 if effort.updates else len(images))
-    asked = effort.orientations * tiles(images.shape[2:])
-    monitor.plan("prior", len(groups) * (effort.updates + asked))
+    monitor.plan("prior", len(groups) * _steps(effort, shape, size))
     results = []
     for group in groups:
         triplets, back = _as_colours(to_unit(group).float())
-        learned = model
-        if effort.updates and not monitor.stopped:
-            chances = arguments.seeded(generator)
-            learned = internal.adapted(
-                model, triplets, size, updates=effort.updates, generator=chances, monitor=monitor
-            )
-        ask = functools.partial(_ask, learned, told=told, monitor=monitor)
-        found = mean_of_turned(ask, triplets, size, count=effort.orientations, stopped=lambda: monitor.stopped)
-        results.append(back(found))
+        factor, middle = unlike.contrast(triplets)
+        given = unlike.shown(triplets, factor, middle)
+        work = _Work(given, size, told.tensor(given, noise=told.noise * factor.flatten()), effort, monitor)
+        found = work.picture(model, arguments.seeded(generator))
+        results.append(back(unlike.believed(found, triplets, size, factor, middle)))
     return from_unit(torch.cat(results)).clamp(-1, 1).to(images)
 
 
+def _possible(effort: Effort, told: Conditions, shape: Sequence[int], size: Sequence[int]) -> Effort:
+    """An effort without what is no good for images that came about like this."""
+    if told != Conditions():
+        return replace(effort, updates=0, staged=0)
+    updates = effort.updates if internal.possible(shape, size) else 0
+    staged = effort.staged if min(n / m for n, m in zip(size, shape, strict=True)) >= STAGED_FROM else 0
+    return replace(effort, updates=updates, staged=min(staged, 2 if updates else 1))
+
+
+def _steps(effort: Effort, shape: Sequence[int], size: Sequence[int]) -> int:
+    """What the monitor will be told of for one group of images."""
+    networks = 2 if effort.updates else 1
+    in_stages = tiles(shape) + tiles(_between(shape, size))
+    return effort.updates + effort.orientations * (networks * tiles(shape) + effort.staged * in_stages)
+
+
+def _between(shape: Sequence[int], size: Sequence[int]) -> tuple[int, int]:
+    """The size between two others, which is as many times larger than one as it is smaller than the other."""
+    rows, columns = (round(math.sqrt(m * n)) for m, n in zip(shape, size, strict=True))
+    return rows, columns
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is to be done with some images (B, 3, h, w) in [0, 1]."""
+
+    images: Tensor
+    size: tuple[int, int]
+    told: Tensor
+    effort: Effort
+    monitor: Monitor
+
+    def picture(self, model: LearnedUpscaler, generator: torch.Generator) -> Tensor:
+        """The picture (B, 3, H, W): the mean over the networks; when the work is stopped, over those that are done."""
+        found = self.monitor.once("trained", lambda: self._drawn(model, staged=self.effort.staged > 0))
+        if not self.effort.updates or self.monitor.stopped:
+            return found
+        learned = internal.adapted(
+            model,
+            self.images,
+            self.size,
+            updates=self.effort.updates,
+            generator=generator,
+            monitor=self.monitor,
+        )
+        other = found if self.monitor.stopped else self._drawn(learned, staged=self.effort.staged > 1)
+        return found if self.monitor.stopped else found.lerp(other, 0.5)
+
+    def _drawn(self, model: LearnedUpscaler, *, staged: bool) -> Tensor:
+        """What one network makes of the images: the mean over its ways."""
+        found = self._turned(model, self.images, self.size)
+        if not staged or self.monitor.stopped:
+            return found
+        between = _between(self.images.shape[2:], self.size)
+        larger = self._turned(model, self.images, between)
+        down = Downsample.between(between, self.images.shape[2:], like=self.images)
+        larger = down.project(larger, self.images, noise=SLACK).clamp(0, 1)
+        other = found if self.monitor.stopped else self._turned(model, larger, self.size)
+        return found if self.monitor.stopped else found.lerp(other, 0.5)
+
+    def _turned(self, model: LearnedUpscaler, images: Tensor, size: tuple[int, int]) -> Tensor:
+        ask = functools.partial(_ask, model, told=self.told, monitor=self.monitor)
+        count, stopped = self.effort.orientations, lambda: self.monitor.stopped
+        return mean_of_turned(ask, images, size, count=count, stopped=stopped)
+
+
 @torch.no_grad()
-def _ask(model: LearnedUpscaler, images: Tensor, size: Sequence[int], *, told: Conditions, monitor: Monitor) -> Tensor:
+def _ask(model: LearnedUpscaler, images: Tensor, size: Sequence[int], *, told: Tensor, monitor: Monitor) -> Tensor:
     """What a network answers, in float32."""
     return model(images, size, conditions=told, precision=fast_precision(images), stop=monitor.step).float()
 
