@@ -25,9 +25,10 @@ from benchmarks import header
 from siren_sr import fleet, io, super_resolve
 from siren_sr.fleet.processes import processors
 from siren_sr.fleet.staff import Backend
-from siren_sr.fleet.windows import MARGIN, WINDOW, WindowErrand, cut
+from siren_sr.fleet.windows import STAGED, WINDOW, Whole, WindowErrand, cut
 from siren_sr.fleet.work import SuperResolve
 from siren_sr.signals import ranges
+from siren_sr.superres.learned import photographs, unlike
 
 
 def main() -> None:
@@ -117,15 +118,17 @@ def windows(side: int, scale: int, workers: int) -> None:
     print(
         f"{side}x{side} -> {whole.shape[0]}x{whole.shape[1]}: {alone:.1f} s with {workers} threads, {shared:.1f} s in"
     )
-    print(f"windows of {WINDOW} + 2·{MARGIN}; they differ by at most {apart.max()} levels, in {(apart > 0).mean():.2%}")
+    print(f"windows of {WINDOW} + 2·{STAGED}; they differ by at most {apart.max()} levels, in {(apart > 0).mean():.2%}")
     sent, back = traffic(4096, scale)
     print(f"windows of a large image: {sent:.2f} MB to workers and {back:.2f} MB back per megapixel of the result")
 
 
 def traffic(side: int, scale: int) -> tuple[float, float]:
     """Return the pickled megabytes of windows sent, and of results sent back, for every megapixel of a large result."""
-    parts = cut(side, side * scale, window=WINDOW, margin=MARGIN)
-    sent, back, whole = 0, 0, ranges.Range(0.0, 255.0, 0.0, 255.0, full=255.0)
+    parts = cut(side, side * scale, window=WINDOW, margin=STAGED)
+    sent, back = 0, 0
+    known = photographs.Known(unlike.view(torch.rand(1, 3, 8, 8)), photographs.network())
+    whole = Whole(ranges.Range(0.0, 255.0, 0.0, 255.0, full=255.0), photographs.Conditions(), known)
     for row in parts:
         for column in parts:
             pixels = np.zeros((row.seen.stop - row.seen.start, column.seen.stop - column.seen.start, 3), np.uint8)

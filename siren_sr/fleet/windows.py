@@ -4,7 +4,8 @@ With a prior, what a pixel of the result depends on lies near it. The network se
 image, and two more for the interpolation between pixels. The correction that makes its picture explain the image,
 Dᵀ (D Dᵀ + noise)⁻¹, reaches further in principle, but falls by orders of magnitude within a few pixels, since the doubt
 bounds the condition of D Dᵀ. So every window is enlarged with a margin of the pixels around it, and what becomes of the
-margin is thrown away. Windows and margins begin where pixels of the image and of the result do.
+margin is thrown away. Windows and margins begin where pixels of the image and of the result do. What does depend on the
+whole image is found before: its range, its contrast, and the network that has learned from it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from siren_sr.fleet.report import Progress
 from siren_sr.fleet.staff import Backend, Staff
 from siren_sr.fleet.work import SuperResolve
 from siren_sr.io.atomic import PathLike
-from siren_sr.signals import as_signal, fill_hidden, ranges
+from siren_sr.signals import as_signal, fill_hidden, from_unit, ranges, to_unit
 from siren_sr.signals.orientation import turn_back, turn_upright
 from siren_sr.superres.compression.compressed import Compressed
 from siren_sr.superres.compression.finding import Compression, find
@@ -32,9 +33,10 @@ from siren_sr.superres.learned import photographs
 from siren_sr.superres.options import SuperResolveOptions
 from siren_sr.superres.task import result_size
 
-MARGIN = 24
-"""Pixels of the image around a window. From 20 on no more than rounding is left of the difference: at most 0.007 levels
-of 8 bits, for images of noise, scales from 1.25 to 8, and all kernels that the prior knows."""
+MARGIN, STAGED = 24, 40
+"""Pixels of the image around a window, and where the image is enlarged in two stages. For one stage, from 20 on no more
+than rounding is left of the difference: at most 0.007 levels of 8 bits, for images of noise, scales from 1.25 to 8, and
+all kernels that the prior knows."""
 WINDOW = 336  # pixels of the image per side; with its margins it is as much as the network works on at once
 BLOCK = 16  # pixels of a compressed image that belong together, where its colour has half of its resolution
 LONGEST = 64  # the most pixels after which those of the image and of the result begin together
@@ -73,15 +75,15 @@ def super_resolve_windows(
 ) -> np.ndarray:
     """Enlarge one large image in windows, which several workers share.
 
-    The result is that of `siren_sr.super_resolve` to within one level of 8 bits, and no border shows. Nothing but the
-    image and the result is in this process's memory. Images with a prior only: the search without one, and what
-    ``quality="best"`` learns, look at the whole image.
+    The result is that of `siren_sr.super_resolve` to within one level of 8 bits, and no border shows. In this process's
+    memory are the image, for a while also as floats, and the result. Images with a prior only: the search without one
+    looks at the whole image. What the network learns from the image it learns once, in this process.
 
     Args:
         image: Path, `siren_sr.io.ImageFile`, or array (H, W[, C]) of uint8 or uint16.
         window: Pixels of the image per side of a window, without its margins.
-        margin: Pixels of the image around a window that are looked at too. Default: 24, which is enough for the prior
-            "photographs"; an upscaler of your own needs as many as it sees, and 8 more.
+        margin: Pixels of the image around a window that are looked at too. Default: what is enough for the prior
+            "photographs", 24 or, for two stages, 40; an upscaler of your own needs as many as it sees, and 8 more.
         workers: As in `siren_sr.fleet.run`, like all the following.
         threads: See there.
         memory: See there.
@@ -116,7 +118,7 @@ def super_resolve_windows(
         for n, m in zip(shape, size, strict=True)
     )
     result = np.empty((*size, *pixels.shape[2:]), pixels.dtype)
-    whole = ranges.find(torch.from_numpy(pixels), pixels.dtype.name, image=True, audio=False)
+    whole = _whole(pixels, chosen, size, task.seed, jpeg=jpeg)
     jobs = [_Job(task, pixels, whole, compressed, result, row, column) for row in rows for column in columns]
     with staff.hire(len(jobs)) as (hire, count), Crew(hire, jobs, count) as crew:
         if callback is not None:
@@ -164,9 +166,7 @@ def cut(n: int, m: int, *, window: int, margin: int, multiple: int = 1) -> list[
         seen = slice(max(0, start - margin), min(n, stop + margin))
         place = slice(start * m // n, stop * m // n)
         first = seen.start * m // n
-        parts.append(
-            Part(seen, seen.stop * m // n - first, slice(place.start - first, place.stop - first), place),
-        )
+        parts.append(Part(seen, seen.stop * m // n - first, slice(place.start - first, place.stop - first), place))
     return parts
 
 
@@ -176,8 +176,6 @@ def _margin(
     """Return the margin of windows, or say why there can be none."""
     if chosen.strategy != "consistent":
         raise ValueError("the strategies of the paper train one network on the whole image: windows are no way")
-    if chosen.quality == "best":
-        raise ValueError('quality="best" learns from the whole image: use "standard" for windows')
     if chosen.prior is None:
         raise ValueError("prior=None searches the whole image for what repeats itself: windows need a prior")
     if not isinstance(chosen.prior, str):
@@ -189,7 +187,54 @@ def _margin(
     told = photographs.conditions(chosen.kernel, chosen.noise, shape=shape, size=size, jpeg=jpeg)
     if isinstance(told, str):
         raise ValueError(f"windows need a prior, and prior={chosen.prior!r} cannot be used, since {told}")
-    return MARGIN if margin is None else arguments.count("margin", margin, least=0)
+    if margin is not None:
+        return arguments.count("margin", margin, least=0)
+    return STAGED if photographs.takes_stages(chosen.quality, told, shape, size) else MARGIN
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What the windows of an image must know of the whole image.
+
+    Attributes:
+        span: Its range.
+        told: What is known of how it came about, for the prior "photographs"; None for an upscaler of the user's.
+        known: What it says of itself, likewise.
+    """
+
+    span: ranges.Range
+    told: photographs.Conditions | None = None
+    known: photographs.Known | None = None
+
+
+def _whole(pixels: np.ndarray, chosen: SuperResolveOptions, size: tuple[int, int], seed: int, *, jpeg: float) -> Whole:
+    """Return what the windows must know."""
+    span = ranges.find(torch.from_numpy(pixels), pixels.dtype.name, image=True, audio=False)
+    if not isinstance(chosen.prior, str):
+        return Whole(span)
+    data = as_signal(pixels, dims=2, device=chosen.device)
+    noise = chosen.noise / data.origin.contrast if data.origin.contrast else 0.0
+    told = photographs.conditions(chosen.kernel, noise, shape=pixels.shape[:2], size=size, jpeg=jpeg)
+    if isinstance(told, str):
+        raise ValueError(f"windows need a prior, and prior={chosen.prior!r} cannot be used, since {told}")
+    generator = torch.Generator().manual_seed(seed)
+    known = photographs.know(data.values, size=size, told=told, quality=chosen.quality, generator=generator)
+    return Whole(span, told, replace(known, learned=known.learned and known.learned.cpu()))
+
+
+@dataclass(frozen=True)
+class _Prior:
+    """The prior "photographs" for a part of an image, as a function of the part, (1, C, h, w) in [0, 1]."""
+
+    whole: Whole
+    quality: str
+    size: tuple[int, int]
+
+    def __call__(self, image: torch.Tensor) -> torch.Tensor:
+        """Enlarge it; returns (1, C, H, W) in [0, 1]."""
+        told, known = self.whole.told or photographs.Conditions(), self.whole.known
+        picture = photographs.enlarge(from_unit(image), size=self.size, told=told, quality=self.quality, known=known)
+        return to_unit(picture).clamp(0, 1)
 
 
 def _upright(image: Any, compression: Compression) -> tuple[np.ndarray, int, Compressed | None]:
@@ -220,7 +265,7 @@ class WindowErrand:
     Attributes:
         task: What to do.
         pixels: The window with its margins, (h, w[, C]).
-        whole: The range of the whole image.
+        whole: What must be known of the whole image.
         compressed: How the window was compressed.
         size: What they become, (H, W).
         kept: Rows and columns of it that are sent back.
@@ -228,7 +273,7 @@ class WindowErrand:
 
     task: SuperResolve
     pixels: np.ndarray
-    whole: ranges.Range
+    whole: Whole
     compressed: Compressed | None
     size: tuple[int, int]
     kept: tuple[slice, slice]
@@ -236,7 +281,11 @@ class WindowErrand:
     def __call__(self) -> np.ndarray:
         """Enlarge it; returns what is kept."""
         options = {**self.task.options, "scale": None, "size": self.size, "compression": self.compressed}
-        data = as_signal(self.pixels, dims=2, device=self.task.options.get("device"), part_of=self.whole)
+        if self.whole.known is not None:
+            # The quality is the prior's; who asks it would have it turn the image itself for "best".
+            quality = SuperResolveOptions(**self.task.options).quality
+            options |= {"prior": _Prior(self.whole, quality, self.size), "quality": "standard"}
+        data = as_signal(self.pixels, dims=2, device=self.task.options.get("device"), part_of=self.whole.span)
         return np.ascontiguousarray(replace(self.task, options=options)(data)[self.kept])
 
 
@@ -247,7 +296,7 @@ class _Job:
         self,
         task: SuperResolve,
         pixels: np.ndarray,
-        whole: ranges.Range,
+        whole: Whole,
         compressed: Compressed | None,
         result: np.ndarray,
         row: Part,

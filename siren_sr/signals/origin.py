@@ -64,6 +64,11 @@ class Origin:
         return self.container in ("tensor", "tv image", "planar array")
 
     @property
+    def floating(self) -> bool:
+        """Whether the data were floating-point numbers."""
+        return self.dtype.startswith(("float", "bfloat"))
+
+    @property
     def contrast(self) -> float:
         """The length of the data's own range, where that of the element type has length 1."""
         return (self.high - self.low) / self.full
@@ -71,7 +76,7 @@ class Origin:
     @property
     def shown(self) -> tuple[float, float]:
         """What -1 and 1 are where a picture is looked at: floats in [0, 1] as they are, others from 0 to 1."""
-        as_they_are = self.dtype.startswith(("float", "bfloat")) and (self.floor, self.ceiling) == (0.0, 1.0)
+        as_they_are = self.floating and (self.floor, self.ceiling) == (0.0, 1.0)
         return (self.low, self.high) if as_they_are else (0.0, 1.0)
 
     def normalize(self, values: Tensor, dtype: torch.dtype = torch.float64) -> Tensor:

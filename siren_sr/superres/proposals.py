@@ -76,7 +76,7 @@ class Proposals:
             self._make = functools.partial(_asked, prior=options.prior, size=size, times=times)
 
     def picture(self, number: int) -> Tensor | None:
-        """The picture (C, H, W) in [-1, 1] for one of the images; None where no prior has a say.
+        """The picture (C, H, W) for one of the images, in [-1, 1]; None where no prior has a say.
 
         Small images are worked on together, as many as fill a tile of the network. Each picture is given away once.
         """
@@ -91,8 +91,13 @@ class Proposals:
 
 
 def _enlarged(images: Sequence[Signal], **options: Any) -> Tensor:
-    """What the shipped network makes of images, a tensor (B, C, H, W) in [-1, 1]."""
-    return photographs.enlarge(torch.stack([one.values for one in images]), **options)
+    """What the shipped network makes of images, a tensor (B, C, H, W) in [-1, 1].
+
+    Floats may leave that interval. Theirs is the range of the image, not of what it shows: of stars the brightest pixel
+    is less bright than the star.
+    """
+    pictures = photographs.enlarge(torch.stack([one.values for one in images]), **options)
+    return pictures if images[0].origin.floating else pictures.clamp_(-1, 1)
 
 
 def _asked(images: Sequence[Signal], *, prior: Prior, size: tuple[int, int], times: int) -> Tensor:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 DEFAULT = SuperResolveOptions()
 DEFAULT_SCALE = 4
 # The arrays as large as the result that are in memory at once, as measured on results of 1024x1024 to 2048x2048.
-COPIES = {"prior": 7, "no prior": 22, "fit": 5}
+COPIES = {"fast": 9, "prior": 16, "no prior": 22, "fit": 5}
 
 
 @overload
@@ -146,9 +146,11 @@ def super_resolve(
         noise: Standard deviation of the image's noise, in units of floats, where integers of 8 or 16 bits count as
             [0, 1]; 10/255 of an 8-bit image is visible.
         prior: Where the details come from that the image does not show. "photographs" (the default) asks a network that
-            is shipped with the library and has learned from other photographs, in eight orientations; with "best" it
-            learns from the image before, from ×3.5 on. It knows scales from 1.25 to 8, ``kernel="bicubic"`` and narrow
-            Gaussians, and noise up to 25/255; other images are enlarged as without it.
+            is shipped with the library and has learned from other photographs, in eight orientations. Unless the
+            quality is "fast", a copy of it learns from the image before, from ×1.9 on, and from ×3 on it also enlarges
+            the image in two stages; the picture is the mean. It knows scales from 1.25 to 8 (from 1 for compressed
+            images), ``kernel="bicubic"`` and narrow Gaussians, and noise up to 25/255; other images are enlarged as
+            without it.
             None uses nothing but the image: a search, by the image's own edges and repetitions, which takes longer and
             invents nothing. Or your own upscaler, (1, C, h, w) float32 in [0, 1] -> (1, C, H, W) in [0, 1], a
             pretrained network for example. It is given floats in [0, 1] as they are and others brought there; all
@@ -238,11 +240,12 @@ def _results(
 ) -> list[Any]:
     """The images enlarged, which have the same shape, or their fits; ``known`` is how they were compressed."""
     channels = len(data[0].values)
+    kind = "no prior" if options.prior is None else "fast" if options.quality == "fast" else "prior"
     size = result_size(data[0].shape, scale=options.scale, size=options.size, channels=channels)
     check_memory(
         (max(3, channels), *size),
         "float32",
-        copies=COPIES["no prior" if options.prior is None else "prior"] + COPIES["fit"] * options.return_fit,
+        copies=COPIES[kind] + COPIES["fit"] * options.return_fit,
         max_memory=options.max_memory,
         what=f"to enlarge it to {size[0]}x{size[1]}",
         advice="enlarge parts of it, with siren_sr.fleet.super_resolve_windows",

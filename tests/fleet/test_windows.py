@@ -1,6 +1,7 @@
 import contextlib
 import pickle
 import struct
+from dataclasses import replace
 from io import BytesIO
 
 import errands
@@ -15,6 +16,7 @@ from siren_sr import fleet, io, super_resolve
 from siren_sr.fleet.processes import Failed, attempt
 from siren_sr.fleet.staff import Staff
 from siren_sr.fleet.windows import LONGEST, cut
+from siren_sr.superres.learned import photographs
 
 
 class Here:
@@ -81,6 +83,20 @@ def test_windows_are_the_whole_picture_without_borders():
     assert np.abs(careless.astype(int) - found).max() > 10
 
 
+@pytest.mark.parametrize(("quality", "scale"), [("standard", 4), ("standard", 2), ("best", 3)])
+def test_what_is_learned_from_the_whole_image_shows_no_borders(quality, scale, monkeypatch):
+    efforts = photographs.EFFORTS
+    monkeypatch.setitem(efforts, quality, replace(efforts[quality], orientations=1, updates=30))
+    image = textured(96, 60, 3)
+    image[:, :30] //= 16  # a dark half with few bright points, which alone would be shown with less contrast
+    image[5:90:9, 4:26:7] = 250
+    expected = super_resolve(image, scale, quality=quality).astype(int)
+    found = fleet.super_resolve_windows(image, scale=scale, quality=quality, window=24, workers=1)
+    np.testing.assert_allclose(found.astype(int), expected, atol=1, rtol=0)
+    monkeypatch.setitem(efforts, quality, photographs.Effort(1))
+    assert np.abs(super_resolve(image, scale, quality=quality).astype(int) - expected).max() > 3
+
+
 @pytest.mark.parametrize("channels", [3, 4])
 def test_dark_windows_have_the_range_of_the_whole_image(channels, tmp_path):
     whole = picture(32, 160, channels).permute(1, 2, 0).numpy()
@@ -120,7 +136,6 @@ def test_what_looks_at_the_whole_image_is_refused():
     image = textured(20, 24, 3)
     for options, text in (
         ({"prior": None}, "prior=None searches the whole image"),
-        ({"quality": "best"}, 'quality="best" learns from the whole image'),
         ({"strategy": "basic", "prior": None}, "strategies of the paper"),
         ({"kernel": "box"}, r"prior='photographs' cannot be used, since it knows kernel=\"bicubic\""),
         ({"prior": errands.upscale}, "margin= is needed"),

@@ -56,6 +56,20 @@ mean has a part of only, and it is nearly always better than the trained network
 """
 SLACK = 1e-3  # how much the image, which is rounded to 8 bits, is doubted between the stages
 STAGED_FROM = 3.0  # the least scale; at ×2 the two stages lose more than they gain
+FIRST = 2  # how many times the first stage enlarges: whole, so that parts of an image are enlarged as the whole is
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a whole image says of itself, which must be known where a part of it is enlarged.
+
+    Attributes:
+        view: How its colours are shown to the network.
+        learned: The copy of the network that has learned from it, or None.
+    """
+
+    view: unlike.View
+    learned: LearnedUpscaler | None = None
 
 
 @functools.lru_cache(maxsize=1)
@@ -103,6 +117,7 @@ def enlarge(
     quality: str,
     generator: torch.Generator | None = None,
     monitor: Monitor | None = None,
+    known: Known | None = None,
 ) -> Tensor:
     """The network's pictures of images.
 
@@ -115,25 +130,61 @@ def enlarge(
         generator: CPU generator of what it learns from (default: seed 0 for every image).
         monitor: Told of every update and tile; when it answers True, bicubic interpolation takes the place of what is
             missing.
+        known: What `know` has found, if the image is one part of another.
 
     Returns:
-        (B, C, H, W) in [-1, 1], of the images' type and device.
+        (B, C, H, W), of the images' type and device; it may leave [-1, 1].
     """
     monitor = Monitor() if monitor is None else monitor
-    model = network().to(images.device)
-    shape = images.shape[2:]
-    effort = _possible(EFFORTS[quality], told, shape, size)
-    groups = images.split(1 if effort.updates else len(images))
-    monitor.plan("prior", len(groups) * _steps(effort, shape, size))
+    effort = _possible(EFFORTS[quality], told, images.shape[2:], size)
+    if known is not None:
+        effort = replace(effort, updates=0)
+    groups = images.split(1 if effort.updates or effort.staged else len(images))
+    given = [_as_colours(to_unit(group).float()) for group in groups]
+    everything = [Known(unlike.view(triplets)) if known is None else known for triplets, _ in given]
+    work = [
+        _Work(unlike.shown(triplets, one.view), size, told, effort, monitor, one)
+        for (triplets, _), one in zip(given, everything, strict=True)
+    ]
+    monitor.plan("prior", sum(one.steps for one in work))
     results = []
-    for group in groups:
-        triplets, back = _as_colours(to_unit(group).float())
-        factor, middle = unlike.contrast(triplets)
-        given = unlike.shown(triplets, factor, middle)
-        work = _Work(given, size, told.tensor(given, noise=told.noise * factor.flatten()), effort, monitor)
-        found = work.picture(model, arguments.seeded(generator))
-        results.append(back(unlike.believed(found, triplets, size, factor, middle)))
-    return from_unit(torch.cat(results)).clamp(-1, 1).to(images)
+    for (triplets, back), one in zip(given, work, strict=True):
+        found = one.picture(network().to(images.device), arguments.seeded(generator))
+        results.append(back(unlike.believed(found, triplets, size, one.known.view)))
+    return from_unit(torch.cat(results)).to(images)
+
+
+def know(
+    image: Tensor,
+    *,
+    size: tuple[int, int],
+    told: Conditions,
+    quality: str,
+    generator: torch.Generator | None = None,
+) -> Known:
+    """What a whole image says of itself.
+
+    Args:
+        image: (C, h, w) in [-1, 1].
+        size: As in `enlarge`, like all the following.
+        told: See there.
+        quality: See there.
+        generator: See there.
+    """
+    triplets, _ = _as_colours(to_unit(image[None]).float())
+    view = unlike.view(triplets)
+    effort = _possible(EFFORTS[quality], told, image.shape[1:], size)
+    if not effort.updates:
+        return Known(view)
+    learned = internal.adapted(
+        network().to(image.device),
+        unlike.shown(triplets, view),
+        size,
+        updates=effort.updates,
+        generator=arguments.seeded(generator),
+        monitor=Monitor(),
+    )
+    return Known(view, learned)
 
 
 def _possible(effort: Effort, told: Conditions, shape: Sequence[int], size: Sequence[int]) -> Effort:
@@ -142,20 +193,12 @@ def _possible(effort: Effort, told: Conditions, shape: Sequence[int], size: Sequ
         return replace(effort, updates=0, staged=0)
     updates = effort.updates if internal.possible(shape, size) else 0
     staged = effort.staged if min(n / m for n, m in zip(size, shape, strict=True)) >= STAGED_FROM else 0
-    return replace(effort, updates=updates, staged=min(staged, 2 if updates else 1))
+    return replace(effort, updates=updates, staged=staged)
 
 
-def _steps(effort: Effort, shape: Sequence[int], size: Sequence[int]) -> int:
-    """What the monitor will be told of for one group of images."""
-    networks = 2 if effort.updates else 1
-    in_stages = tiles(shape) + tiles(_between(shape, size))
-    return effort.updates + effort.orientations * (networks * tiles(shape) + effort.staged * in_stages)
-
-
-def _between(shape: Sequence[int], size: Sequence[int]) -> tuple[int, int]:
-    """The size between two others, which is as many times larger than one as it is smaller than the other."""
-    rows, columns = (round(math.sqrt(m * n)) for m, n in zip(shape, size, strict=True))
-    return rows, columns
+def takes_stages(quality: str, told: Conditions, shape: Sequence[int], size: Sequence[int]) -> bool:
+    """Whether an image (h, w), enlarged to (H, W), is also enlarged in two stages."""
+    return _possible(EFFORTS[quality], told, shape, size).staged > 0
 
 
 @dataclass(frozen=True)
@@ -164,24 +207,43 @@ class _Work:
 
     images: Tensor
     size: tuple[int, int]
-    told: Tensor
+    told: Conditions
     effort: Effort
     monitor: Monitor
+    known: Known
+
+    @property
+    def ways(self) -> tuple[bool, ...]:
+        """For each network that is asked, whether it also works in two stages."""
+        copy = self.effort.updates > 0 or self.known.learned is not None
+        # Narrow bright spots are what two stages are worse at.
+        staged = 0 if self.known.view.sparse else self.effort.staged
+        return tuple(staged > i for i in range(2 if copy else 1))
+
+    @property
+    def steps(self) -> int:
+        """How many steps the monitor will be told of."""
+        shape = self.images.shape[2:]
+        in_stages = tiles(shape) + tiles([FIRST * n for n in shape])
+        asked = sum(tiles(shape) + staged * in_stages for staged in self.ways)
+        return self.effort.updates + self.effort.orientations * asked
 
     def picture(self, model: LearnedUpscaler, generator: torch.Generator) -> Tensor:
         """The picture (B, 3, H, W): the mean over the networks; when the work is stopped, over those that are done."""
-        found = self.monitor.once("trained", lambda: self._drawn(model, staged=self.effort.staged > 0))
-        if not self.effort.updates or self.monitor.stopped:
+        found = self.monitor.once("trained", lambda: self._drawn(model, staged=self.ways[0]))
+        learned = self.known.learned
+        if self.effort.updates and not self.monitor.stopped:
+            learned = internal.adapted(
+                model,
+                self.images,
+                self.size,
+                updates=self.effort.updates,
+                generator=generator,
+                monitor=self.monitor,
+            )
+        if learned is None or self.monitor.stopped:
             return found
-        learned = internal.adapted(
-            model,
-            self.images,
-            self.size,
-            updates=self.effort.updates,
-            generator=generator,
-            monitor=self.monitor,
-        )
-        other = found if self.monitor.stopped else self._drawn(learned, staged=self.effort.staged > 1)
+        other = self._drawn(learned.to(self.images.device), staged=self.ways[1])
         return found if self.monitor.stopped else found.lerp(other, 0.5)
 
     def _drawn(self, model: LearnedUpscaler, *, staged: bool) -> Tensor:
@@ -189,15 +251,19 @@ class _Work:
         found = self._turned(model, self.images, self.size)
         if not staged or self.monitor.stopped:
             return found
-        between = _between(self.images.shape[2:], self.size)
+        shape = self.images.shape[2:]
+        between = (FIRST * shape[0], FIRST * shape[1])
         larger = self._turned(model, self.images, between)
-        down = Downsample.between(between, self.images.shape[2:], like=self.images)
+        down = Downsample.between(between, shape, like=self.images)
         larger = down.project(larger, self.images, noise=SLACK).clamp(0, 1)
-        other = found if self.monitor.stopped else self._turned(model, larger, self.size)
-        return found if self.monitor.stopped else found.lerp(other, 0.5)
+        if self.monitor.stopped:
+            return found
+        other = self._turned(model, larger, self.size)
+        return found if self.monitor.stopped else found.lerp_(other, 0.5)
 
     def _turned(self, model: LearnedUpscaler, images: Tensor, size: tuple[int, int]) -> Tensor:
-        ask = functools.partial(_ask, model, told=self.told, monitor=self.monitor)
+        told = self.told.tensor(images, noise=self.told.noise * self.known.view.factor.flatten())
+        ask = functools.partial(_ask, model, told=told, monitor=self.monitor)
         count, stopped = self.effort.orientations, lambda: self.monitor.stopped
         return mean_of_turned(ask, images, size, count=count, stopped=stopped)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -17,32 +18,42 @@ SPARSE, LEAST = 0.08, 0.5  # distance, as a share of the range, below which cont
 FLAT, AROUND = 4.0, 5  # how many times the range of so many pixels of the image per side may be added to it there
 
 
-def contrast(images: Tensor) -> tuple[Tensor, Tensor]:
-    """The contrast that images should have for the network, and what is to stay where it is.
+@dataclass(frozen=True)
+class View:
+    """How images are shown to the network.
+
+    Attributes:
+        factor: Contrast, (B, 1, 1, 1) in (0, 1]; 1 leaves an image as it is, bit for bit.
+        middle: Median, which stays where it is, (B, 1, 1, 1).
+        sparse: Whether one of them is sparse, be its contrast small already.
+    """
+
+    factor: Tensor
+    middle: Tensor
+    sparse: bool
+
+
+def view(images: Tensor) -> View:
+    """How images (B, 3, h, w) in [0, 1] are shown to the network.
 
     It does not depend on the images' scale and offset, as long as they fill [0, 1]; and whatever is no more sparse than
-    a photograph stays as it is, bit for bit.
-
-    Args:
-        images: (B, 3, h, w) in [0, 1].
-
-    Returns:
-        Factors (B, 1, 1, 1) in (0, 1] and medians (B, 1, 1, 1), for `shown` and `believed`.
+    a photograph stays as it is.
     """
     values = images.flatten(1)
     middle = values.median(1).values
     span = (values.amax(1) - values.amin(1)).clamp(min=torch.finfo(values.dtype).tiny)
     share = (values - middle[:, None]).abs().mean(1) / span
     factor = ((share / SPARSE).clamp(LEAST, 1) / span).clamp(max=1)
-    return factor[:, None, None, None], middle[:, None, None, None]
+    sparse = bool(((share < SPARSE) & (share > 0)).any())
+    return View(factor[:, None, None, None], middle[:, None, None, None], sparse)
 
 
-def shown(images: Tensor, factor: Tensor, middle: Tensor) -> Tensor:
+def shown(images: Tensor, by: View) -> Tensor:
     """Images with less contrast around their medians."""
-    return middle.lerp(images, factor)
+    return by.middle.lerp(images, by.factor)
 
 
-def believed(found: Tensor, images: Tensor, size: Sequence[int], factor: Tensor, middle: Tensor) -> Tensor:
+def believed(found: Tensor, images: Tensor, size: Sequence[int], by: View) -> Tensor:
     """The pictures that the network has made of what it was `shown`, as pictures of the images.
 
     Where the image is flat, so is the picture: what the network adds to bicubic interpolation may be a few times what
@@ -53,8 +64,7 @@ def believed(found: Tensor, images: Tensor, size: Sequence[int], factor: Tensor,
         found: (B, 3, H, W).
         images: (B, 3, h, w) in [0, 1].
         size: (H, W).
-        factor: Of `contrast`.
-        middle: Of `contrast`.
+        by: The view with which they were shown.
 
     Returns:
         (B, 3, H, W).
@@ -63,4 +73,4 @@ def believed(found: Tensor, images: Tensor, size: Sequence[int], factor: Tensor,
     most, least = (functional.max_pool2d(x, AROUND, stride=1, padding=AROUND // 2) for x in (images, -images))
     span = (most + least).amax(1, keepdim=True)
     added = functional.interpolate(FLAT * span, size=tuple(size), mode="bilinear")
-    return (found / factor + middle * (1 - 1 / factor)).clamp(base - added, base + added)
+    return (found / by.factor + by.middle * (1 - 1 / by.factor)).clamp(base - added, base + added)

@@ -182,7 +182,7 @@ def test_two_stages_are_taken_from_three_times_on_and_learning_has_half_a_share(
     monkeypatch.setitem(photographs.EFFORTS, "standard", photographs.Effort(1, updates=2, staged=1))
     lr = low(HR, (32, 32))
     super_resolve(lr, 3)
-    assert asked == [(96, 96), (55, 55), (96, 96), (96, 96)]
+    assert asked == [(96, 96), (64, 64), (96, 96), (96, 96)]
     asked.clear()
     super_resolve(lr, 2)
     assert asked == [(64, 64)] * 2

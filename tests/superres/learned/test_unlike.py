@@ -6,7 +6,7 @@ from problems import picture
 from searching import low
 
 from siren_sr import metrics, super_resolve
-from siren_sr.superres.learned import unlike
+from siren_sr.superres.learned import photographs, unlike
 
 
 def stars(size, count, generator):
@@ -20,10 +20,13 @@ def stars(size, count, generator):
 
 
 @pytest.mark.parametrize("negative", [False, True])
-def test_few_bright_points_gain_from_less_contrast(negative, generator, monkeypatch):
+def test_few_bright_points_gain_from_less_contrast_and_from_one_stage(negative, generator, monkeypatch):
     hr = stars(192, 60, generator)
     hr = 1 - hr if negative else hr
     lr = low(hr, (48, 48))
+    monkeypatch.setitem(photographs.EFFORTS, "standard", photographs.Effort(1, staged=1))
+    single = super_resolve(lr, 4)
+    assert metrics.psnr(single, hr) > metrics.psnr(super_resolve(lr, 4, prior=None, quality="fast"), hr)
     reached = metrics.psnr(super_resolve(lr, 4, quality="fast"), hr)
     assert reached > metrics.psnr(super_resolve(lr, 4, prior=None, quality="fast"), hr)
     monkeypatch.setattr(unlike, "LEAST", 1.0)
@@ -43,13 +46,14 @@ def test_photographs_are_shown_as_they_are_and_others_with_less_contrast():
     sparse[:, 3, 4] = 1
     dim = 0.2 * sparse  # has little contrast already
     images = torch.stack([low(picture(96, 96), (20, 20)), sparse, dim, 1 - sparse, torch.full_like(sparse, 0.3)])
-    factor, middle = unlike.contrast(images)
-    assert factor.flatten().tolist() == [1, 0.5, 1, 0.5, 1]
-    given = unlike.shown(images, factor, middle)
+    view = unlike.view(images)
+    assert view.factor.flatten().tolist() == [1, 0.5, 1, 0.5, 1]
+    assert [unlike.view(one[None]).sparse for one in images] == [False, True, True, True, False]
+    given = unlike.shown(images, view)
     assert all(torch.equal(given[i], images[i]) for i in (0, 2, 4))
     assert given[1].unique().tolist() == [0, 0.5]
     assert given[3].unique().tolist() == [0.5, 1]
-    torch.testing.assert_close(unlike.believed(given, images, (20, 20), factor, middle), images)
+    torch.testing.assert_close(unlike.believed(given, images, (20, 20), view), images)
 
 
 @pytest.mark.parametrize("colour", [(0.0, 0.0, 0.0), (0.3, 0.3, 0.3), (1.0, 0.0, 0.2), (0.1, 0.2, 1.0), (0, 1, 0)])
