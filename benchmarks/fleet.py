@@ -136,7 +136,9 @@ def traffic(side: int, scale: int) -> tuple[float, float]:
         for column in parts:
             pixels = np.zeros((row.seen.stop - row.seen.start, column.seen.stop - column.seen.start, 3), np.uint8)
             kept = (row.kept, column.kept)
-            sent += len(pickle.dumps(WindowErrand(SuperResolve({}), pixels, whole, (row.length, column.length), kept)))
+            sent += len(
+                pickle.dumps(WindowErrand(SuperResolve({}), pixels, whole, None, (row.length, column.length), kept))
+            )
             answer = np.zeros((row.kept.stop - row.kept.start, column.kept.stop - column.kept.start, 3), np.uint8)
             back += len(pickle.dumps((True, answer)))
     return sent / (side * scale) ** 2, back / (side * scale) ** 2

@@ -197,7 +197,8 @@ ENTRIES = (
     Entry("fit_signal", "*grid", "dims sample_rate:rate tiles steps objective", fitted, QUICK),
     Entry(
         "super_resolve", "*image *scale",
-        "quality kernel noise prior strategy steps align_corners:flag generator device callback return_fit:flag",
+        "quality kernel noise prior compression strategy steps align_corners:flag generator device callback "
+        "return_fit:flag",
         enlarged, "prior=None; quality='fast'; steps=2",
     ),
     Entry(
@@ -210,7 +211,7 @@ ENTRIES = (
     ),
     Entry("solve_poisson", "laplacian:values", f"mean boundary method {NETWORK}", alike, QUICK),
     Entry(
-        "SuperResolve", "*scale", "quality kernel noise prior strategy steps device",
+        "SuperResolve", "*scale", "quality kernel noise prior compression strategy steps device",
         fixed="quality='fast'; prior=None; steps=1", after="(t)",
     ),
     Entry("SuperResolve", "", "scale quality", fixed="scale=2; quality='fast'; prior=None; steps=1", after="(a)"),

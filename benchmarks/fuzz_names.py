@@ -21,6 +21,7 @@ import siren_sr
 from siren_sr import derivatives, init, io, metrics, omega, plots
 from siren_sr.fitting import TileRecipe
 from siren_sr.grids import resampling
+from siren_sr.io import JpegTables
 from siren_sr.network import capture
 from siren_sr.transforms import SuperResolve
 
@@ -104,6 +105,7 @@ def names(stored: Path) -> dict[str, Any]:
         "BytesIO": streams.BytesIO,
         "capture": capture,
         "SuperResolve": SuperResolve,
+        "JpegTables": JpegTables,
         "TileRecipe": TileRecipe,
     }
     tasks = {name: getattr(siren_sr, name) for name in ("fit_signal", "super_resolve", "solve_poisson", "Siren", "Fit")}

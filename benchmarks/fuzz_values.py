@@ -157,6 +157,7 @@ POOLS: dict[str, Pool] = {
     ),
     "noise": Pool(("0.0", "0.05"), ("-1", "2", "25", "float('nan')", "'0.1'", "torch.tensor(0.1)",
         "np.float32(0.1)")),
+    "compression": Pool(("None", "'auto'", "'jpeg'", "JpegTables.of_quality(75)"), ("'unknown'", "75", "JpegTables")),
     "prior": Pool(
         ("None", "lambda x: torch.nn.functional.interpolate(x, scale_factor=2)"),
         ("'photographs'", "'unknown'", "lambda x: None", "lambda x: x[0]", "lambda x: x * nan",

@@ -36,13 +36,14 @@ def settle(options: Any, **values: Any) -> None:
         object.__setattr__(options, name, value)
 
 
+MOST_TOLD = 1024  # numbers of an array or a tensor; of longer ones the shape is told
 NOT_TOLD = ("generator", "device", "callback", "checkpoint", "every", "max_memory", "return_fit")
 
 
 def told(task: str, options: Any) -> dict[str, Any]:
     """How something was made, as plain values: the task, the seed, and every option that is not its default.
 
-    Functions appear by their names, and what is no plain value by its kind.
+    Functions appear by their names, what is no plain value by its kind, and arrays by their numbers if these are few.
     """
     changed = {
         field.name: plain(getattr(options, field.name))
@@ -67,6 +68,8 @@ def plain(value: Any) -> Any:
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, (np.generic, np.ndarray, torch.Tensor)) and np.ndim(value) == 0:
         return value.item()
+    if isinstance(value, (np.ndarray, torch.Tensor)) and math.prod(value.shape) <= MOST_TOLD:
+        return value.tolist()
     shape = f" {tuple(value.shape)}" if isinstance(value, (np.ndarray, torch.Tensor)) else ""
     return getattr(value, "__name__", type(value).__name__) + shape
 

@@ -15,6 +15,7 @@ from torchvision.transforms import v2
 
 from siren_sr.grids.boundaries import Boundaries
 from siren_sr.grids.coordinates import grid_size
+from siren_sr.superres.compression.finding import Compression
 from siren_sr.superres.options import Scale, StrategyName, SuperResolveOptions
 from siren_sr.superres.picture.quality import Quality
 from siren_sr.superres.plan import Strategy
@@ -36,6 +37,7 @@ class SuperResolve(v2.Transform):
         noise: Standard deviation of the images' noise, for images in [0, 1], or "auto".
         prior: "photographs" (the default), None for nothing but the image, or your own upscaler.
         boundary: "wrap" for textures that are laid as tiles.
+        compression: How the images were compressed.
         strategy: Name of a strategy, or a function `siren_sr.superres.Problem` -> plan.
         steps: Training steps (default: the strategy's own number).
         device: Where to compute (default: where the tensor is, or the CPU).
@@ -60,6 +62,7 @@ class SuperResolve(v2.Transform):
         noise: float | Literal["auto"] | None = DEFAULT.noise,
         prior: Prior | Literal["photographs"] | None = DEFAULT.prior,
         boundary: Boundaries = DEFAULT.boundary,
+        compression: Compression = DEFAULT.compression,
         strategy: StrategyName | str | Strategy = DEFAULT.strategy,
         steps: int | None = DEFAULT.steps,
         device: torch.device | str | None = DEFAULT.device,
@@ -74,6 +77,7 @@ class SuperResolve(v2.Transform):
             noise=noise,
             prior=prior,
             boundary=boundary,
+            compression=compression,
             strategy=strategy,
             steps=steps,
             device=device,

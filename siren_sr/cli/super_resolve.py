@@ -57,6 +57,7 @@ def add(commands: Any) -> None:
     )
     add_option(p, SuperResolveOptions, "prior", metavar="photographs|none|MODULE:FUNCTION")
     add_option(p, SuperResolveOptions, "boundary", type=one_or_more, metavar="mirror|wrap")
+    add_option(p, SuperResolveOptions, "compression", choices=("auto", "jpeg", "none"))
     add_option(p, SuperResolveOptions, "strategy")
     add_training(p, SuperResolveOptions)
     many.add(p)
@@ -107,6 +108,7 @@ def _options(a: argparse.Namespace, prior: Any) -> dict[str, Any]:
         "noise": noise / 255 if isinstance(noise, float) else noise,
         "prior": prior,
         "boundary": a.boundary,
+        "compression": None if a.compression == "none" else a.compression,
         "strategy": a.strategy,
         "steps": a.steps,
         "device": a.device,

@@ -32,7 +32,15 @@ class Whole:
     known: photographs.Known | None = None
 
     @staticmethod
-    def of(pixels: np.ndarray, size: tuple[int, int], chosen: SuperResolveOptions, *, seed: int, file: bool) -> Whole:
+    def of(
+        pixels: np.ndarray,
+        size: tuple[int, int],
+        chosen: SuperResolveOptions,
+        *,
+        seed: int,
+        file: bool,
+        jpeg: float = 0.0,
+    ) -> Whole:
         """Find it.
 
         Args:
@@ -41,6 +49,7 @@ class Whole:
             chosen: The options.
             seed: Of what is learned.
             file: Whether the image was a file, of which more is assumed than of an array.
+            jpeg: How strongly it was compressed, see `siren_sr.superres.learned.conditions.Conditions`.
 
         Raises:
             ValueError: The prior is no prior for such images.
@@ -54,7 +63,7 @@ class Whole:
         frame = Frame.around(pixels.shape[:2], size, chosen.boundary)  # what wraps is known as `super_resolve` sees it
         rows, columns = frame.outer_size
         noise = assumed.share(data, found.noise)
-        told = photographs.conditions(found.kernel, noise, shape=frame.outer_shape, size=(rows, columns))
+        told = photographs.conditions(found.kernel, noise, shape=frame.outer_shape, size=(rows, columns), jpeg=jpeg)
         if isinstance(told, str):
             raise ValueError(f"windows need a prior, and prior={chosen.prior!r} cannot be used, since {told}")
         known = photographs.know(

@@ -25,10 +25,12 @@ from siren_sr.fleet.report import Progress
 from siren_sr.fleet.staff import Backend, Staff
 from siren_sr.fleet.whole import PartPrior, Whole
 from siren_sr.fleet.work import SuperResolve
-from siren_sr.grids.boundaries import Boundary, per_axis
+from siren_sr.grids.boundaries import Boundary, per_axis, wraps
 from siren_sr.io.atomic import PathLike
 from siren_sr.signals import as_signal, fill_hidden
 from siren_sr.signals.orientation import turn_back, turn_upright
+from siren_sr.superres.compression.compressed import Compressed
+from siren_sr.superres.compression.finding import Compression, find
 from siren_sr.superres.learned import photographs
 from siren_sr.superres.options import SuperResolveOptions
 from siren_sr.superres.task import result_size
@@ -38,6 +40,7 @@ MARGIN, STAGED = 24, 40
 than rounding is left of the difference: at most 0.007 levels of 8 bits, for images of noise, scales from 1.25 to 8, and
 all kernels that the prior knows."""
 WINDOW = 336  # pixels of the image per side; with its margins it is as much as the network works on at once
+BLOCK = 16  # pixels of a compressed image that belong together, where its colour has half of its resolution
 LONGEST = 64  # the most pixels after which those of the image and of the result begin together
 
 
@@ -107,19 +110,22 @@ def super_resolve_windows(
     staff = Staff.of(options, workers, threads, memory, backend, address)
     window = arguments.count("window", window)
     arguments.optional_callable("callback", callback, what="a callable, Progress -> None")
-    pixels, turn = _upright(image)
-    shape = pixels.shape[:2]
     chosen = SuperResolveOptions(**options)
+    pixels, turn, compressed = _upright(image, chosen.compression)
+    shape = pixels.shape[:2]
     size = result_size(shape, scale=chosen.scale, size=chosen.size, channels=math.prod(pixels.shape[2:]))
-    _check(chosen, margin)
-    whole = Whole.of(pixels, size, chosen, seed=task.seed, file=not isinstance(image, np.ndarray))
+    _check(chosen, compressed, margin)
+    jpeg = 0.0 if compressed is None else compressed.strength
+    whole = Whole.of(pixels, size, chosen, seed=task.seed, file=not isinstance(image, np.ndarray), jpeg=jpeg)
     task = replace(task, options={**options, "noise": whole.degradation.noise, "kernel": whole.degradation.kernel})
     margin, kinds = _margin(chosen, whole, shape, size, margin), per_axis(chosen.boundary, 2)
+    multiple = 1 if compressed is None else BLOCK
     rows, columns = (
-        cut(n, m, window=window, margin=margin, boundary=kind) for n, m, kind in zip(shape, size, kinds, strict=True)
+        cut(n, m, window=window, margin=margin, multiple=multiple, boundary=kind)
+        for n, m, kind in zip(shape, size, kinds, strict=True)
     )
     result = np.empty((*size, *pixels.shape[2:]), pixels.dtype)
-    jobs = [_Job(task, pixels, whole, result, row, column) for row in rows for column in columns]
+    jobs = [_Job(task, pixels, whole, compressed, result, row, column) for row in rows for column in columns]
     with staff.hire(len(jobs)) as (hire, count), Crew(hire, jobs, count) as crew:
         if callback is not None:
             callback(Progress(0, len(jobs), None))
@@ -131,7 +137,7 @@ def super_resolve_windows(
     return turn_back(torch.from_numpy(result), turn, rows=0, columns=1).contiguous().numpy()
 
 
-def cut(n: int, m: int, *, window: int, margin: int, boundary: Boundary = "mirror") -> list[Part]:
+def cut(n: int, m: int, *, window: int, margin: int, multiple: int = 1, boundary: Boundary = "mirror") -> list[Part]:
     """Cut an axis into windows.
 
     Args:
@@ -139,6 +145,7 @@ def cut(n: int, m: int, *, window: int, margin: int, boundary: Boundary = "mirro
         m: Pixels of the result.
         window: The most pixels of the image in a window, without margins.
         margin: The fewest pixels of the image around it, as far as there are any.
+        multiple: What is seen begins and ends at multiples of so many pixels, and where the image does.
         boundary: Whether there are always any, since the axis wraps.
 
     Returns:
@@ -151,12 +158,13 @@ def cut(n: int, m: int, *, window: int, margin: int, boundary: Boundary = "mirro
         >>> [part.seen for part in cut(10, 20, window=4, margin=1)]
         [slice(0, 4, None), slice(2, 8, None), slice(6, 10, None)]
     """
-    step = n // math.gcd(n, m)
+    together = n // math.gcd(n, m)
+    step = math.lcm(together, multiple)
     count = math.ceil(n / window)
-    if step > LONGEST and count > 1:
+    if together > LONGEST and count > 1:
         raise ValueError(
             f"{n} pixels become {m}: windows need a scale at which pixels of both begin together every {LONGEST} "
-            f"pixels or less, here it is {step}; take a whole scale, or cut the image to a multiple of a few pixels"
+            f"pixels or less, here it is {together}; take a whole scale, or cut the image to a multiple of a few pixels"
         )
     edges = sorted({min(n, round(i * n / count / step) * step) for i in range(count + 1)} | {n})
     margin = math.ceil(margin / step) * step
@@ -167,18 +175,20 @@ def cut(n: int, m: int, *, window: int, margin: int, boundary: Boundary = "mirro
             seen = slice(max(0, seen.start), min(n, seen.stop))
         place = slice(start * m // n, stop * m // n)
         first = seen.start * m // n
-        parts.append(
-            Part(seen, seen.stop * m // n - first, slice(place.start - first, place.stop - first), place),
-        )
+        parts.append(Part(seen, seen.stop * m // n - first, slice(place.start - first, place.stop - first), place))
     return parts
 
 
-def _check(chosen: SuperResolveOptions, margin: int | None) -> None:
+def _check(chosen: SuperResolveOptions, compressed: Compressed | None, margin: int | None) -> None:
     """Say why there can be no windows, if there can be none."""
     if chosen.strategy != "consistent":
         raise ValueError("the strategies of the paper train one network on the whole image: windows are no way")
     if chosen.prior is None:
         raise ValueError("prior=None searches the whole image for what repeats itself: windows need a prior")
+    if compressed is not None and wraps(chosen.boundary):
+        raise ValueError(
+            "windows of a compressed image that wraps are no way: take compression=None, or enlarge it as a whole"
+        )
     if margin is not None:
         arguments.count("margin", margin, least=0)
     elif not isinstance(chosen.prior, str):
@@ -195,8 +205,8 @@ def _margin(
     return STAGED if told is not None and photographs.takes_stages(chosen.quality, told, shape, size) else MARGIN
 
 
-def _upright(image: Any) -> tuple[np.ndarray, int]:
-    """Return the pixels of an image as it is to be seen, and the orientation that it had."""
+def _upright(image: Any, compression: Compression) -> tuple[np.ndarray, int, Compressed | None]:
+    """Return the pixels of an image as it is to be seen, the orientation that it had, and how it was compressed."""
     if isinstance(image, np.ndarray):
         file = None
     else:
@@ -204,14 +214,16 @@ def _upright(image: Any) -> tuple[np.ndarray, int]:
         image = file.pixels
     if image.dtype not in (np.uint8, np.uint16) or image.ndim not in (2, 3):
         raise TypeError(f"windows need an array (H, W[, C]) of uint8 or uint16, got {image.dtype} {image.shape}")
+    data = as_signal(image if file is None else file, dims=2).upright()
+    compressed = find(file, data, compression)
     if file is None:
-        return image, 1
-    data = as_signal(file, dims=2).upright()
+        return image, 1, compressed
     if not data.has_alpha:
-        return turn_upright(torch.from_numpy(image), file.orientation, rows=0, columns=1).numpy(), file.orientation
+        pixels = turn_upright(torch.from_numpy(image), file.orientation, rows=0, columns=1).numpy()
+        return pixels, file.orientation, compressed
     filled = replace(data, values=fill_hidden(data.values)).unit  # what it takes from may lie in another window
     levels = np.iinfo(image.dtype).max
-    return (filled * levels).round().movedim(0, -1).numpy().astype(image.dtype), file.orientation
+    return (filled * levels).round().movedim(0, -1).numpy().astype(image.dtype), file.orientation, compressed
 
 
 def _pixels(image: np.ndarray, axis: int, seen: slice) -> np.ndarray:
@@ -229,6 +241,7 @@ class WindowErrand:
         task: What to do.
         pixels: The window with its margins, (h, w[, C]).
         whole: What must be known of the whole image.
+        compressed: How the window was compressed.
         size: What they become, (H, W).
         kept: Rows and columns of it that are sent back.
     """
@@ -236,13 +249,20 @@ class WindowErrand:
     task: SuperResolve
     pixels: np.ndarray
     whole: Whole
+    compressed: Compressed | None
     size: tuple[int, int]
     kept: tuple[slice, slice]
 
     def __call__(self) -> np.ndarray:
         """Enlarge it; returns what is kept."""
         # What wraps is in the margins.
-        options = {**self.task.options, "scale": None, "size": self.size, "boundary": "mirror"}
+        options = {
+            **self.task.options,
+            "scale": None,
+            "size": self.size,
+            "boundary": "mirror",
+            "compression": self.compressed,
+        }
         if self.whole.told is not None and self.whole.known is not None:
             # The quality is the prior's; who asks it would have it turn the image itself for "best".
             quality = SuperResolveOptions(**self.task.options).quality
@@ -260,18 +280,22 @@ class _Job:
         task: SuperResolve,
         pixels: np.ndarray,
         whole: Whole,
+        compressed: Compressed | None,
         result: np.ndarray,
         row: Part,
         column: Part,
     ) -> None:
         self._task, self._pixels, self._whole, self._result = task, pixels, whole, result
+        self._compressed = compressed
         self._row, self._column = row, column
 
     def errand(self) -> WindowErrand:
         """Return what a worker is to do."""
         row, column = self._row, self._column
         pixels = np.ascontiguousarray(_pixels(_pixels(self._pixels, 0, row.seen), 1, column.seen))
-        return WindowErrand(self._task, pixels, self._whole, (row.length, column.length), (row.kept, column.kept))
+        known = None if self._compressed is None else self._compressed.window(row.seen, column.seen)
+        kept = (row.kept, column.kept)
+        return WindowErrand(self._task, pixels, self._whole, known, (row.length, column.length), kept)
 
     def finish(self, answer: np.ndarray) -> None:
         """Put the window in its place."""

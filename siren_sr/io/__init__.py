@@ -12,7 +12,7 @@ from .atomic import atomic_write, check_folder
 from .audio import AUDIO_FORMATS, AudioFile, AudioFormat, check_audio_writable, read_audio, write_audio
 from .coefficients import read_jpeg_coefficients
 from .image import MAX_PIXELS, ImageFile
-from .jpeg import SUBSAMPLINGS, JpegTables, read_jpeg_tables
+from .jpeg import SUBSAMPLINGS, JpegTables, pillow_jpeg_tables, read_jpeg_tables
 from .memory import available_memory, check_memory, is_lack_of_memory, total_memory
 from .read import read_image, read_stream
 from .source import is_stream
@@ -42,6 +42,7 @@ __all__ = [
     "checksum",
     "is_lack_of_memory",
     "is_stream",
+    "pillow_jpeg_tables",
     "read_audio",
     "read_image",
     "read_jpeg_coefficients",

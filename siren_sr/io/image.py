@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,8 @@ class ImageFile:
         png_chunks: (type, body) of a PNG's colour and text chunks, which only another PNG can hold.
         left_out: what a TIFF tells of where its pixels lie or how large they are, in words, such as
             "the georeference (GeoTIFF)", one of `LEFT_OUT`; it is not carried over.
+        jpeg: the content of a JPEG file, which says more of the picture than its pixels do; else None. Where you
+            replace the pixels, leave it out.
     """
 
     pixels: np.ndarray
@@ -40,6 +42,7 @@ class ImageFile:
     xmp: bytes | None = None
     png_chunks: tuple[tuple[bytes, bytes], ...] = ()
     left_out: tuple[str, ...] = ()
+    jpeg: bytes | None = field(default=None, repr=False)
 
     @property
     def orientation(self) -> int:

@@ -5,6 +5,7 @@ Only the headers are read here (ITU-T T.81, annex B). `siren_sr.io.coefficients`
 
 from __future__ import annotations
 
+import functools
 import re
 import struct
 from collections.abc import Iterator
@@ -139,9 +140,22 @@ class JpegTables:
         return next((name for name, factors in SUBSAMPLINGS.items() if factors == wanted), None)
 
     @property
+    def quality(self) -> int:
+        """The quality of libjpeg, 1 to 100, whose table for luma has the nearest steps, in their logarithms."""
+        away = _logarithms() - np.log(self.tables[0].astype(np.float64))
+        return 1 + int(np.square(away).sum((1, 2)).argmin())
+
+    @property
     def untouched(self) -> bool:
         """Whether all steps are 1, so that rounding is all that the file has lost."""
         return bool((self.tables == 1).all())
+
+
+@functools.lru_cache(maxsize=1)
+def _logarithms() -> np.ndarray:
+    """The logarithms of the steps for luma of all qualities from 1 on, (100, 8, 8)."""
+    tables = [JpegTables.of_quality(quality, colour="gray").tables[0] for quality in range(1, 101)]
+    return np.log(np.stack(tables).astype(np.float64))
 
 
 _COMPONENTS = {"gray": 1, "YCbCr": 3, "RGB": 3, "CMYK": 4, "YCCK": 4}
@@ -173,6 +187,31 @@ def jpeg_tables(data: bytes, text: str = "the file") -> JpegTables:
         raise ValueError(f"cannot read how {text} was compressed: {reason}") from None
     except (IndexError, KeyError, struct.error, ValueError) as error:
         raise OSError(f"{text} has broken JPEG headers: {error or type(error).__name__}") from error
+
+
+def pillow_jpeg_tables(image: Any) -> JpegTables | None:
+    """Return how an image was compressed that Pillow has read from a JPEG file, as far as the image still tells.
+
+    Args:
+        image: a PIL image, of any class. Those that were copied, converted or resized tell nothing.
+
+    Returns:
+        The tables, or None. They need not fit the pixels: some methods of Pillow change an image in place.
+    """
+    steps, layers = getattr(image, "quantization", None), getattr(image, "layer", None)
+    if not steps or not isinstance(layers, list) or image.mode not in ("L", "RGB"):
+        return None
+    colour: JpegColour = "gray" if image.mode == "L" else "YCbCr"
+    if colour == "YCbCr" and "jfif" not in image.info:  # as libjpeg decides
+        named = bytes(layer[0] for layer in layers) == b"RGB"
+        adobe = image.info.get("adobe_transform") if "adobe" in image.info else None
+        colour = "RGB" if adobe == 0 or (adobe is None and named) else "YCbCr"
+    try:
+        tables = np.array([steps[layer[3]] for layer in layers]).reshape(len(layers), 8, 8)
+        sampling = tuple((layer[2], layer[1]) for layer in layers) if len(layers) > 1 else ((1, 1),)
+        return JpegTables(tables, sampling, colour, (image.height, image.width))
+    except (LookupError, TypeError, ValueError):
+        return None
 
 
 class _Headers:

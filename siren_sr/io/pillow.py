@@ -60,6 +60,7 @@ def read_with_pillow(data: bytes, name: str) -> ImageFile:
         icc_profile=info.get("icc_profile") or None,
         dpi=plausible_dpi(dpi) if dpi else None,
         xmp=info.get("xmp") or None,
+        jpeg=data if name == "JPEG" else None,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations of pictures that lie on their side
@@ -17,6 +19,16 @@ def turn_back(values: Tensor, orientation: int, *, rows: int = -2, columns: int 
     """Undo `turn_upright`."""
     values = values.flip(_flipped(orientation, rows, columns))
     return values.transpose(rows, columns) if orientation in TRANSPOSED else values
+
+
+def window_back(rows: slice, columns: slice, orientation: int, *, shape: Sequence[int]) -> tuple[slice, slice]:
+    """Return where a window of the upright picture, of ``shape`` (rows, columns), lies in the picture as stored."""
+    flipped = _flipped(orientation, 0, 1)
+    parts = [
+        slice(n - part.stop, n - part.start) if axis in flipped else part
+        for axis, (n, part) in enumerate(zip(shape, (rows, columns), strict=True))
+    ]
+    return (parts[1], parts[0]) if orientation in TRANSPOSED else (parts[0], parts[1])
 
 
 def _flipped(orientation: int, rows: int, columns: int) -> list[int]:

@@ -16,6 +16,7 @@ from torch import Tensor
 from siren_sr.grids import resampling
 from siren_sr.grids.boundaries import Frame, wraps
 from siren_sr.signals import from_unit, to_unit
+from siren_sr.superres.compression.projection import explaining, project_compressed
 from siren_sr.superres.downsample import Downsample
 from siren_sr.superres.picture.quality import QUALITIES, Effort
 from siren_sr.superres.picture.search import Search
@@ -40,7 +41,8 @@ def consistent(problem: Problem) -> TiledPlan:
 
     1. The picture: `siren_sr.superres.picture.search` finds a picture x with D x = image, where D is the downsampling
        of ``problem.kernel``. Where there is a prior, what it proposes is moved to the nearest such picture instead. If
-       the image has noise, D x is the image without it.
+       the image has noise, D x is the image without it; if it was compressed, D x is one of the images that it may have
+       been before.
     2. The network: tiles are fitted to that picture minus the bicubic enlargement.
     3. The base: it keeps the samples of what the network does not show, so that the result is the picture and explains
        the image.
@@ -53,7 +55,11 @@ def consistent(problem: Problem) -> TiledPlan:
     image, shape = problem.image, problem.image.shape[-2:]
     down = Downsample.between(problem.size, shape, kernel=problem.kernel, boundary=problem.boundary, like=image)
     if problem.prior is not None:
-        given = down.project(problem.prior, image, noise=_slack(problem.noise, shape, problem.size))
+        slack = _slack(problem.noise, shape, problem.size)
+        if problem.compressed is None:
+            given = down.project(problem.prior, image, noise=slack)
+        else:
+            given = from_unit(project_compressed(down, to_unit(problem.prior), problem.compressed, noise=slack))
         recipe = replace(DETAIL, steps=problem.steps or DETAIL.steps)
         return TiledPlan(as_gray(given, image), image, recipe, prior=problem.prior_name)
     effort = QUALITIES[problem.quality]
@@ -88,6 +94,7 @@ def _searched(problem: Problem, down: Downsample, effort: Effort) -> Tensor:
         around,
         to_unit(resampling.resize(frame.lay(problem.image), frame.outer_size)),
         effort,
+        compressed=None if wraps(problem.boundary) else problem.compressed,  # of the image, not of the frame
         noise=noise,
         generator=problem.generator,
         monitor=problem.monitor,
@@ -96,7 +103,9 @@ def _searched(problem: Problem, down: Downsample, effort: Effort) -> Tensor:
     problem.monitor.plan("pixels", 2 * search.steps if problem.return_fit else search.steps)
     found = frame.cut(search.picture())
     # Cutting leaves what explains the image as it is, but for where both ends were blended.
-    return down.project(found, problem.unit, noise=EXACT) if wraps(problem.boundary) and noise == 0 else found
+    if wraps(problem.boundary) and noise == 0:
+        return explaining(down, found, problem.unit, problem.compressed, noise=EXACT)
+    return found
 
 
 def _slack(noise: float, shape: Sequence[int], size: Sequence[int]) -> float:

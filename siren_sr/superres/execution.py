@@ -22,6 +22,7 @@ from siren_sr.network.siren import Siren
 from siren_sr.network.tiled import TiledSiren
 from siren_sr.signals import Signal
 from siren_sr.superres import assumed
+from siren_sr.superres.compression.compressed import Compressed
 from siren_sr.superres.options import SuperResolveOptions
 from siren_sr.superres.plan import Plan, Problem, TiledPlan
 from siren_sr.training.field import psnr_of, squared_error
@@ -39,6 +40,8 @@ def enlarge(
     options: SuperResolveOptions,
     degradation: Degradation,
     monitor: Monitor,
+    *,
+    compressed: Compressed | None = None,
 ) -> Any:
     """One image enlarged to ``size``, or its fit.
 
@@ -50,6 +53,7 @@ def enlarge(
         options: The options of the task.
         degradation: What is assumed of how the image came about.
         monitor: Is told of the work.
+        compressed: What is known of how the image was compressed.
 
     Raises:
         TypeError: The strategy returns no plan.
@@ -64,6 +68,7 @@ def enlarge(
         kernel=degradation.kernel,
         noise=assumed.share(data, degradation.noise),
         boundary=options.boundary,
+        compressed=compressed,
         ask_prior=ask_prior,
         prior_name=prior_name,
         generator=arguments.seeded(options.generator),

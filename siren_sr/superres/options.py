@@ -14,6 +14,7 @@ from siren_sr import arguments
 from siren_sr.arguments import option
 from siren_sr.fitting.options import BOUNDARY
 from siren_sr.grids.boundaries import Boundaries, check_boundary, per_axis, wraps
+from siren_sr.superres.compression.finding import AUTO, Compression, check_compression
 from siren_sr.superres.consistent import consistent
 from siren_sr.superres.kernels import check_kernel
 from siren_sr.superres.picture.quality import QUALITIES, Quality
@@ -28,7 +29,6 @@ STRATEGIES: dict[str, Strategy] = {"consistent": consistent, "basic": basic, "tr
 PHOTOGRAPHS: Final = "photographs"
 PUBLISHED = (basic, trick1, trick2)
 
-AUTO: Final = "auto"
 ESTIMATE: Final = "estimate"
 
 Scale = float | Sequence[float]
@@ -63,6 +63,12 @@ class SuperResolveOptions:
         needs_consistent=True,
     )
     boundary: Boundaries = option("mirror", BOUNDARY, needs_consistent=True)
+    compression: Compression = option(
+        AUTO,
+        "how the image was compressed: auto, as its file says or its pixels show for certain; jpeg, the same or an "
+        "error; none, not at all",
+        needs_consistent=True,
+    )
     strategy: StrategyName | str | Strategy = option("consistent", "consistent, basic, trick1 or trick2")
     steps: int | None = option(help="training steps")
     align_corners: bool = option(False)
@@ -84,6 +90,7 @@ class SuperResolveOptions:
             arguments.optional_callable(
                 "prior", self.prior, what=f'"{PHOTOGRAPHS}" or a callable, (1, C, h, w) -> (1, C, H, W)'
             )
+        check_compression(self.compression)
         arguments.settle(
             self,
             noise=noise,
@@ -122,7 +129,7 @@ class SuperResolveOptions:
             for field in fields(self)
             if "needs_consistent" in field.metadata
             and not arguments.same(getattr(self, field.name), field.default)
-            and not (field.name == "prior" and self.prior is None)
+            and not (field.name in ("prior", "compression") and getattr(self, field.name) is None)
         ]
         if changed:
             name, names = getattr(chosen, "__name__", ""), ", ".join(changed)

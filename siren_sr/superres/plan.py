@@ -16,6 +16,7 @@ from torch import Tensor
 from siren_sr.fitting.tiles import TileRecipe
 from siren_sr.grids.boundaries import Boundaries
 from siren_sr.signals import to_unit
+from siren_sr.superres.compression.compressed import Compressed
 from siren_sr.superres.picture.quality import Quality
 from siren_sr.training.loop import Stage
 from siren_sr.training.progress import Monitor
@@ -36,6 +37,7 @@ class Problem:
             may be.
         noise: Standard deviation of the image's noise, in units of an image in [0, 1].
         boundary: What lies beyond the image's edges.
+        compressed: What is known of how the image was compressed, or None if it was not.
         ask_prior: Function that returns what `prior` is.
         prior_name: Name of the prior, for the plan; None where there is none.
         generator: CPU generator of the random numbers that a strategy needs.
@@ -53,6 +55,7 @@ class Problem:
     kernel: Any
     noise: float
     boundary: Boundaries = "mirror"
+    compressed: Compressed | None = None
     ask_prior: Callable[[], Tensor | None] = lambda: None
     prior_name: str | None = None
     generator: torch.Generator | None = None

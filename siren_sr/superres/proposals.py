@@ -41,6 +41,7 @@ class Proposals:
         monitor: Monitor,
         *,
         noise: float,
+        jpeg: float = 0.0,
     ) -> None:
         """Decide who will be asked.
 
@@ -50,6 +51,7 @@ class Proposals:
             options: The options of the task.
             monitor: Told of the work.
             noise: Standard deviation of the images' noise, for images in [0, 1].
+            jpeg: How strongly they were compressed, see `siren_sr.superres.learned.conditions.Conditions`.
         """
         self._frame = Frame.around(images[0].shape, size, options.boundary)
         self._images = [replace(one, values=self._frame.lay(one.values)) for one in images]
@@ -60,7 +62,7 @@ class Proposals:
         self._make: Callable[[Sequence[Signal]], Tensor] | None = None
         if isinstance(options.prior, str):
             shape = self._frame.outer_shape
-            told = photographs.conditions(options.kernel, noise, shape=shape, size=outer)
+            told = photographs.conditions(options.kernel, noise, shape=shape, size=outer, jpeg=jpeg)
             if isinstance(told, str):
                 log.info('prior="%s" is not used, since %s: nothing but the image is', options.prior, told)
                 return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
@@ -20,8 +20,10 @@ from siren_sr.grids.boundaries import Boundaries, Frame
 from siren_sr.io import ImageFile, check_memory
 from siren_sr.signals import Signal, as_signal, fill_hidden, is_batch, members, stacked
 from siren_sr.superres import assumed
+from siren_sr.superres.compression.compressed import Compressed
+from siren_sr.superres.compression.finding import Compression, find
 from siren_sr.superres.execution import enlarge
-from siren_sr.superres.options import Scale, StrategyName, SuperResolveOptions
+from siren_sr.superres.options import PUBLISHED, Scale, StrategyName, SuperResolveOptions
 from siren_sr.superres.picture.quality import Quality
 from siren_sr.superres.plan import Strategy
 from siren_sr.superres.proposals import Proposals
@@ -51,6 +53,7 @@ def super_resolve(
     noise: float | Literal["auto"] | None = ...,
     prior: Prior | Literal["photographs"] | None = ...,
     boundary: Boundaries = ...,
+    compression: Compression = ...,
     strategy: StrategyName | str | Strategy = ...,
     steps: int | None = ...,
     align_corners: bool = ...,
@@ -73,6 +76,7 @@ def super_resolve(
     noise: float | Literal["auto"] | None = ...,
     prior: Prior | Literal["photographs"] | None = ...,
     boundary: Boundaries = ...,
+    compression: Compression = ...,
     strategy: StrategyName | str | Strategy = ...,
     steps: int | None = ...,
     align_corners: bool = ...,
@@ -95,6 +99,7 @@ def super_resolve(
     noise: float | Literal["auto"] | None = ...,
     prior: Prior | Literal["photographs"] | None = ...,
     boundary: Boundaries = ...,
+    compression: Compression = ...,
     strategy: StrategyName | str | Strategy = ...,
     steps: int | None = ...,
     align_corners: bool = ...,
@@ -116,6 +121,7 @@ def super_resolve(
     noise: float | Literal["auto"] | None = DEFAULT.noise,
     prior: Prior | Literal["photographs"] | None = DEFAULT.prior,
     boundary: Boundaries = DEFAULT.boundary,
+    compression: Compression = DEFAULT.compression,
     strategy: StrategyName | str | Strategy = DEFAULT.strategy,
     steps: int | None = DEFAULT.steps,
     align_corners: bool = DEFAULT.align_corners,
@@ -136,7 +142,8 @@ def super_resolve(
             files it is known which channel that is, and colours that are wholly transparent are replaced by those
             around them; of tensors and arrays no channel is taken for alpha. Floats may have any range: the result does
             not depend on their scale and offset, but it stays in [0, 1] where the image does.
-        scale: Enlargement, any real number >= 1, or one per axis (rows, columns). Default: 4 if ``size`` is absent.
+        scale: Enlargement, any real number >= 1, or one per axis (rows, columns); 1 mends what ``compression`` or
+            ``noise`` did. Default: 4 if ``size`` is absent.
         size: Or the size wanted, (H, W), not smaller than the image.
         quality: "fast", "standard" or "best": how long to try (the guide has seconds and dB).
         kernel: The downsampling that made the image: "bicubic" (MATLAB's ``imresize``), another name of
@@ -149,8 +156,9 @@ def super_resolve(
         prior: Where the details come from that the image does not show. "photographs" (the default) asks a network that
             is shipped with the library and has learned from other photographs, in eight orientations. Unless the
             quality is "fast", a copy of it learns from the image before, from ×1.9 on, and from ×3 on it also enlarges
-            the image in two stages; the picture is the mean. It knows scales from 1.25 to 8, ``kernel="bicubic"`` and
-            narrow Gaussians, and noise up to 25/255; other images are enlarged as without it.
+            the image in two stages; the picture is the mean. It knows scales from 1.25 to 8 (from 1 for compressed
+            images), ``kernel="bicubic"`` and narrow Gaussians, and noise up to 25/255; other images are enlarged as
+            without it.
             None uses nothing but the image: a search, by the image's own edges and repetitions, which takes longer and
             invents nothing. Or your own upscaler, (1, C, h, w) float32 in [0, 1] -> (1, C, H, W) in [0, 1], a
             pretrained network for example. It is given floats in [0, 1] as they are and others brought there; all
@@ -163,6 +171,13 @@ def super_resolve(
             together with 24 or more pixels of its surroundings, which a prior of yours sees too; at other scales it
             takes as many until pixels of the image and of the result begin together, at most one more image on each
             side. By default, "mirror", beyond the edges lies the mirror image.
+        compression: How the image was compressed. "auto" (the default) believes the file: of a JPEG's path, content or
+            `siren_sr.io.ImageFile` its quantization tables and coefficients are used, of a PIL image its tables, and
+            other images of 8 bits from files are recognised where their pixels show for certain that they were a JPEG.
+            Then D x is not the image, but one of the images that the file may have been made of, and ``scale=1``
+            removes traces of compression alone. Tensors and arrays are taken as not compressed. "jpeg" recognises them
+            as well, and is an error where nothing is found. `siren_sr.io.JpegTables` says the tables of an image that
+            was decoded, but not changed since. None: the image is taken as it is.
         strategy: "consistent" (the default), the paper's "basic", "trick1", "trick2", or a function
             `Problem` -> `Plan`.
         steps: Training steps. With "consistent" they are those of every group of tiles, where a fit is asked for; with
@@ -192,8 +207,8 @@ def super_resolve(
         seen: so are ``scale``, ``size``, ``kernel`` and ``prior`` meant. The result is stored turned as the file was.
 
     Raises:
-        ValueError: A bad image, scale, size, kernel, noise, device or result of the prior, an unknown strategy or
-            quality, an option that the strategy would make ignored, or a training that diverged.
+        ValueError: A bad image, scale, size, kernel, noise, compression, device or result of the prior, an unknown
+            strategy or quality, an option that the strategy would make ignored, or a training that diverged.
         TypeError: Unsupported kinds.
         OSError: A file that cannot be read.
         KeyboardInterrupt: Ctrl-C. Its attribute ``result`` holds what was reached, just as if the callback had returned
@@ -211,6 +226,7 @@ def super_resolve(
         noise=noise,
         prior=prior,
         boundary=boundary,
+        compression=compression,
         strategy=strategy,
         steps=steps,
         align_corners=align_corners,
@@ -224,41 +240,56 @@ def super_resolve(
     )
     with arguments.undisturbed():
         many = is_batch(image)
-        data = [_read(one, options) for one in (members(image) if many else [image])]
-        monitor = Monitor(callback, open_checkpoint(options, [one.values for one in data]))
-        results = _results(data, options, monitor)
+        given = list(members(image)) if many else [image]
+        data = [_read(one, options) for one in given]
+        known = [_compressed(*pair, options) for pair in zip(given, data, strict=True)]
+        monitor = Monitor(callback, open_checkpoint(options, [one.values for one in data], known))
+        results = _results(data, known, options, monitor)
         result = results[0] if not many else results if return_fit else stacked(results, image)
         monitor.end(result)
     return result
 
 
-def _results(data: Sequence[Signal], options: SuperResolveOptions, monitor: Monitor) -> list[Any]:
-    """The images enlarged, which have the same shape, or their fits."""
+def _results(
+    data: Sequence[Signal], known: Sequence[Compressed | None], options: SuperResolveOptions, monitor: Monitor
+) -> list[Any]:
+    """The images enlarged, which have the same shape, or their fits; ``known`` is how they were compressed."""
     channels = len(data[0].values)
-    kind = "no prior" if options.prior is None else "fast" if options.quality == "fast" else "prior"
+    work = "no prior" if options.prior is None else "fast" if options.quality == "fast" else "prior"
     size = result_size(data[0].shape, scale=options.scale, size=options.size, channels=channels)
     check_memory(
         (max(3, channels), *Frame.around(data[0].shape, size, options.boundary).outer_size),
         "float32",
-        copies=COPIES[kind] + COPIES["fit"] * options.return_fit,
+        copies=COPIES[work] + COPIES["fit"] * options.return_fit,
         max_memory=options.max_memory,
         what=f"to enlarge it to {size[0]}x{size[1]}",
         advice="enlarge parts of it, with siren_sr.fleet.super_resolve_windows",
     )
-    found = [assumed.degradation(one, size, options) for one in data]
-    noises = [assumed.share(one, it.noise) for one, it in zip(data, found, strict=True)]
-    if len(set(noises)) == 1 and not options.estimates_kernel:
-        proposals = Proposals(data, size, options, monitor, noise=noises[0])
-        asked = [(functools.partial(proposals.picture, i), proposals.name) for i in range(len(data))]
-    else:  # every image has a kernel or a noise of its own, or a range, of which its noise is another share
-        asked = []
-        for one, it, noise in zip(data, found, noises, strict=True):
-            alone = Proposals([one], size, replace(options, kernel=it.kernel), monitor, noise=noise)
-            asked.append((functools.partial(alone.picture, 0), alone.name))
-    return [
-        enlarge(one, size, ask, name, options, it, monitor)
-        for one, it, (ask, name) in zip(data, found, asked, strict=True)
+    found = [
+        replace(assumed.degradation(one, size, options), compression=None if it is None else it.tables)
+        for one, it in zip(data, known, strict=True)
     ]
+    # Images of one kind are worked on together. The range of each is its own, and its noise another share of it; where
+    # kernels are estimated, each has its own.
+    kinds = [
+        (assumed.share(one, it.noise), 0.0 if jpeg is None else jpeg.strength, i if options.estimates_kernel else 0)
+        for i, (one, it, jpeg) in enumerate(zip(data, found, known, strict=True))
+    ]
+    asked: dict[int, tuple[Callable[[], Tensor | None], str | None]] = {}
+    for kind in dict.fromkeys(kinds):
+        numbers = [i for i, other in enumerate(kinds) if other == kind]
+        chosen = replace(options, kernel=found[numbers[0]].kernel) if options.estimates_kernel else options
+        proposals = Proposals([data[i] for i in numbers], size, chosen, monitor, noise=kind[0], jpeg=kind[1])
+        asked |= {i: (functools.partial(proposals.picture, j), proposals.name) for j, i in enumerate(numbers)}
+    return [
+        enlarge(one, size, *asked[i], options, found[i], monitor, compressed=known[i]) for i, one in enumerate(data)
+    ]
+
+
+def _compressed(image: Any, data: Signal, options: SuperResolveOptions) -> Compressed | None:
+    """What is known of how an image was compressed, as far as the strategy asks for it."""
+    published = any(options.chosen_strategy() is one for one in PUBLISHED)
+    return None if published else find(image, data, options.compression)
 
 
 def _read(image: Any, options: SuperResolveOptions) -> Signal:

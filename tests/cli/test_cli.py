@@ -565,3 +565,20 @@ def test_other_commands_take_a_checkpoint(photo, tmp_path, capsys):
     assert "every must be a finite number" in fails(
         capsys, "poisson", photo, tmp_path / "c.png", "--checkpoint", state, "--every", "-1"
     )
+
+
+def test_a_jpeg_is_reckoned_with_unless_that_is_declined(photo, tmp_path, capsys):
+    with Image.open(photo) as image:
+        image.convert("RGB").save(tmp_path / "in.jpg", quality=30)
+    results = {}
+    for name, options in (("auto", ()), ("jpeg", ("--compression", "jpeg")), ("none", ("--compression", "none"))):
+        assert (
+            call("super-resolve", tmp_path / "in.jpg", tmp_path / "out.png", "--scale", "1", "--quiet", *options) == 0
+        )
+        results[name] = pixels(tmp_path / "out.png")
+    np.testing.assert_array_equal(results["auto"], super_resolve(tmp_path / "in.jpg", 1))
+    np.testing.assert_array_equal(results["jpeg"], results["auto"])
+    np.testing.assert_array_equal(results["none"], super_resolve(tmp_path / "in.jpg", 1, compression=None))
+    assert (results["none"] != results["auto"]).any()
+    text = fails(capsys, "super-resolve", photo, tmp_path / "bad.png", "--scale", "1", "--compression", "jpeg")
+    assert "the image is no JPEG file and shows no certain traces of one" in text

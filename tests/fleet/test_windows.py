@@ -2,12 +2,14 @@ import contextlib
 import pickle
 import struct
 from dataclasses import replace
+from io import BytesIO
 
 import errands
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from problems import picture, texture
 
 from siren_sr import fleet, io, super_resolve
@@ -167,3 +169,16 @@ def test_windows_of_what_wraps_are_the_whole_picture(boundary):
     assert np.abs(found - whole).max() <= 1
     mirrored = super_resolve(image, scale=2, quality="fast").astype(int)
     assert np.abs(mirrored - whole).max() > 2
+
+
+@pytest.mark.parametrize(("subsampling", "orientation"), [("4:4:4", 1), ("4:2:0", 8)])
+def test_windows_know_their_part_of_a_compressed_file(subsampling, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stream = BytesIO()
+    Image.fromarray(textured(100, 76, 3)).save(stream, "JPEG", quality=40, subsampling=subsampling, exif=exif)
+    found = fleet.super_resolve_windows(stream, scale=1.5, window=40, workers=1)
+    whole = np.asarray(super_resolve(stream, 1.5))
+    np.testing.assert_allclose(found.astype(int), whole.astype(int), atol=1, rtol=0)
+    careless = super_resolve(stream, 1.5, compression=None)
+    assert np.abs(np.asarray(careless, int) - whole).max() > 10

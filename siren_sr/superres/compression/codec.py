@@ -82,15 +82,24 @@ def steps_of(tables: Tables, *, like: Tensor) -> tuple[Tensor, JpegTables]:
     if not several or len({(one.sampling, one.colour) for one in several}) > 1:
         raise ValueError("give tables that differ in their steps only: one, or one for each image")
     first = several[0]
-    if first.colour not in ("gray", "YCbCr", "RGB"):
-        raise ValueError(f"{first.colour} is not supported: convert the image to RGB and leave its compression out")
-    factors_of(first)
+    supported(first)
     if like.ndim == 4 and like.shape[1] != len(first.sampling):
         raise ValueError(f"{first.colour} tables need {len(first.sampling)} channels; got shape {tuple(like.shape)}")
     if len(several) not in (1, len(like)):
         raise ValueError(f"give one table or one for each of the {len(like)} images; got {len(several)}")
     steps = torch.stack([torch.from_numpy(one.tables.astype("float64")) for one in several])
     return steps.to(_exact(like).device), first
+
+
+def supported(tables: JpegTables) -> None:
+    """Check that tables are of a kind that is supported.
+
+    Raises:
+        ValueError: They are those of CMYK or YCCK, or of a component that is not reduced by whole numbers.
+    """
+    if tables.colour not in ("gray", "YCbCr", "RGB"):
+        raise ValueError(f"{tables.colour} is not supported: convert the image to RGB and leave its compression out")
+    factors_of(tables)
 
 
 def factors_of(tables: JpegTables) -> list[planes.Factors]:

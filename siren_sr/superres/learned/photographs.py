@@ -26,7 +26,8 @@ from siren_sr.training.progress import Monitor
 FILE = "photographs.safetensors"
 WIDEST = 0.7  # the widest Gaussian, in pixels of the image; trained were 0.8, where the search is sometimes better
 STRONGEST = 25 / 255  # the strongest noise
-LEAST, LARGEST = 1.25, 8.0  # scales; below, little is to be guessed, and the search is sometimes better
+HARDEST = 0.9  # the strongest compression
+LEAST, LARGEST = 1.25, 8.0  # scales; below, only of compressed images is more than a little to be guessed
 SMALLEST = 8  # the fewest pixels of a side: in less there is nothing to recognise
 
 
@@ -78,7 +79,9 @@ def network() -> LearnedUpscaler:
         return load(path)[0].requires_grad_(False)
 
 
-def conditions(kernel: Any, noise: float, *, shape: Sequence[int], size: Sequence[int]) -> Conditions | str:
+def conditions(
+    kernel: Any, noise: float, *, shape: Sequence[int], size: Sequence[int], jpeg: float = 0.0
+) -> Conditions | str:
     """What the network is told of an image; or why it cannot be asked, since it was not trained on such images.
 
     Args:
@@ -86,21 +89,24 @@ def conditions(kernel: Any, noise: float, *, shape: Sequence[int], size: Sequenc
         noise: Standard deviation of the image's noise, for an image in [0, 1].
         shape: (h, w) of the image.
         size: (H, W) wanted.
+        jpeg: How strongly the image was compressed, see `Conditions`.
     """
     if min(shape) < SMALLEST:
         return f"it knows images of at least {SMALLEST} pixels per side, not {shape[0]}x{shape[1]}"
     scale = [n / m for n, m in zip(size, shape, strict=True)]
-    if not LEAST <= min(scale) <= max(scale) <= LARGEST:
-        return f"it enlarges {LEAST:g} to {LARGEST:g} times, not {scale[0]:g}x{scale[1]:g}"
+    least = 1.0 if jpeg else LEAST
+    jpeg = min(jpeg, HARDEST)
+    if not least <= min(scale) <= max(scale) <= LARGEST:
+        return f"it enlarges {least:g} to {LARGEST:g} times, not {scale[0]:g}x{scale[1]:g}"
     if noise > STRONGEST:
         return f"it knows noise up to {STRONGEST:.3f}, not {noise:g}"
     if isinstance(kernel, str) and kernel == "bicubic":
-        return Conditions(noise)
+        return Conditions(noise, jpeg=jpeg)
     blur = float(kernel) / min(scale) if isinstance(kernel, numbers.Real) else math.inf
     if blur > WIDEST:
         given = repr(kernel) if isinstance(kernel, str | numbers.Real) else "an array"
         return f'it knows kernel="bicubic" and Gaussians of up to {WIDEST:g} pixels of the image, not {given}'
-    return Conditions(noise, blur)
+    return Conditions(noise, blur, jpeg)
 
 
 def enlarge(
@@ -120,7 +126,7 @@ def enlarge(
             are single gray images each.
         size: (H, W).
         told: What is known of how the images came about.
-        quality: A key of `EFFORTS`. Images with noise or blur are enlarged as for "fast".
+        quality: A key of `EFFORTS`. Images with noise, blur or compression are enlarged as for "fast".
         generator: CPU generator of what it learns from (default: seed 0 for every image).
         monitor: Told of every update and tile; when it answers True, bicubic interpolation takes the place of what is
             missing.

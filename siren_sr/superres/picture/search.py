@@ -9,6 +9,7 @@ windows, so that time is linear in its size.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,6 +17,8 @@ from torch import Tensor
 from siren_sr import arguments
 from siren_sr.grids import resampling
 from siren_sr.grids.windows import Cover, Windows
+from siren_sr.superres.compression.compressed import Compressed
+from siren_sr.superres.compression.projection import explaining
 from siren_sr.superres.downsample import Downsample
 from siren_sr.superres.picture import deep_prior, self_correction, total_variation
 from siren_sr.superres.picture.quality import QUICK, Effort
@@ -29,6 +32,27 @@ LAST: Rounds = (("both", 20),)  # the search's last word, once others have chang
 # From this scale on, the last word and a deep image prior help a corrected picture: the last word gains 0.1 to 0.3 dB
 # at ×4 and loses 0.2 to 0.5 dB at ×2.
 HELP_FROM = 3.0
+# Of the intervals of a compressed image so much is believed. The true values lie nearer to their middle than evenly.
+BELIEVED = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What is given of a picture, or of a window of it.
+
+    Attributes:
+        image: (C, h, w) in [0, 1].
+        compressed: What is known of how it was compressed, or None.
+        down: The downsampling D that made it of the picture.
+    """
+
+    image: Tensor
+    compressed: Compressed | None
+    down: Downsample
+
+    def explained(self, x: Tensor) -> Tensor:
+        """The nearest picture that explains the image."""
+        return explaining(self.down, x, self.image, self.compressed, noise=total_variation.EXACT)
 
 
 class Search:
@@ -46,6 +70,7 @@ class Search:
         effort: Effort,
         *,
         noise: float = 0.0,
+        compressed: Compressed | None = None,
         generator: torch.Generator | None = None,
         monitor: Monitor | None = None,
     ) -> None:
@@ -57,10 +82,12 @@ class Search:
             start: The image's plain enlargement (C, H, W), which is the first guess.
             effort: How hard to look.
             noise: Standard deviation of the image's noise.
+            compressed: What is known of how the image was compressed, or None.
             generator: CPU generator of what is learned (default: seed 0).
             monitor: Told of every step; the work ends with what there is where it answers True.
         """
         self._image, self._down, self._start, self._effort, self._noise = image, down, start, effort, noise
+        self._compressed = None if compressed is None else compressed.narrowed(BELIEVED)
         self._generator = arguments.seeded(generator)
         self._monitor = Monitor() if monitor is None else monitor
         self._cover = Cover(tuple(windows(n, reach) for n, reach in zip(start.shape[1:], down.reach, strict=True)))
@@ -94,32 +121,45 @@ class Search:
 
     def _searched(self, part: tuple[slice, ...]) -> Tensor:
         """What the search makes of one window."""
-        image, down, start = self._window(part, self._start)
-        return start if self._monitor.stopped else self._search(image, down, start, self._rounds)
+        given = self._window(part)
+        start = self._start[(slice(None), *part)]
+        return start if self._monitor.stopped else self._search(given, start, self._rounds)
 
-    def _search(self, image: Tensor, down: Downsample, x: Tensor, rounds: Rounds) -> Tensor:
+    def _search(self, given: Given, x: Tensor, rounds: Rounds) -> Tensor:
         return self._monitor.once(
             "search",
             lambda: total_variation.restore(
-                image, down, x, rounds=rounds, noise=self._noise, scale=self._scale, monitor=self._monitor
+                given.image,
+                given.down,
+                x,
+                rounds=rounds,
+                noise=self._noise,
+                compressed=given.compressed,
+                scale=self._scale,
+                monitor=self._monitor,
             ),
         )
 
     def _learn(self, x: Tensor) -> None:
         """Learn what the search gets wrong on smaller versions of the picture, once for all windows."""
         pairs: list[self_correction.Pair] = []
+        # What an image was before it was compressed is not known, but what the search takes it for.
+        image = self._image if self._compressed is None else self._down(x)
         versions = self_correction.smaller_versions(
             x,
-            self._image,
+            image,
             self._down,
             count=self._effort.versions,
             side=longest(max(self._down.reach)),
             generator=self._generator,
         )
         for version, reduction in versions:
-            small = reduction(version)
-            enlarged = resampling.resize(small, version.shape[1:])
-            found = self._search(small, reduction, enlarged, self._rounds)
+            given = Given(reduction(version), None, reduction)
+            if self._compressed is not None:
+                decoded, known = self._compressed.compress(given.image)
+                given = Given(decoded, known.narrowed(BELIEVED), reduction)
+            enlarged = resampling.resize(given.image, version.shape[1:])
+            found = self._search(given, enlarged, self._rounds)
             if self._monitor.stopped:
                 return
             pairs.append((torch.cat([found, enlarged]), version))
@@ -133,40 +173,28 @@ class Search:
 
     def _improved(self, x: Tensor, part: tuple[slice, ...]) -> Tensor:
         """One window of the picture corrected, drawn, and given to the search for its last word."""
-        image, down, x = self._window(part, x)
-        for step in (self._corrected, self._drawn, self._last_word):
-            if self._monitor.stopped:
-                break
-            x = step(image, down, x, part)
-        return x
+        given, plain, x = self._window(part), self._start[(slice(None), *part)], x[(slice(None), *part)]
+        if self._corrector is not None and not self._monitor.stopped:  # without what the search is known to get wrong
+            x = given.explained(self_correction.correct(self._corrector, torch.cat([x, plain])))
+        if self._draws and not self._monitor.stopped:
+            x = self._drawn(given, x)
+        return x if self._monitor.stopped else self._search(given, x, self._last)
 
-    def _corrected(self, image: Tensor, down: Downsample, x: Tensor, part: tuple[slice, ...]) -> Tensor:
-        """The window without what the search gets wrong, as far as it has been learned."""
-        if self._corrector is None:
-            return x
-        plain = self._start[(slice(None), *part)]
-        found = self_correction.correct(self._corrector, torch.cat([x, plain]))
-        return down.project(found, image, noise=total_variation.EXACT)
-
-    def _drawn(self, image: Tensor, down: Downsample, x: Tensor, part: tuple[slice, ...]) -> Tensor:
-        """The mean of the window and of what deep image priors draw in its place."""
-        if not self._draws:
-            return x
-        # What noise there was is gone from x, and the prior, which would learn it, need not see it.
-        drawn = self._draw(down(x) if self._noise else image, down, x)
+    def _drawn(self, given: Given, x: Tensor) -> Tensor:
+        """The mean of a window and of what deep image priors draw in its place."""
+        # What noise and traces of compression there were are gone from x, and the prior, which would learn them, need
+        # not see them.
+        bare = not self._noise and given.compressed is None
+        drawn = self._draw(given if bare else replace(given, image=given.down(x)), x)
         return x if drawn is None else x.lerp(drawn, SHARE_CORRECTED if self._correction_updates else SHARE)
 
-    def _last_word(self, image: Tensor, down: Downsample, x: Tensor, part: tuple[slice, ...]) -> Tensor:
-        """The window once more searched for, from what the others have made of it."""
-        return self._search(image, down, x, self._last)
-
-    def _draw(self, image: Tensor, down: Downsample, like: Tensor) -> Tensor | None:
+    def _draw(self, given: Given, like: Tensor) -> Tensor | None:
         """The mean of what deep image priors draw, (C, H, W) as ``like``; None where the work was stopped."""
         mean = torch.zeros_like(like)
         for _ in range(self._draws):
             drawn = deep_prior.draw(
-                image,
-                down,
+                given.image,
+                given.down,
                 like.shape[1:],
                 updates=self._effort.prior_updates,
                 generator=self._generator,
@@ -174,15 +202,16 @@ class Search:
             )
             if self._monitor.stopped:
                 return None
-            mean += down.project(drawn, image, noise=total_variation.EXACT) / self._draws
+            mean += given.explained(drawn) / self._draws
         return mean
 
-    def _window(self, part: tuple[slice, ...], x: Tensor) -> tuple[Tensor, Downsample, Tensor]:
-        """What the image says of a window of the picture, the downsampling between them, and the window itself."""
+    def _window(self, part: tuple[slice, ...]) -> Given:
+        """What is given of a window of the picture."""
         if self._cover.count == 1:
-            return self._image, self._down, x
+            return Given(self._image, self._compressed, self._down)
         down, rows, columns = self._down.window(*part)
-        return self._image[:, rows, columns], down, x[(slice(None), *part)]
+        known = None if self._compressed is None else self._compressed.window(rows, columns)
+        return Given(self._image[:, rows, columns], known, down)
 
 
 def with_noise(rounds: Rounds, noise: float) -> Rounds:

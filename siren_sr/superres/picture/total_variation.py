@@ -14,6 +14,7 @@ S the problem is convex. It is solved by the primal-dual algorithm of Chambolle 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -21,6 +22,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from siren_sr.superres.compression.compressed import Compressed
+from siren_sr.superres.compression.projection import explaining
 from siren_sr.superres.downsample import Downsample
 from siren_sr.superres.picture.self_similarity import across_scales, gaussian, nonlocal_means
 from siren_sr.training.progress import Monitor
@@ -53,6 +56,7 @@ def restore(
     *,
     rounds: Rounds = ROUNDS,
     noise: float = 0.0,
+    compressed: Compressed | None = None,
     scale: float | None = None,
     monitor: Monitor | None = None,
 ) -> Tensor:
@@ -64,6 +68,8 @@ def restore(
         start: The first guess (C, H, W), usually the bicubic enlargement.
         rounds: The rounds of the search.
         noise: Standard deviation of the image's noise, for an image in [0, 1]; 0 asks for D x = image.
+        compressed: What is known of how the image was compressed; then D x is to be one of the images that it may have
+            been before.
         scale: How many times larger the picture is than the image (default: by their numbers of pixels).
         monitor: Object that is told of every iteration; when it answers True, the work ends with the picture so far.
 
@@ -82,7 +88,13 @@ def restore(
             tensor = None if name == "plain" else edge_tensor(x)
             target = TARGETS[name](x, scale)
             x, dual = _primal_dual(
-                image, down, x, dual, steps, tensor=tensor, target=target, monitor=monitor, slack=slack
+                functools.partial(explaining, down, image=image, compressed=compressed, noise=slack),
+                x,
+                dual,
+                steps,
+                tensor=tensor,
+                target=target,
+                monitor=monitor,
             )
             if monitor.stopped:
                 break
@@ -91,8 +103,7 @@ def restore(
 
 
 def _primal_dual(
-    image: Tensor,
-    down: Downsample,
+    projected: Callable[[Tensor], Tensor],
     x: Tensor,
     dual: Tensor,
     steps: int,
@@ -100,20 +111,17 @@ def _primal_dual(
     tensor: Tensor | None,
     target: Tensor | None,
     monitor: Monitor,
-    slack: float,
 ) -> tuple[Tensor, Tensor]:
     """Take ``steps`` iterations of the primal-dual algorithm, and return the picture and the dual variable.
 
     Args:
-        image: The low-resolution image.
-        down: The downsampling D.
+        projected: Moves a picture to the nearest one that explains the image.
         x: The picture so far.
         dual: The dual variable so far, (2, C, H, W).
         steps: Number of iterations.
         tensor: T as `edge_tensor` returns it, or None where the variation is not steered.
         target: S, or None where there is none.
         monitor: Object that is told of every iteration and can end them.
-        slack: The ``noise`` of `Downsample.project`.
     """
     tau, ahead = 1 / (8 * SIGMA), x
     with monitor.interruptible():
@@ -123,7 +131,7 @@ def _primal_dual(
             new = x + tau * _divergence(_steer(tensor, dual))
             if target is not None:
                 new = (new + tau * FIDELITY * target) / (1 + tau * FIDELITY)
-            new = down.project(new, image, noise=slack)
+            new = projected(new)
             ahead, x = 2 * new - x, new
             if monitor.step():
                 break
