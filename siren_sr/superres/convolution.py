@@ -180,6 +180,7 @@ def mean_of_turned(
     size: Sequence[int],
     *,
     count: int = 8,
+    first: int = 0,
     stopped: Callable[[], bool] | None = None,
 ) -> Tensor:
     """The mean over orientations of what a function makes of pictures that are turned and mirrored.
@@ -188,19 +189,23 @@ def mean_of_turned(
         enlarge: Function of pictures (..., h, w) and the size to bring them to.
         x: The pictures, (..., h, w).
         size: (H, W).
-        count: How many orientations, from the first on.
+        count: How many orientations.
+        first: Number of the first of them, see `turn`.
         stopped: Whether to end with the orientations so far, at least the first; the one during which it became True is
             left out.
 
     Returns:
         The pictures, (..., H, W).
     """
-    found = enlarge(x, size)
-    done = 1
-    for i in range(1, count):
+
+    def seen(number: int) -> Tensor:
+        return turn_back(enlarge(turn(x, number), size if number % 2 == 0 else size[::-1]), number)
+
+    found, done = seen(first), 1
+    for i in range(first + 1, first + count):
         if stopped is not None and stopped():
             break
-        picture = turn_back(enlarge(turn(x, i), size if i % 2 == 0 else size[::-1]), i)
+        picture = seen(i)
         if stopped is not None and stopped():
             break
         found, done = found + picture, done + 1

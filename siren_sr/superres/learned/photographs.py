@@ -17,7 +17,8 @@ from siren_sr import arguments
 from siren_sr.signals import from_unit, to_unit
 from siren_sr.superres.convolution import fast_precision, mean_of_turned
 from siren_sr.superres.downsample import Downsample
-from siren_sr.superres.learned import internal, unlike
+from siren_sr.superres.learned import beside, internal, unlike
+from siren_sr.superres.learned.beside import Steps
 from siren_sr.superres.learned.conditions import Conditions
 from siren_sr.superres.learned.network import LearnedUpscaler, tiles
 from siren_sr.superres.learned.storage import load
@@ -230,7 +231,19 @@ class _Work:
 
     def picture(self, model: LearnedUpscaler, generator: torch.Generator) -> Tensor:
         """The picture (B, 3, H, W): the mean over the networks; when the work is stopped, over those that are done."""
-        found = self.monitor.once("trained", lambda: self._drawn(model, staged=self.ways[0]))
+        if not self.effort.updates or not beside.possible(self.images):
+            found = self.monitor.once("trained", lambda: self._drawn(model, self.ways[0], self.monitor))
+            return self._mean(found, self._copys(model, generator))
+        # While the copy learns, the network draws.
+        with beside.beside(lambda steps: self._drawn(model, self.ways[0], steps), self.monitor) as wait:
+            other = self._copys(model, generator)
+            return self._mean(self.monitor.once("trained", wait), other)
+
+    def _mean(self, found: Tensor, other: Tensor | None) -> Tensor:
+        return found if other is None or self.monitor.stopped else found.lerp(other, 0.5)
+
+    def _copys(self, model: LearnedUpscaler, generator: torch.Generator) -> Tensor | None:
+        """What the copy that has learned from the image makes of it; None where there is none, or no time for it."""
         learned = self.known.learned
         if self.effort.updates and not self.monitor.stopped:
             learned = internal.adapted(
@@ -242,36 +255,50 @@ class _Work:
                 monitor=self.monitor,
             )
         if learned is None or self.monitor.stopped:
-            return found
-        other = self._drawn(learned.to(self.images.device), staged=self.ways[1])
-        return found if self.monitor.stopped else found.lerp(other, 0.5)
+            return None
+        return self._drawn(learned.to(self.images.device), self.ways[1], self.monitor)
 
-    def _drawn(self, model: LearnedUpscaler, *, staged: bool) -> Tensor:
+    def _drawn(self, model: LearnedUpscaler, staged: bool, steps: Steps) -> Tensor:
         """What one network makes of the images: the mean over its ways."""
-        found = self._turned(model, self.images, self.size)
-        if not staged or self.monitor.stopped:
+        found = self._turned(model, self.images, self.size, steps)
+        if not staged or steps.stopped:
             return found
         shape = self.images.shape[2:]
         between = (FIRST * shape[0], FIRST * shape[1])
-        larger = self._turned(model, self.images, between)
+        larger = self._turned(model, self.images, between, steps)
         down = Downsample.between(between, shape, like=self.images)
         larger = down.project(larger, self.images, noise=SLACK).clamp(0, 1)
-        if self.monitor.stopped:
+        if steps.stopped:
             return found
-        other = self._turned(model, larger, self.size)
-        return found if self.monitor.stopped else found.lerp_(other, 0.5)
+        other = self._turned(model, larger, self.size, steps)
+        return found if steps.stopped else found.lerp_(other, 0.5)
 
-    def _turned(self, model: LearnedUpscaler, images: Tensor, size: tuple[int, int]) -> Tensor:
+    def _turned(self, model: LearnedUpscaler, images: Tensor, size: tuple[int, int], steps: Steps) -> Tensor:
         told = self.told.tensor(images, noise=self.told.noise * self.known.view.factor.flatten())
-        ask = functools.partial(_ask, model, told=told, monitor=self.monitor)
-        count, stopped = self.effort.orientations, lambda: self.monitor.stopped
-        return mean_of_turned(ask, images, size, count=count, stopped=stopped)
+        count = self.effort.orientations
+
+        def part(steps: Steps, first: int, count: int) -> Tensor:
+            ask = functools.partial(_ask, model, told=told, steps=steps)
+            return mean_of_turned(ask, images, size, first=first, count=count, stopped=lambda: steps.stopped)
+
+        if count == 1:
+            return part(steps, 0, 1)
+        # Always in halves, so that every number of threads gives the same bits.
+        half = count // 2
+        if isinstance(steps, Monitor) and beside.possible(images):
+            with beside.beside(lambda other: part(other, half, half), steps) as wait:
+                found = part(steps, 0, half)
+                second = wait()
+        else:
+            found = part(steps, 0, half)
+            second = found if steps.stopped else part(steps, half, half)
+        return found if steps.stopped else found.lerp_(second, 0.5)
 
 
 @torch.no_grad()
-def _ask(model: LearnedUpscaler, images: Tensor, size: Sequence[int], *, told: Tensor, monitor: Monitor) -> Tensor:
+def _ask(model: LearnedUpscaler, images: Tensor, size: Sequence[int], *, told: Tensor, steps: Steps) -> Tensor:
     """What a network answers, in float32."""
-    return model(images, size, conditions=told, precision=fast_precision(images), stop=monitor.step).float()
+    return model(images, size, conditions=told, precision=fast_precision(images), stop=steps.step).float()
 
 
 def _as_colours(images: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
