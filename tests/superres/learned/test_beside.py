@@ -57,7 +57,7 @@ def test_what_the_other_raises_is_raised_here():
 
 
 def test_a_failure_here_ends_the_other():
-    ended = []
+    ended, before = [], threading.active_count()
 
     def work(steps):
         while not steps.step():
@@ -67,7 +67,7 @@ def test_a_failure_here_ends_the_other():
     with pytest.raises(RuntimeError, match="here"), beside(work, Monitor()):
         raise RuntimeError("here")
     assert ended == [True]
-    assert threading.active_count() == 1
+    assert threading.active_count() == before
 
 
 def test_steps_are_told_when_the_result_is_asked_for_and_a_wish_to_stop_reaches_the_other():
