@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 DEFAULT = SuperResolveOptions()
 DEFAULT_SCALE = 4
 # The arrays as large as the result that are in memory at once, as measured on results of 1024x1024 to 2048x2048.
-COPIES = {"fast": 9, "prior": 16, "no prior": 22, "fit": 5}
+COPIES = {"fast": 9, "prior": 17, "no prior": 22, "fit": 5}
 
 
 @overload
