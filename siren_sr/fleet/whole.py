@@ -56,7 +56,7 @@ class Whole:
         """
         data = as_signal(pixels, dims=2, device=chosen.device)
         data = replace(data, origin=replace(data.origin, container="image file" if file else "array"))
-        span = ranges.find(torch.from_numpy(pixels), pixels.dtype.name, image=True, audio=False)
+        span = data.origin.range
         found = assumed.degradation(data, size, chosen)
         if not isinstance(chosen.prior, str):
             return Whole(span, found)

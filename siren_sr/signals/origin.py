@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from siren_sr.signals.orientation import turn_back
+from siren_sr.signals.ranges import Range
 
 Container = Literal["tensor", "tv image", "array", "planar array", "pil", "image file", "audio file"]
 """What held the data: a tensor, a ``torchvision.tv_tensors.Image``, an array, a PIL image, or a file.
@@ -62,6 +63,11 @@ class Origin:
     def channels_first(self) -> bool:
         """Whether the channel axis is the first one."""
         return self.container in ("tensor", "tv image", "planar array")
+
+    @property
+    def range(self) -> Range:
+        """The range of the data, for what is a part of them."""
+        return Range(self.low, self.high, self.floor, self.ceiling, self.full)
 
     @property
     def limits(self) -> tuple[float, float]:
