@@ -11,6 +11,7 @@ from siren_sr.fitting.degradation import Degradation
 from siren_sr.grids.boundaries import Frame
 from siren_sr.signals import as_signal, from_unit, ranges, to_unit
 from siren_sr.superres import assumed
+from siren_sr.superres.compression.compressed import Compressed
 from siren_sr.superres.learned import photographs
 from siren_sr.superres.options import SuperResolveOptions
 
@@ -39,7 +40,7 @@ class Whole:
         *,
         seed: int,
         file: bool,
-        jpeg: float = 0.0,
+        compressed: Compressed | None = None,
     ) -> Whole:
         """Find it.
 
@@ -49,7 +50,7 @@ class Whole:
             chosen: The options.
             seed: Of what is learned.
             file: Whether the image was a file, of which more is assumed than of an array.
-            jpeg: How strongly it was compressed, see `siren_sr.superres.learned.conditions.Conditions`.
+            compressed: What is known of its compression.
 
         Raises:
             ValueError: The prior is no prior for such images.
@@ -63,6 +64,7 @@ class Whole:
         frame = Frame.around(pixels.shape[:2], size, chosen.boundary)  # what wraps is known as `super_resolve` sees it
         rows, columns = frame.outer_size
         noise = assumed.share(data, found.noise)
+        jpeg = 0.0 if compressed is None else compressed.strength
         told = photographs.conditions(found.kernel, noise, shape=frame.outer_shape, size=(rows, columns), jpeg=jpeg)
         if isinstance(told, str):
             raise ValueError(f"windows need a prior, and prior={chosen.prior!r} cannot be used, since {told}")
@@ -72,6 +74,7 @@ class Whole:
             told=told,
             quality=chosen.quality,
             generator=torch.Generator().manual_seed(seed),
+            compressed=compressed,
         )
         return Whole(span, found, told, replace(known, learned=known.learned and known.learned.cpu()))
 

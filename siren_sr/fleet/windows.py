@@ -115,8 +115,8 @@ def super_resolve_windows(
     shape = pixels.shape[:2]
     size = result_size(shape, scale=chosen.scale, size=chosen.size, channels=math.prod(pixels.shape[2:]))
     _check(chosen, compressed, margin)
-    jpeg = 0.0 if compressed is None else compressed.strength
-    whole = Whole.of(pixels, size, chosen, seed=task.seed, file=not isinstance(image, np.ndarray), jpeg=jpeg)
+    file = not isinstance(image, np.ndarray)
+    whole = Whole.of(pixels, size, chosen, seed=task.seed, file=file, compressed=compressed)
     task = replace(task, options={**options, "noise": whole.degradation.noise, "kernel": whole.degradation.kernel})
     margin, kinds = _margin(chosen, whole, shape, size, margin), per_axis(chosen.boundary, 2)
     multiple = 1 if compressed is None else BLOCK

@@ -15,6 +15,7 @@ from torch import Tensor
 from siren_sr.grids.boundaries import Frame
 from siren_sr.signals import Signal
 from siren_sr.superres import upscaler
+from siren_sr.superres.compression.compressed import Compressed
 from siren_sr.superres.convolution import mean_of_turned
 from siren_sr.superres.learned import photographs
 from siren_sr.superres.learned.network import TILE
@@ -23,6 +24,10 @@ from siren_sr.superres.upscaler import Prior
 from siren_sr.training.progress import Monitor
 
 log = logging.getLogger(__name__)
+
+
+Given = tuple[Signal, Compressed | None]
+"""An image, and what is known of its compression."""
 
 
 class Proposals:
@@ -41,7 +46,7 @@ class Proposals:
         monitor: Monitor,
         *,
         noise: float,
-        jpeg: float = 0.0,
+        compressed: Sequence[Compressed | None],
     ) -> None:
         """Decide who will be asked.
 
@@ -51,17 +56,19 @@ class Proposals:
             options: The options of the task.
             monitor: Told of the work.
             noise: Standard deviation of the images' noise, for images in [0, 1].
-            jpeg: How strongly they were compressed, see `siren_sr.superres.learned.conditions.Conditions`.
+            compressed: What is known of the compression of each, which was equally strong.
         """
         self._frame = Frame.around(images[0].shape, size, options.boundary)
-        self._images = [replace(one, values=self._frame.lay(one.values)) for one in images]
+        laid = [replace(one, values=self._frame.lay(one.values)) for one in images]
+        self._images = list(zip(laid, compressed, strict=True))
         self._found = dict[int, Tensor]()
         outer = self._frame.outer_size
         self._monitor, self._generator = monitor, options.generator
         self._together, self.name = 1, None
-        self._make: Callable[[Sequence[Signal]], Tensor] | None = None
+        self._make: Callable[[Sequence[Given]], Tensor] | None = None
         if isinstance(options.prior, str):
             shape = self._frame.outer_shape
+            jpeg = 0.0 if compressed[0] is None else compressed[0].strength
             told = photographs.conditions(options.kernel, noise, shape=shape, size=outer, jpeg=jpeg)
             if isinstance(told, str):
                 log.info('prior="%s" is not used, since %s: nothing but the image is', options.prior, told)
@@ -95,17 +102,18 @@ class Proposals:
         return self._frame.cut(self._found.pop(number))
 
 
-def _enlarged(images: Sequence[Signal], **options: Any) -> Tensor:
+def _enlarged(images: Sequence[Given], **options: Any) -> Tensor:
     """What the shipped network makes of images, a tensor (B, C, H, W), within the limits of each."""
-    pictures = photographs.enlarge(torch.stack([one.values for one in images]), **options)
-    for picture, one in zip(pictures, images, strict=True):
+    values, compressed = torch.stack([one.values for one, _ in images]), [known for _, known in images]
+    pictures = photographs.enlarge(values, compressed=compressed, **options)
+    for picture, (one, _) in zip(pictures, images, strict=True):
         picture.clamp_(*one.origin.limits)
     return pictures
 
 
-def _asked(images: Sequence[Signal], *, prior: Prior, size: Sequence[int], times: int) -> Tensor:
+def _asked(images: Sequence[Given], *, prior: Prior, size: Sequence[int], times: int) -> Tensor:
     """What a user's upscaler makes of each image, as the mean over its first so many orientations."""
-    asked = [functools.partial(upscaler.ask, prior, shown=one.origin.shown) for one in images]
+    asked = [functools.partial(upscaler.ask, prior, shown=one.origin.shown) for one, _ in images]
     return torch.stack(
-        [mean_of_turned(ask, one.values, size, count=times) for ask, one in zip(asked, images, strict=True)]
+        [mean_of_turned(ask, one.values, size, count=times) for ask, (one, _) in zip(asked, images, strict=True)]
     )

@@ -279,7 +279,8 @@ def _results(
     for kind in dict.fromkeys(kinds):
         numbers = [i for i, other in enumerate(kinds) if other == kind]
         chosen = replace(options, kernel=found[numbers[0]].kernel) if options.estimates_kernel else options
-        proposals = Proposals([data[i] for i in numbers], size, chosen, monitor, noise=kind[0], jpeg=kind[1])
+        chosen_data, chosen_known = [data[i] for i in numbers], [known[i] for i in numbers]
+        proposals = Proposals(chosen_data, size, chosen, monitor, noise=kind[0], compressed=chosen_known)
         asked |= {i: (functools.partial(proposals.picture, j), proposals.name) for j, i in enumerate(numbers)}
     return [
         enlarge(one, size, *asked[i], options, found[i], monitor, compressed=known[i]) for i, one in enumerate(data)

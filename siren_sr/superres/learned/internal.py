@@ -1,16 +1,17 @@
 """Internal learning: the trained network goes on learning from the image itself, before it enlarges it.
 
 The image is known. Reduced once more, as it was reduced itself, it is an example of what the network is to do. So are
-larger versions of it that the network has made. What repeats itself in the picture, at the same or at other scales, is
-learned by this; a hundred updates from trained weights are enough. (Meta-transfer learning for zero-shot super
-resolution, Soh et al., CVPR 2020, begins from trained weights in the same way.)
+larger versions of it that the network has made. Where the image has lost more than its size, by noise or compression,
+its versions are what the network makes of it, and lose the same once more. What repeats itself in the picture, at the
+same or at other scales, is learned by this; a hundred updates from trained weights are enough. (Meta-transfer learning
+for zero-shot super resolution, Soh et al., CVPR 2020, begins from trained weights in the same way.)
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -46,6 +47,9 @@ def adapted(
     images: Tensor,
     size: Sequence[int],
     *,
+    kernel: str | float,
+    told: Tensor,
+    spoil: Callable[[Tensor], Tensor] | None,
     updates: int,
     generator: torch.Generator,
     monitor: Monitor,
@@ -54,8 +58,12 @@ def adapted(
 
     Args:
         model: The trained network.
-        images: (B, 3, h, w) in [0, 1], which came about by bicubic reduction and nothing else.
+        images: (B, 3, h, w) in [0, 1].
         size: The size (H, W) that they will be enlarged to; `possible` for them.
+        kernel: The downsampling that made them, see `Downsample.between`.
+        told: What the network is told of each of them, (B, 3), see `Conditions.tensor`.
+        spoil: Function that does to reduced versions, (B, 3, n, m) in [0, 1], what was done to the images after they
+            were reduced; None where that was nothing.
         updates: How many times Adam updates the weights.
         generator: CPU generator of what is looked at.
         monitor: Told of every update; when it answers True, the work ends with the weights so far.
@@ -70,9 +78,12 @@ def adapted(
     images = random_part(images, (SIDE, SIDE), generator)
     size = [round(n * t) for n, t in zip(images.shape[2:], times, strict=True)]
     with torch.no_grad():
-        picture = model(images, size, precision=precision).float()
-    down = Downsample.between(size, images.shape[2:], like=images)
-    examples = _examples(images, down.project(picture, images), down)
+        picture = model(images, size, conditions=told, precision=precision).float()
+    down = Downsample.between(size, images.shape[2:], kernel=kernel, like=images)
+    if spoil is None:
+        examples = _examples(images, down.project(picture, images), down, _rounded)
+    else:
+        examples = _examples(down(picture), picture, down, spoil)
     pixels = torch.tensor([float(small[0, 0].numel()) for small, _ in examples])
 
     def rate(i: int) -> float:
@@ -93,7 +104,8 @@ def adapted(
             places.append(centres(m, n)[inside] - start)
         one = draw(len(images), generator)
         crop = small[one : one + 1, :, parts[0], parts[1]]
-        found = network.on_grid(crop, places[0], places[1], cell, precision=precision)
+        row = told[one : one + 1]
+        found = network.on_grid(crop, places[0], places[1], cell, conditions=row, precision=precision)
         return (found[0] - version[one][:, chosen[0]][..., chosen[1]]).abs().mean()
 
     weights = list(network.parameters())
@@ -106,7 +118,7 @@ def adapted(
     return network.requires_grad_(False)
 
 
-def _examples(images: Tensor, pictures: Tensor, down: Downsample) -> list[Example]:
+def _examples(images: Tensor, pictures: Tensor, down: Downsample, spoil: Callable[[Tensor], Tensor]) -> list[Example]:
     """Versions of pictures, from the images on, and what remains of them when they are reduced as the images were."""
     found = []
     for i in range(VERSIONS):
@@ -114,6 +126,10 @@ def _examples(images: Tensor, pictures: Tensor, down: Downsample) -> list[Exampl
         sides = [round(n * t) for n, t in zip(images.shape[2:], times, strict=True)]
         version = resampling.resize(pictures, sides).clamp(0, 1) if i else images
         reduced = down.of_size(sides, like=images)(version)
-        # Images have 8 bits, and the network knows no others.
-        found.append(((reduced.clamp(0, 1) * 255).round() / 255, version))
+        found.append((spoil(reduced.clamp(0, 1)), version))
     return found
+
+
+def _rounded(images: Tensor) -> Tensor:
+    """Images have 8 bits, and the network knows no others."""
+    return (images * 255).round() / 255

@@ -55,6 +55,11 @@ def shown(images: Tensor, by: View) -> Tensor:
     return by.middle.lerp(images, by.factor)
 
 
+def meant(images: Tensor, by: View) -> Tensor:
+    """The images that were `shown` like this."""
+    return images / by.factor + by.middle * (1 - 1 / by.factor)
+
+
 def believed(found: Tensor, images: Tensor, size: Sequence[int], by: View) -> Tensor:
     """The pictures that the network has made of what it was `shown`, as pictures of the images.
 
@@ -72,7 +77,7 @@ def believed(found: Tensor, images: Tensor, size: Sequence[int], by: View) -> Te
     Returns:
         (B, 3, H, W).
     """
-    found = _near(found / by.factor + by.middle * (1 - 1 / by.factor), images, size, times=FLAT)
+    found = _near(meant(found, by), images, size, times=FLAT)
     colours = _near(_colours(found), _colours(images), size, times=COLOUR)
     return found.mean(1, keepdim=True) + _colours(colours)
 

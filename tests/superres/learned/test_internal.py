@@ -1,19 +1,33 @@
 """Internal learning: the trained network learns from the image itself, and is left as it was."""
 
+from io import BytesIO
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from problems import picture
 from searching import low
 
 from siren_sr import metrics, super_resolve
 from siren_sr.superres.learned import internal, photographs
+from siren_sr.superres.learned.conditions import Conditions
 from siren_sr.training.progress import Monitor
 
 
-def learned(images, size, updates=20, seed=0, monitor=None):
+def learned(images, size, updates=20, seed=0, monitor=None, spoil=None):
     generator = torch.Generator().manual_seed(seed)
-    monitor = monitor or Monitor()
-    return internal.adapted(photographs.network(), images, size, updates=updates, generator=generator, monitor=monitor)
+    return internal.adapted(
+        photographs.network(),
+        images,
+        size,
+        kernel="bicubic",
+        told=Conditions().tensor(images).expand(len(images), -1),
+        spoil=spoil,
+        updates=updates,
+        generator=generator,
+        monitor=monitor or Monitor(),
+    )
 
 
 def test_what_repeats_itself_is_learned(monkeypatch):
@@ -43,7 +57,7 @@ def test_the_trained_network_is_left_as_it_was():
 def test_examples_are_versions_and_what_remains_of_them(shape, size):
     images = low(picture(*size), shape)[None]
     down = internal.Downsample.between(size, shape, like=images)
-    examples = internal._examples(images, picture(*size)[None], down)
+    examples = internal._examples(images, picture(*size)[None], down, internal._rounded)
     assert torch.equal(examples[0][1], images)
     for small, version in examples:
         times = [n / m for n, m in zip(version.shape[2:], small.shape[2:], strict=True)]
@@ -68,10 +82,45 @@ def test_where_it_is_left_out():
     assert internal.possible((64, 64), (128, 192))
     assert not internal.possible((64, 64), (96, 192))  # hardly enlarged
     lr, stages = low(picture(128, 128), (32, 32)), []
-    for options in ({"noise": 0.02}, {"quality": "fast"}, {"scale": 1.8}):
+    for options in ({"quality": "fast"}, {"scale": 1.8}):
         stages.clear()
         super_resolve(lr, **{"scale": 4, "quality": "best", **options}, callback=lambda p: stages.append(p.entry.step))
         assert len(stages) == 8
+
+
+@pytest.mark.parametrize("quality", [85, 40])
+def test_versions_of_a_compressed_image_are_compressed_by_its_tables(quality, monkeypatch):
+    stream = BytesIO()
+    pixels = low(picture(96, 128), (48, 64)).mul(255).round().byte().permute(1, 2, 0).numpy()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=quality)
+    seen = []
+
+    def watched(model, images, size, **options):
+        version = picture(41, 56)[None]
+        again = (options["spoil"](version)[0] * 255).round().byte().permute(1, 2, 0).numpy()
+        other = BytesIO()
+        pixels = version[0].mul(255).round().byte().permute(1, 2, 0).numpy()
+        Image.fromarray(pixels).save(other, "JPEG", quality=quality)
+        seen.append(np.abs(np.asarray(Image.open(other), int) - again).max())
+        return model
+
+    monkeypatch.setattr(internal, "adapted", watched)
+    super_resolve(stream, 2)
+    assert len(seen) == 1
+    assert seen[0] <= 2  # the range of the image is not quite all of [0, 1], which shifts values by less than a level
+
+
+def test_versions_of_a_noisy_image_have_its_noise(monkeypatch):
+    lr, found = low(picture(128, 128), (64, 64)), []
+
+    def watched(model, images, size, **options):
+        version = torch.full((1, 3, 64, 64), 0.5)
+        found.append(float((options["spoil"](version) - version).std()))
+        return model
+
+    monkeypatch.setattr(internal, "adapted", watched)
+    super_resolve(lr, 2, noise=0.05)
+    assert found == [pytest.approx(0.05 / float(lr.max() - lr.min()), rel=0.03)]
 
 
 def test_many_channels_and_large_images_take_no_more_updates():

@@ -12,7 +12,7 @@ from searching import low
 
 from siren_sr import Fit, metrics, super_resolve
 from siren_sr.grids import resampling
-from siren_sr.superres.learned import photographs
+from siren_sr.superres.learned import drawing, photographs
 from siren_sr.superres.plan import TiledPlan
 
 HR = picture(96, 96) * 0.8 + 0.1
@@ -177,8 +177,8 @@ def test_stopped_at_any_step_the_networks_and_ways_that_are_done_are_left(qualit
 
 def test_two_stages_are_taken_from_three_times_on_and_learning_has_half_a_share(monkeypatch):
     asked = []
-    ask = photographs._ask
-    monkeypatch.setattr(photographs, "_ask", lambda m, x, size, **k: asked.append(tuple(size)) or ask(m, x, size, **k))
+    ask = drawing._ask
+    monkeypatch.setattr(drawing, "_ask", lambda m, x, size, **k: asked.append(tuple(size)) or ask(m, x, size, **k))
     monkeypatch.setitem(photographs.EFFORTS, "standard", photographs.Effort(1, updates=2, staged=1))
     lr = low(HR, (32, 32))
     super_resolve(lr, 3)
@@ -187,7 +187,7 @@ def test_two_stages_are_taken_from_three_times_on_and_learning_has_half_a_share(
     super_resolve(lr, 2)
     assert asked == [(64, 64)] * 2
     asked.clear()
-    super_resolve(lr, 3, noise=0.02)
+    super_resolve(lr, 3, noise=0.02)  # in one stage, but learned from
     super_resolve(lr, 1.5)
     super_resolve(lr[:, :16, :16], 4)  # too small to learn from
-    assert asked == [(96, 96), (48, 48), (64, 64), (32, 32), (64, 64)]
+    assert asked == [*[(96, 96)] * 2, (48, 48), (64, 64), (32, 32), (64, 64)]
