@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -40,6 +41,7 @@ DEFAULT = SuperResolveOptions()
 DEFAULT_SCALE = 4
 # The arrays as large as the result that are in memory at once, as measured on results of 1024x1024 to 2048x2048.
 COPIES = {"fast": 9, "prior": 17, "no prior": 22, "fit": 5}
+PLANES = 18  # the arrays as large as the image that the set of a JPEG file takes
 
 
 @overload
@@ -257,10 +259,13 @@ def _results(
     channels = len(data[0].values)
     work = "no prior" if options.prior is None else "fast" if options.quality == "fast" else "prior"
     size = result_size(data[0].shape, scale=options.scale, size=options.size, channels=channels)
+    copies = COPIES[work] + COPIES["fit"] * options.return_fit
+    if any(known):
+        copies += PLANES * math.prod(data[0].shape) / math.prod(size)
     check_memory(
         (max(3, channels), *Frame.around(data[0].shape, size, options.boundary).outer_size),
         "float32",
-        copies=COPIES[work] + COPIES["fit"] * options.return_fit,
+        copies=copies,
         max_memory=options.max_memory,
         what=f"to enlarge it to {size[0]}x{size[1]}",
         advice="enlarge parts of it, with siren_sr.fleet.super_resolve_windows",

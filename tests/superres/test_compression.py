@@ -155,3 +155,10 @@ def test_a_strategy_of_the_users_is_told():
     super_resolve(encode(picture(24, 32)), 2, strategy=strategy)
     assert seen[0].tables.quality == 50
     assert seen[0].shape == (3, 24, 32)
+
+
+def test_the_set_of_a_file_counts_as_memory():
+    content = encode(picture(48, 64), 40)
+    assert super_resolve(content, 1, quality="fast", compression=None, noise=0, max_memory=600e3).size == (64, 48)
+    with pytest.raises(ValueError, match=r"995\.3 kB of memory are needed to enlarge it to 48x64"):
+        super_resolve(content, 1, quality="fast", max_memory=600e3)
