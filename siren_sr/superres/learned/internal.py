@@ -72,7 +72,7 @@ def adapted(
     with torch.no_grad():
         picture = model(images, size, precision=precision).float()
     down = Downsample.between(size, images.shape[2:], like=images)
-    examples = _examples(images, down.project(picture, images), down)
+    examples = _examples(images, down.project(picture, images, limits=(0, 1)), down)
     pixels = torch.tensor([float(small[0, 0].numel()) for small, _ in examples])
 
     def rate(i: int) -> float:
