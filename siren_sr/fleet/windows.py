@@ -27,8 +27,9 @@ from siren_sr.fleet.whole import PartPrior, Whole
 from siren_sr.fleet.work import SuperResolve
 from siren_sr.grids.boundaries import Boundary, per_axis, wraps
 from siren_sr.io.atomic import PathLike
-from siren_sr.signals import as_signal, fill_hidden, with_holes, without_holes
+from siren_sr.signals import as_signal, fill_hidden, with_holes
 from siren_sr.signals.orientation import turn_back, turn_upright
+from siren_sr.superres import given
 from siren_sr.superres.compression.compressed import Compressed
 from siren_sr.superres.compression.finding import Compression, find
 from siren_sr.superres.learned import photographs
@@ -111,8 +112,7 @@ def super_resolve_windows(
     window = arguments.count("window", window)
     arguments.optional_callable("callback", callback, what="a callable, Progress -> None")
     chosen = SuperResolveOptions(**options)
-    filled = without_holes(image) if isinstance(image, np.ma.MaskedArray) else image
-    pixels, turn, compressed = _upright(filled, chosen.compression)
+    pixels, turn, compressed = _upright(given.without_holes(image, chosen), chosen.compression)
     shape = pixels.shape[:2]
     size = result_size(shape, scale=chosen.scale, size=chosen.size, channels=math.prod(pixels.shape[2:]))
     _check(chosen, compressed, margin)

@@ -10,7 +10,7 @@ import numpy as np
 from siren_sr import signals
 from siren_sr.signals import Signal, as_signal, fill_hidden
 from siren_sr.superres.compression.compressed import Compressed
-from siren_sr.superres.compression.finding import find
+from siren_sr.superres.compression.finding import AUTO, find
 from siren_sr.superres.options import PUBLISHED, SuperResolveOptions
 
 
@@ -18,7 +18,7 @@ def without_holes(image: Any, options: SuperResolveOptions) -> Any:
     """The image itself, or the plain array that a masked one becomes once its holes are filled.
 
     Raises:
-        ValueError: Its holes would be lost, or would lie elsewhere.
+        ValueError: Its holes would be lost, would lie elsewhere, or would be taken for parts without noise.
     """
     if not isinstance(image, np.ma.MaskedArray):
         return image
@@ -26,6 +26,9 @@ def without_holes(image: Any, options: SuperResolveOptions) -> Any:
         raise ValueError("a Fit is continuous and has no holes: take return_fit=False, or fill those of the image")
     if options.align_corners:
         raise ValueError("holes are those of pixels around their centres: leave align_corners=False, or fill them")
+    if np.ma.is_masked(image) and (options.noise == AUTO or options.estimates_kernel):
+        # The flattest parts tell the noise, and nothing is as flat as what holes are filled with.
+        raise ValueError("noise and kernel are not estimated in an image with holes: give noise= and kernel= yourself")
     return signals.without_holes(image)
 
 

@@ -143,7 +143,8 @@ def super_resolve(
             around them; of tensors and arrays no channel is taken for alpha. Floats may have any range: the result does
             not depend on their scale and offset, but it stays in [0, 1] where the image does.
             NaN is refused. Unknown values, as in depth maps, are holes of a masked array, such as
-            ``numpy.ma.masked_invalid(depth)``: they are filled smoothly, and hidden in the result.
+            ``numpy.ma.masked_invalid(depth)``: they are filled smoothly, and hidden in the result. Beside holes
+            nothing is estimated, and there is no `Fit`.
         scale: Enlargement, any real number >= 1, or one per axis (rows, columns); 1 mends what ``compression`` or
             ``noise`` did. Default: 4 if ``size`` is absent.
         size: Or the size wanted, (H, W), not smaller than the image.

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from problems import picture
 
 from siren_sr import fit_signal, super_resolve
 
@@ -57,11 +58,26 @@ def test_batches_and_channels_keep_their_masks():
 
 
 @pytest.mark.parametrize(
-    ("options", "says"), [({"return_fit": True}, "a Fit is"), ({"align_corners": True}, "centres")]
+    ("options", "says"),
+    [
+        ({"return_fit": True}, "a Fit is continuous and has no holes"),
+        ({"align_corners": True, "strategy": "basic"}, "leave align_corners=False, or fill them"),
+        ({"noise": "auto"}, "not estimated in an image with holes"),
+        ({"kernel": "estimate"}, "not estimated in an image with holes"),
+    ],
 )
-def test_what_would_lose_the_holes_is_refused(options, says):
+def test_what_would_misread_the_holes_is_refused(options, says):
     with pytest.raises(ValueError, match=says):
-        super_resolve(depth(), 2, **options, strategy="basic")
+        super_resolve(depth(), 2, **options)
+
+
+def test_noise_is_estimated_where_nothing_is_hidden():
+    values = (picture(40, 48, 1)[0] + 0.06 * torch.randn(40, 48, generator=torch.Generator().manual_seed(0))).numpy()
+    image = np.ma.masked_array(values)
+    found = super_resolve(image, 2, noise="auto", quality="fast")
+    assert not found.mask.any()
+    np.testing.assert_array_equal(found.data, super_resolve(values, 2, noise="auto", quality="fast"))
+    assert np.abs(found - super_resolve(image, 2, quality="fast")).max() > 0.02
 
 
 def test_holes_must_be_said():
