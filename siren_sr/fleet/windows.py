@@ -27,8 +27,9 @@ from siren_sr.fleet.whole import PartPrior, Whole
 from siren_sr.fleet.work import SuperResolve
 from siren_sr.grids.boundaries import Boundary, per_axis, wraps
 from siren_sr.io.atomic import PathLike
-from siren_sr.signals import as_signal, fill_hidden
+from siren_sr.signals import as_signal, fill_hidden, with_holes
 from siren_sr.signals.orientation import turn_back, turn_upright
+from siren_sr.superres import given
 from siren_sr.superres.compression.compressed import Compressed
 from siren_sr.superres.compression.finding import Compression, find
 from siren_sr.superres.learned import photographs
@@ -83,7 +84,7 @@ def super_resolve_windows(
     looks at the whole image. What the network learns from the image it learns once, in this process.
 
     Args:
-        image: Path, `siren_sr.io.ImageFile`, or array (H, W[, C]) of uint8 or uint16.
+        image: Path, `siren_sr.io.ImageFile`, or array (H, W[, C]) of uint8 or uint16, masked or not.
         window: Pixels of the image per side of a window, without its margins.
         margin: Pixels of the image around a window that are looked at too. Default: what is enough for the prior
             "photographs", 24 or, for two stages, 40; an upscaler of your own needs as many as it sees, and 8 more.
@@ -111,7 +112,7 @@ def super_resolve_windows(
     window = arguments.count("window", window)
     arguments.optional_callable("callback", callback, what="a callable, Progress -> None")
     chosen = SuperResolveOptions(**options)
-    pixels, turn, compressed = _upright(image, chosen.compression)
+    pixels, turn, compressed = _upright(given.without_holes(image, chosen), chosen.compression)
     shape = pixels.shape[:2]
     size = result_size(shape, scale=chosen.scale, size=chosen.size, channels=math.prod(pixels.shape[2:]))
     _check(chosen, compressed, margin)
@@ -134,6 +135,8 @@ def super_resolve_windows(
                 raise RuntimeError(f"window {outcome.number + 1} of {len(jobs)} failed: {outcome.error}")
             if callback is not None:
                 callback(Progress(finished, len(jobs), None))
+    if isinstance(image, np.ma.MaskedArray):
+        return with_holes(result, image)
     return turn_back(torch.from_numpy(result), turn, rows=0, columns=1).contiguous().numpy()
 
 

@@ -5,6 +5,7 @@
 
 from siren_sr.signals.batches import is_batch, members, stacked
 from siren_sr.signals.hidden_colours import fill_hidden
+from siren_sr.signals.holes import with_holes, without_holes
 from siren_sr.signals.origin import Assembly, Origin, from_unit, to_unit
 from siren_sr.signals.signal import Signal, as_signal, check_tensor, is_path, native
 
@@ -22,4 +23,6 @@ __all__ = [
     "native",
     "stacked",
     "to_unit",
+    "with_holes",
+    "without_holes",
 ]

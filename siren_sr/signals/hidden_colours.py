@@ -25,15 +25,20 @@ def fill_hidden(values: Tensor) -> Tensor:
     hidden = alpha <= 0
     if hidden.all() or not hidden.any():
         return values
-    return torch.cat([torch.where(hidden, _filled(values[:-1], alpha), values[:-1]), values[-1:]])
+    return torch.cat([torch.where(hidden, filled_in(values[:-1], alpha), values[:-1]), values[-1:]])
 
 
-def _filled(colours: Tensor, weight: Tensor) -> Tensor:
-    """Return colours (C, H, W), replaced where their weight (1, H, W) is zero; some weight must be positive."""
+def filled_in(values: Tensor, weight: Tensor) -> Tensor:
+    """Return values, replaced where their weight is zero by those around them.
+
+    Args:
+        values: (C, H, W).
+        weight: (1, H, W) or, for each channel its own, (C, H, W), >= 0; of each channel some must be positive.
+    """
     missing = weight <= 0
     if not missing.any():
-        return colours
+        return values
     total = functional.avg_pool2d(weight, 2, ceil_mode=True)
-    mean = functional.avg_pool2d(colours * weight, 2, ceil_mode=True) / total.clamp(min=torch.finfo(total.dtype).tiny)
-    coarse = _filled(mean, total)
-    return torch.where(missing, functional.interpolate(coarse[None], colours.shape[1:], mode="bilinear")[0], colours)
+    mean = functional.avg_pool2d(values * weight, 2, ceil_mode=True) / total.clamp(min=torch.finfo(total.dtype).tiny)
+    coarse = filled_in(mean, total)
+    return torch.where(missing, functional.interpolate(coarse[None], values.shape[1:], mode="bilinear")[0], values)

@@ -146,7 +146,10 @@ def as_signal(
         values = torch.from_numpy(native(np.moveaxis(data, -1, 0) if has_channels else data[None]))
     if values.dtype.is_floating_point and not bool(torch.isfinite(values).all()):
         bad = int((~torch.isfinite(values)).sum())
-        raise ValueError(f"the signal has {bad} NaN or infinite values of {values.numel()}: replace them first")
+        raise ValueError(
+            f"the signal has {bad} NaN or infinite values of {values.numel()}: replace them first; "
+            "or, if they are the holes of an image for siren_sr.super_resolve, give numpy.ma.masked_invalid(data)"
+        )
     range_ = part_of or ranges.find(
         values, dtype_name, image=dims == 2, audio=sample_rate is not None, sixteen_bits=container == "pil"
     )
@@ -189,8 +192,8 @@ def _container(data: Any) -> Container:
         return "tv image" if is_tv_image(data) else "tensor"
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError(
-            "masked arrays are not supported, since the values under the mask would be learned: fill them, "
-            "for example with data.filled(data.mean())"
+            "masked arrays are not supported, since the values under the mask would be learned: fill them, for example "
+            "with data.filled(data.mean()); siren_sr.super_resolve knows what holes are"
         )
     if isinstance(data, np.ndarray):
         return "array"

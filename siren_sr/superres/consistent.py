@@ -57,7 +57,7 @@ def consistent(problem: Problem) -> TiledPlan:
     if problem.prior is not None:
         slack = _slack(problem.noise, shape, problem.size)
         if problem.compressed is None:
-            given = down.project(problem.prior, image, noise=slack)
+            given = down.project(problem.prior, image, noise=slack, limits=problem.limits)
         else:
             given = from_unit(project_compressed(down, to_unit(problem.prior), problem.compressed, noise=slack))
         recipe = replace(DETAIL, steps=problem.steps or DETAIL.steps)

@@ -10,7 +10,8 @@ fastest, and banded for a larger one.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +21,12 @@ from torch import Tensor
 from siren_sr.grids import resampling
 from siren_sr.grids.banded import Banded
 from siren_sr.grids.boundaries import Boundaries, Boundary, per_axis, wraps
+from siren_sr.grids.systems import conjugate_gradients
 from siren_sr.superres.kernels import Bands, check_kernel, kernel_bands
 
-# Conjugate gradients end after so many steps, or when the root mean square of the residual is so small.
-SOLVER_STEPS, SOLVER_RMS = 40, 1e-4
-
 DENSE = 1024  # dense matrices are used if the longer side of a picture has at most so many pixels
+UNLIMITED = (-math.inf, math.inf)
+AT_LIMIT = 1e-6  # a value this near to a limit is rounded; levels of 16 bits differ by more
 HIDDEN = 1e-5  # eigenvalues of D Dᵀ below this share of the largest one count as zero
 
 Term = tuple[Tensor, Tensor]
@@ -139,7 +140,9 @@ class Downsample:
             return _sum([resampling.apply((a.T, b.T), image) for a, b in self.bands])
         return _sum([a.T @ image @ b for a, b in self.terms])
 
-    def project(self, image: Tensor, target: Tensor, *, noise: float = 0.0) -> Tensor:
+    def project(
+        self, image: Tensor, target: Tensor, *, noise: float = 0.0, limits: tuple[float, float] = UNLIMITED
+    ) -> Tensor:
         """Return the picture z that minimises |z - image|² + |D z - target|²/noise.
 
         With noise 0 this is the picture nearest to ``image`` for which D z = target, as far as D shows it at all:
@@ -149,8 +152,12 @@ class Downsample:
             image: The picture to start from, a tensor (..., H, W).
             target: What D z is to be, a tensor (..., h, w).
             noise: How much ``target`` is to be doubted, >= 0.
+            limits: Where ``target`` was cut off. A value that lies there may have been beyond, as around letters on
+                white paper, and D z is left where it is if it lies beyond too.
         """
-        return image - self.transpose(self._solve(self(image) - target, noise))
+        reduced, (low, high) = self(image), limits
+        beyond = (target >= high - AT_LIMIT) & (reduced > target) | (target <= low + AT_LIMIT) & (reduced < target)
+        return image - self.transpose(self._solve((reduced - target).masked_fill(beyond, 0.0), noise))
 
     def window(self, rows: slice, columns: slice) -> tuple[Downsample, slice, slice]:
         """Restrict D to a part of the picture and to the pixels of the image that depend on nothing outside of it.
@@ -179,31 +186,6 @@ class Downsample:
         if len(self.bands) == 1:
             return conjugate_gradients(lambda z: resampling.apply(self._gram, z) + noise * z, residual)
         return conjugate_gradients(lambda z: self(self.transpose(z)) + noise * z, residual)
-
-
-def conjugate_gradients(operator: Callable[[Tensor], Tensor], wanted: Tensor) -> Tensor:
-    """Solve operator(z) = wanted for z by conjugate gradients, starting from zero.
-
-    Args:
-        operator: A linear map that is symmetric and positive.
-        wanted: The right-hand side.
-        steps: The most steps to take.
-        rms: Root mean square of the residual at which the search ends.
-
-    Returns:
-        Tensor z of the shape of ``wanted``.
-    """
-    x, r = torch.zeros_like(wanted), wanted
-    p, rr, limit = r, r.square().sum(), SOLVER_RMS**2 * wanted.numel()
-    for _ in range(SOLVER_STEPS):
-        if rr <= limit:
-            break
-        q = operator(p)
-        alpha = rr / (p * q).sum()
-        x, r = x + alpha * p, r - alpha * q
-        before, rr = rr, r.square().sum()
-        p = r + rr / before * p
-    return x
 
 
 def _reach(bands: Sequence[Bands]) -> tuple[int, int]:

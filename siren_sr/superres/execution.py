@@ -68,6 +68,7 @@ def enlarge(
         kernel=degradation.kernel,
         noise=assumed.share(data, degradation.noise),
         boundary=options.boundary,
+        limits=data.origin.limits,
         compressed=compressed,
         ask_prior=ask_prior,
         prior_name=prior_name,

@@ -17,6 +17,7 @@ from siren_sr.fitting.tiles import TileRecipe
 from siren_sr.grids.boundaries import Boundaries
 from siren_sr.signals import to_unit
 from siren_sr.superres.compression.compressed import Compressed
+from siren_sr.superres.downsample import UNLIMITED
 from siren_sr.superres.picture.quality import Quality
 from siren_sr.training.loop import Stage
 from siren_sr.training.progress import Monitor
@@ -37,6 +38,8 @@ class Problem:
             may be.
         noise: Standard deviation of the image's noise, in units of an image in [0, 1].
         boundary: What lies beyond the image's edges.
+        limits: Between what values the image could lie at all. Where it lies at one of them, it may have been cut off:
+            a bicubic reduction overshoots beside black letters on white paper.
         compressed: What is known of how the image was compressed, or None if it was not.
         ask_prior: Function that returns what `prior` is.
         prior_name: Name of the prior, for the plan; None where there is none.
@@ -55,6 +58,7 @@ class Problem:
     kernel: Any
     noise: float
     boundary: Boundaries = "mirror"
+    limits: tuple[float, float] = UNLIMITED
     compressed: Compressed | None = None
     ask_prior: Callable[[], Tensor | None] = lambda: None
     prior_name: str | None = None

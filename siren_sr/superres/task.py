@@ -19,12 +19,12 @@ from siren_sr.fitting.fit import Fit
 from siren_sr.grids import coordinates
 from siren_sr.grids.boundaries import Boundaries, Frame
 from siren_sr.io import ImageFile, check_memory
-from siren_sr.signals import Signal, as_signal, fill_hidden, is_batch, members, stacked
-from siren_sr.superres import assumed
+from siren_sr.signals import Signal, is_batch, members, stacked, with_holes
+from siren_sr.superres import assumed, given
 from siren_sr.superres.compression.compressed import Compressed
-from siren_sr.superres.compression.finding import Compression, find
+from siren_sr.superres.compression.finding import Compression
 from siren_sr.superres.execution import enlarge
-from siren_sr.superres.options import PUBLISHED, Scale, StrategyName, SuperResolveOptions
+from siren_sr.superres.options import Scale, StrategyName, SuperResolveOptions
 from siren_sr.superres.picture.quality import Quality
 from siren_sr.superres.plan import Strategy
 from siren_sr.superres.proposals import Proposals
@@ -35,7 +35,7 @@ from siren_sr.training.progress import Callback, Monitor
 if TYPE_CHECKING:
     import PIL.Image
 
-    Image = TypeVar("Image", Tensor, NDArray[Any], PIL.Image.Image)
+    Image = TypeVar("Image", Tensor, np.ma.MaskedArray[Any, Any], NDArray[Any], PIL.Image.Image)
 
 DEFAULT = SuperResolveOptions()
 DEFAULT_SCALE = 4
@@ -144,6 +144,9 @@ def super_resolve(
             files it is known which channel that is, and colours that are wholly transparent are replaced by those
             around them; of tensors and arrays no channel is taken for alpha. Floats may have any range: the result does
             not depend on their scale and offset, but it stays in [0, 1] where the image does.
+            NaN is refused. Unknown values, as in depth maps, are holes of a masked array, such as
+            ``numpy.ma.masked_invalid(depth)``: they are filled smoothly, and hidden in the result. Beside holes
+            nothing is estimated, and there is no `Fit`.
         scale: Enlargement, any real number >= 1, or one per axis (rows, columns); 1 mends what ``compression`` or
             ``noise`` did. Default: 4 if ``size`` is absent.
         size: Or the size wanted, (H, W), not smaller than the image.
@@ -241,13 +244,14 @@ def super_resolve(
         return_fit=return_fit,
     )
     with arguments.undisturbed():
-        many = is_batch(image)
-        given = list(members(image)) if many else [image]
-        data = [_read(one, options) for one in given]
-        known = [_compressed(*pair, options) for pair in zip(given, data, strict=True)]
+        many, filled = is_batch(image), given.without_holes(image, options)
+        each = list(members(filled)) if many else [filled]
+        data = [given.read(one, options) for one in each]
+        known = [given.compressed(*pair, options) for pair in zip(each, data, strict=True)]
         monitor = Monitor(callback, open_checkpoint(options, [one.values for one in data], known))
         results = _results(data, known, options, monitor)
-        result = results[0] if not many else results if return_fit else stacked(results, image)
+        result: Any = results[0] if not many else results if return_fit else stacked(results, filled)
+        result = result if filled is image else with_holes(result, image)
         monitor.end(result)
     return result
 
@@ -290,17 +294,6 @@ def _results(
     return [
         enlarge(one, size, *asked[i], options, found[i], monitor, compressed=known[i]) for i, one in enumerate(data)
     ]
-
-
-def _compressed(image: Any, data: Signal, options: SuperResolveOptions) -> Compressed | None:
-    """What is known of how an image was compressed, as far as the strategy asks for it."""
-    published = any(options.chosen_strategy() is one for one in PUBLISHED)
-    return None if published else find(image, data, options.compression)
-
-
-def _read(image: Any, options: SuperResolveOptions) -> Signal:
-    data = as_signal(image, dims=2, device=options.device).upright()
-    return replace(data, values=fill_hidden(data.values)) if data.has_alpha else data
 
 
 def result_size(shape: Sequence[int], *, scale: Any, size: Any, channels: int) -> tuple[int, int]:

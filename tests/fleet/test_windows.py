@@ -134,6 +134,17 @@ def test_a_file_with_alpha_16_bits_and_an_orientation(tmp_path):
     np.testing.assert_allclose(found.astype(int), whole.astype(int), atol=128, rtol=0)
 
 
+def test_windows_keep_the_holes_of_the_image():
+    levels = np.ma.masked_array(textured(26, 40, 1, np.uint16)[..., 0])
+    levels[9:17, 17:23] = levels[20, 3] = np.ma.masked
+    options = {"scale": 2, "quality": "fast"}
+    found = fleet.super_resolve_windows(levels, window=20, workers=1, **options)
+    whole = super_resolve(levels, **options)
+    assert 0 < np.count_nonzero(found.mask) == 4 * np.count_nonzero(levels.mask)
+    np.testing.assert_array_equal(found.mask, whole.mask)
+    assert np.abs(found.data.astype(int) - whole.data).max() <= 65535 / 255
+
+
 def test_an_upscaler_of_the_users_and_a_window_that_fails():
     image = textured(20, 24, 1)[..., 0]
     call = {"scale": 2, "window": 12, "workers": 1, "margin": 12}

@@ -66,3 +66,16 @@ def test_gray_images_of_three_channels_stay_gray(options, dtype):
     assert torch.equal(found[0], found[1])
     assert torch.equal(found[0], found[2])
     assert found.float().std() > 0.1  # and is no constant
+
+
+def test_white_around_letters_stays_white():
+    """A reduction that overshoots is cut off at white: a picture that says so has no halos in its enlargement."""
+    page = torch.ones(3, 72, 72)
+    page[:, 12:60, 15:21] = page[:, 33:39, 15:54] = page[:, 12:60, 48:54] = 0  # an H
+    small = Downsample.between((72, 72), (24, 24), like=page)(page).clamp(0, 1)
+    array = (small * 255).round().byte()
+    found = super_resolve(array, 3, prior=lambda image: page[None]).float() / 255
+    assert (found - page).abs().max() <= 1.5 / 255
+    # A prior's mistakes are mended all the same.
+    found = super_resolve(array, 3, prior=lambda image: 0.9 * page[None]).float() / 255
+    assert (found - page).abs().max() < 0.1

@@ -158,3 +158,19 @@ def test_a_single_weight_lies_between_pixels_at_an_even_scale():
     delta[1, 1] = 1
     x = torch.arange(64, dtype=torch.float64).view(8, 8)
     torch.testing.assert_close(Downsample.between((8, 8), (4, 4), kernel=delta)(x), x.view(4, 2, 4, 2).mean((1, 3)))
+
+
+def test_a_value_at_a_limit_may_have_been_cut_off_there():
+    """Black bars on white: their bicubic reduction overshoots, and what is left of it is white."""
+    x = torch.ones(1, 24, 24, dtype=torch.float64)
+    x[:, :, 6:9] = x[:, 12:15] = 0
+    down = Downsample.between((24, 24), (8, 8))
+    y = down(x).clamp(0, 1)
+    assert down(x).max() > 1.02
+    torch.testing.assert_close(down.project(x, y, limits=(0, 1)), x)
+    assert (down.project(x, y) - x).abs().max() > 0.03
+    # What is not beyond is brought to the limit as before, and values that lie within it too.
+    z = down.project(0.7 * x + 0.1, y, limits=(0, 1))
+    inside = (y > 0.01) & (y < 0.99)
+    torch.testing.assert_close(down(z)[inside], y[inside])
+    torch.testing.assert_close(down(z)[~inside].clamp(0, 1), y[~inside].round(), rtol=0, atol=0.02)

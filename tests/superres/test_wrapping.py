@@ -33,6 +33,13 @@ def test_no_seam_shows(options, scale):
         assert seam <= inside
 
 
+def test_no_seam_shows_in_what_the_default_learns_from_the_image():
+    found = super_resolve(texture(16, 20), 2, boundary="wrap")
+    for axis in (1, 2):
+        inside, seam = largest_jumps(found, axis)
+        assert seam <= inside
+
+
 @pytest.mark.parametrize(("options", "levels"), [(EVERY[0], 0.01), (EVERY[1], 3.0), (EVERY[2], 3.0)])
 def test_rolling_the_image_rolls_the_result(options, levels):
     image = texture()

@@ -141,7 +141,7 @@ class Drawing:
         between = (FIRST * shape[0], FIRST * shape[1])
         larger = self._turned(model, self.images, between, steps)
         down = Downsample.between(between, shape, like=self.images)
-        larger = down.project(larger, self.images, noise=SLACK).clamp(0, 1)
+        larger = down.project(larger, self.images, noise=SLACK, limits=(0, 1)).clamp(0, 1)
         if steps.stopped:
             return found
         other = self._turned(model, larger, self.size, steps)

@@ -81,7 +81,7 @@ def adapted(
         picture = model(images, size, conditions=told, precision=precision).float()
     down = Downsample.between(size, images.shape[2:], kernel=kernel, like=images)
     if spoil is None:
-        examples = _examples(images, down.project(picture, images), down, _rounded)
+        examples = _examples(images, down.project(picture, images, limits=(0, 1)), down, _rounded)
     else:
         examples = _examples(down(picture), picture, down, spoil)
     pixels = torch.tensor([float(small[0, 0].numel()) for small, _ in examples])
