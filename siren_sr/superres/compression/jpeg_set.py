@@ -47,6 +47,9 @@ class JpegSet:
         corners: For each component the first row and column of the image that its blocks cover.
         size: Rows and columns (h, w) of the images.
         ycc: Whether the components are luma and colour.
+        drawn: How strongly `project` draws coefficients to their centres, in squared levels of 255. It divides what
+            they are away from them by 1 + drawn/radius², before it clips: a step towards the least of the sum of
+            (distance/radius)². With 0 it clips only.
     """
 
     centres: tuple[Tensor, ...]
@@ -55,6 +58,7 @@ class JpegSet:
     corners: tuple[tuple[int, int], ...]
     size: tuple[int, int]
     ycc: bool
+    drawn: float = 0.0
 
     @staticmethod
     def of_coefficients(
@@ -135,7 +139,8 @@ class JpegSet:
 
     def distance(self, images: Tensor) -> Tensor:
         """Return for each image how far the value of a component is moved at most to make it a member: (B,), of 255."""
-        moved = [(self._nearest(plane, i) - plane).abs().amax((-1, -2)) for i, plane in enumerate(self._split(images))]
+        whole = replace(self, drawn=0.0)
+        moved = [(whole._nearest(plane, i) - plane).abs().amax((-1, -2)) for i, plane in enumerate(self._split(images))]
         return torch.stack(moved).amax(0)
 
     def contains(self, images: Tensor, *, tolerance: float = 1.0) -> Tensor:
@@ -222,7 +227,8 @@ class JpegSet:
         middle, width = self.centres[i][:, which], self.radii[i][:, which]
         means = blocks.unflatten(-1, (BLOCK, h)).unflatten(-3, (BLOCK, v)).mean((-1, -3))
         have = cosine.forward(means)
-        moved = cosine.inverse(torch.minimum(torch.maximum(have, middle - width), middle + width) - have)
+        away = have - middle if self.drawn == 0 else (have - middle) / (1 + self.drawn / width.square())
+        moved = cosine.inverse(middle + torch.minimum(torch.maximum(away, -width), width) - have)
         return blocks + moved.repeat_interleave(v, -2).repeat_interleave(h, -1)
 
     def _completed(self, blocks: Tensor, result: Tensor, seen: Sequence[int], i: int) -> Tensor:
