@@ -50,6 +50,7 @@ class JpegSet:
         drawn: How strongly `project` draws coefficients to their centres, in squared levels of 255. It divides what
             they are away from them by 1 + drawn/radius², before it clips: a step towards the least of the sum of
             (distance/radius)². With 0 it clips only.
+        free_steps: How many steps `project` takes for blocks that reach over the edge of the image.
     """
 
     centres: tuple[Tensor, ...]
@@ -59,6 +60,7 @@ class JpegSet:
     size: tuple[int, int]
     ycc: bool
     drawn: float = 0.0
+    free_steps: int = FREE_STEPS
 
     @staticmethod
     def of_coefficients(
@@ -129,7 +131,7 @@ class JpegSet:
         """Return the members nearest to images (B, C, h, w).
 
         It is exact in the file's colour space, but for the blocks at the right and lower edge that the image does not
-        fill. These are found by `FREE_STEPS` steps, which end near the nearest member.
+        fill. These are found by ``free_steps`` steps, which end near the nearest member.
         """
         return self._joined([self._nearest(plane, i) for i, plane in enumerate(self._split(images))])
 
@@ -243,7 +245,7 @@ class JpegSet:
         # What stands behind the edge minimises the squared distance of the whole block from the intervals, whose
         # gradient is what projection moves. It is followed with the momentum of Nesterov (1983).
         before, momentum = moved, 1.0
-        for _ in range(FREE_STEPS):
+        for _ in range(self.free_steps):
             following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
             ahead = moved + (momentum - 1) / following * (moved - before)
             before, momentum = moved, following

@@ -52,6 +52,8 @@ TRUST, TRUST_POWER = 0.75, -1.3
 # 1 + DRAWN/radius², with the radius in levels of 255. Total variation alone would take all that the interval allows,
 # and with it the texture that is left.
 DRAWN = 13.5
+# The steps for blocks at the edge, see `JpegSet`. Each iteration goes on where the one before has ended.
+FREE_STEPS = 1
 
 
 def restore(
@@ -85,7 +87,7 @@ def restore(
     scale = math.sqrt(start[0].numel() / image[0].numel()) if scale is None else scale
     slack = EXACT + TRUST * scale**TRUST_POWER * noise * 8 * SIGMA  # t·σ over the primal step size 1/(8·SIGMA)
     monitor = Monitor() if monitor is None else monitor
-    known = None if compressed is None else compressed.drawn(DRAWN)
+    known = None if compressed is None else compressed.drawn(DRAWN, free_steps=FREE_STEPS)
     reached = (0, x, dual)
     with monitor.part("rounds", lambda: reached) as saved:
         first, x, dual = reached if saved is None else saved
