@@ -174,12 +174,11 @@ def test_the_search_leaves_texture_alone(power):
 
 def test_learning_what_the_search_gets_wrong_does_a_compressed_image_no_harm():
     large = picture(96, 96)
-    content = encode(low(large, (48, 48)), 50)
+    content = encode(low(large, (48, 48)), 50, subsampling="4:4:4")
     data = as_signal(content, dims=2)
     known = find(content, data, "auto")
     rough, corrected = (
-        psnr(solve(data.unit, (96, 96), Effort(QUICK, 0, 1, updates, versions=3), compressed=known), large)
-        for updates in (0, 150)
+        psnr(solve(data.unit, (96, 96), Effort(QUICK, 0, 1, updates), compressed=known), large) for updates in (0, 500)
     )
-    assert rough > psnr(resampling.resize(data.unit, (96, 96)), large) + 0.5
+    assert rough > psnr(resampling.resize(data.unit, (96, 96)), large) + 0.3
     assert corrected > rough - 0.1
