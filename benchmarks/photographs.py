@@ -3,14 +3,16 @@
     python -m benchmarks.photographs --data DIR [--scales 2 4] [--qualities 95 85 75 50 30] [--methods ...] [--out FILE]
 
 DIR holds pictures, or a folder HR with them. Each is reduced by MATLAB's bicubic, compressed by Pillow (libjpeg-turbo;
-colour at half resolution, or as --subsampling says) and enlarged again. At scale 1 the picture itself is compressed,
-and the traces are to be removed. The methods are
+colour at half resolution, or as --subsampling says; --gray takes the luma alone) and enlarged again. At scale 1 the
+picture itself is compressed, and the traces are to be removed. The methods are
 
 - bicubic: the decoded file, enlarged;
 - ours: the default, by the file; fast and best likewise with these values of ``quality``;
-- alone: ``prior=None``, by the file (``quality="fast"``);
+- alone: ``prior=None``, by the file (``quality="fast"``); alone-standard and alone-best likewise;
 - noise: ``compression=None`` with that of several values of ``noise=`` which is the best for the row (--noises);
-- tv: a decoder that knows no photographs (`benchmarks.tv_jpeg`), whose picture is enlarged by bicubic interpolation.
+- tv, jpeg2png: decoders that know no photographs (`benchmarks.tv_jpeg`, `benchmarks.jpeg2png_like`), whose pictures are
+  enlarged by bicubic interpolation;
+- jpegqs: likewise by the program of this name (github.com/ilyakurdyukov/jpeg-quantsmooth), where it is installed.
 
 One line for each scale and quality: the mean PSNR of luma in dB of bicubic interpolation, without a border of as many
 pixels as the scale, the mean gain of each method over it, and the smallest gain on any picture in brackets.
@@ -21,6 +23,8 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +35,7 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks import header
+from benchmarks.jpeg2png_like import smoothest
 from benchmarks.prior_data import read, rounded, shrink
 from benchmarks.tv_jpeg import decompress
 from siren_sr import metrics, super_resolve
@@ -38,8 +43,18 @@ from siren_sr.grids import resampling
 from siren_sr.signals import as_signal
 from siren_sr.superres.compression.finding import find
 
-METHODS = ("bicubic", "ours", "fast", "best", "alone", "noise", "tv")
-NOISES = (0.0, 2.0, 4.0, 8.0)
+OPTIONS: dict[str, dict[str, Any]] = {
+    "ours": {},
+    "fast": {"quality": "fast"},
+    "best": {"quality": "best"},
+    "alone": {"prior": None, "quality": "fast"},
+    "alone-standard": {"prior": None, "quality": "standard"},
+    "alone-best": {"prior": None, "quality": "best"},
+}
+"""What `super_resolve` is told in each method."""
+DECODERS = ("bicubic", "tv", "jpeg2png", "jpegqs")
+METHODS = (*DECODERS, *OPTIONS, "noise")
+NOISES = (0.0, 2.0, 4.0, 8.0, 12.0, 16.0)
 
 
 def main() -> None:
@@ -51,13 +66,19 @@ def main() -> None:
     parser.add_argument("--scales", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--qualities", type=int, nargs="+", default=[95, 85, 75, 50, 30])
     parser.add_argument("--subsampling", choices=("4:4:4", "4:2:2", "4:2:0"), default="4:2:0")
+    parser.add_argument("--gray", action="store_true", help="compress the luma alone, as MATLAB computes it")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=["bicubic", "ours", "noise", "tv"])
     parser.add_argument("--noises", type=float, nargs="+", default=NOISES, help="in levels of 255")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--out", type=Path, help="write the PSNR of every picture as JSON")
     a = parser.parse_args()
-    print(header(threads=a.threads), f"JPEG {a.subsampling}", flush=True)
-    pictures = [(name, x) for folder in a.data for name, x in originals(folder, a.crop) if name in (a.images or [name])]
+    print(header(threads=a.threads), f"JPEG {'gray' if a.gray else a.subsampling}", flush=True)
+    pictures = [
+        (name, rounded(metrics.rgb_to_y(x)) if a.gray else x)
+        for folder in a.data
+        for name, x in originals(folder, a.crop)
+        if name in (a.images or [name])
+    ]
     if not pictures:
         raise SystemExit(f"no pictures in {a.data}")
     found: list[dict[str, object]] = []
@@ -89,35 +110,48 @@ def originals(folder: Path, crop: int | None) -> Iterator[tuple[str, Tensor]]:
 
 
 def compressed(large: Tensor, scale: int, quality: int, subsampling: str) -> bytes:
-    """The content of the JPEG file of a picture that was reduced."""
+    """The content of the JPEG file of a picture (C, H, W) that was reduced; one channel makes a gray file."""
     small = shrink(large, [n // scale for n in large.shape[1:]]) if scale > 1 else large
     stream = io.BytesIO()
     pixels = small.mul(255).round().byte().permute(1, 2, 0).contiguous().numpy()
-    Image.fromarray(pixels).save(stream, "JPEG", quality=quality, subsampling=subsampling)
+    options = {"subsampling": subsampling} if len(large) == 3 else {}
+    Image.fromarray(pixels if len(large) == 3 else pixels[..., 0]).save(stream, "JPEG", quality=quality, **options)
     return stream.getvalue()
 
 
 def results(content: bytes, size: torch.Size, method: str, noises: tuple[float, ...]) -> Iterator[tuple[str, Tensor]]:
-    """The names and the pictures (3, H, W) in [0, 1] of a method."""
-    data = as_signal(content, dims=2)
-    if method == "bicubic":
-        yield method, resampling.resize(data.unit, size)
-    elif method == "tv":
-        known = find(content, data, "auto")
-        image = data.unit if known is None else decompress(data.unit, known)
+    """The names and the pictures (C, H, W) in [0, 1] of a method."""
+    if method in DECODERS:
+        image = decoded(content, method)
         yield method, resampling.resize(image, size) if image.shape[1:] != size else image
     elif method == "noise":
         for noise in noises:
             options = {"compression": None, "noise": noise / 255}
             yield f"noise {noise:g}", tensor(super_resolve(content, size=size, **options))
     else:
-        options = {"ours": {}, "alone": {"prior": None, "quality": "fast"}}.get(method, {"quality": method})
-        yield method, tensor(super_resolve(content, size=size, **options))
+        yield method, tensor(super_resolve(content, size=size, **OPTIONS[method]))
+
+
+def decoded(content: bytes, method: str) -> Tensor:
+    """The picture of a file (C, h, w) in [0, 1], by one of `DECODERS`; "bicubic" decodes as everybody does."""
+    if method == "jpegqs":
+        with tempfile.TemporaryDirectory() as folder:
+            given, made = Path(folder, "given.jpg"), Path(folder, "made.jpg")
+            given.write_bytes(content)
+            subprocess.run(["jpegqs", "--threads", "1", "--info", "0", given, made], check=True)
+            with Image.open(made) as file:
+                return tensor(file)
+    data = as_signal(content, dims=2)
+    known = None if method == "bicubic" else find(content, data, "auto")
+    if known is None:
+        return data.unit
+    return decompress(data.unit, known) if method == "tv" else smoothest(data.unit, known.members)
 
 
 def tensor(image: Any) -> Tensor:
-    """A PIL image of 8 bits as (3, H, W) in [0, 1]."""
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1) / 255
+    """A PIL image of 8 bits as (C, H, W) in [0, 1]."""
+    pixels = torch.from_numpy(np.array(image))
+    return pixels.reshape(*pixels.shape[:2], -1).permute(2, 0, 1) / 255
 
 
 def line(scale: int, quality: int, row: dict[str, list[float]]) -> str:

@@ -8,15 +8,18 @@ import pytest
 import torch
 from PIL import Image
 from problems import picture
+from searching import low, solve
 
 from siren_sr import super_resolve
 from siren_sr.fitting.fit import Fit
+from siren_sr.grids import resampling
 from siren_sr.io import JpegTables, read_image
 from siren_sr.metrics import psnr
 from siren_sr.signals import as_signal
 from siren_sr.superres.compression.finding import find
 from siren_sr.superres.consistent import consistent
 from siren_sr.superres.downsample import Downsample
+from siren_sr.superres.picture.quality import QUICK, Effort
 
 
 def encode(image, quality=50, **options):
@@ -162,3 +165,29 @@ def test_the_set_of_a_file_counts_as_memory():
     assert super_resolve(content, 1, quality="fast", compression=None, noise=0, max_memory=600e3).size == (64, 48)
     with pytest.raises(ValueError, match=r"995\.3 kB of memory are needed to enlarge it to 48x64"):
         super_resolve(content, 1, quality="fast", max_memory=600e3)
+
+
+@pytest.mark.parametrize("power", [1.3, 1.6])
+def test_the_search_leaves_texture_alone(power):
+    # Clouds have no edges, which is all that total variation knows of pictures: it would flatten them.
+    frequencies = torch.fft.fftfreq(96)
+    length = (frequencies[:, None] ** 2 + frequencies**2).sqrt().clamp(min=1 / 96)
+    noise = torch.fft.fft2(torch.randn(96, 96, generator=torch.Generator().manual_seed(0)))
+    clouds = torch.fft.ifft2(noise / length**power).real
+    large = (0.5 + 0.15 * clouds / clouds.std()).clamp(0, 1).expand(3, -1, -1)
+    content = encode(Downsample.between((96, 96), (48, 48), like=large)(large).clamp(0, 1), 50)
+    enlarged = resampling.resize(tensor(decode(content)), (96, 96))
+    found = tensor(super_resolve(content, 2, prior=None, quality="fast"))
+    assert psnr(found, large) > psnr(enlarged, large) - 0.25
+
+
+def test_learning_what_the_search_gets_wrong_does_a_compressed_image_no_harm():
+    large = picture(96, 96)
+    content = encode(low(large, (48, 48)), 50, subsampling="4:4:4")
+    data = as_signal(content, dims=2)
+    known = find(content, data, "auto")
+    rough, corrected = (
+        psnr(solve(data.unit, (96, 96), Effort(QUICK, 0, 1, updates), compressed=known), large) for updates in (0, 500)
+    )
+    assert rough > psnr(resampling.resize(data.unit, (96, 96)), large) + 0.3
+    assert corrected > rough - 0.1

@@ -74,6 +74,10 @@ class Compressed:
         radii = tuple(radius * share for radius in self.members.radii)
         return replace(self, members=replace(self.members, radii=radii))
 
+    def drawn(self, strength: float, *, free_steps: int) -> Compressed:
+        """Return the same with a set that draws to its middle what it projects, for iterations: see `JpegSet`."""
+        return replace(self, members=replace(self.members, drawn=strength, free_steps=free_steps))
+
     def compress(self, image: Tensor) -> tuple[Tensor, Compressed]:
         """Compress another image in the same way: return it as decoded, and what is then known of it.
 

@@ -47,6 +47,10 @@ class JpegSet:
         corners: For each component the first row and column of the image that its blocks cover.
         size: Rows and columns (h, w) of the images.
         ycc: Whether the components are luma and colour.
+        drawn: How strongly `project` draws coefficients to their centres, in squared levels of 255. It divides what
+            they are away from them by 1 + drawn/radius², before it clips: a step towards the least of the sum of
+            (distance/radius)². With 0 it clips only.
+        free_steps: How many steps `project` takes for blocks that reach over the edge of the image.
     """
 
     centres: tuple[Tensor, ...]
@@ -55,6 +59,8 @@ class JpegSet:
     corners: tuple[tuple[int, int], ...]
     size: tuple[int, int]
     ycc: bool
+    drawn: float = 0.0
+    free_steps: int = FREE_STEPS
 
     @staticmethod
     def of_coefficients(
@@ -125,7 +131,7 @@ class JpegSet:
         """Return the members nearest to images (B, C, h, w).
 
         It is exact in the file's colour space, but for the blocks at the right and lower edge that the image does not
-        fill. These are found by `FREE_STEPS` steps, which end near the nearest member.
+        fill. These are found by ``free_steps`` steps, which end near the nearest member.
         """
         return self._joined([self._nearest(plane, i) for i, plane in enumerate(self._split(images))])
 
@@ -135,7 +141,8 @@ class JpegSet:
 
     def distance(self, images: Tensor) -> Tensor:
         """Return for each image how far the value of a component is moved at most to make it a member: (B,), of 255."""
-        moved = [(self._nearest(plane, i) - plane).abs().amax((-1, -2)) for i, plane in enumerate(self._split(images))]
+        whole = replace(self, drawn=0.0)
+        moved = [(whole._nearest(plane, i) - plane).abs().amax((-1, -2)) for i, plane in enumerate(self._split(images))]
         return torch.stack(moved).amax(0)
 
     def contains(self, images: Tensor, *, tolerance: float = 1.0) -> Tensor:
@@ -222,7 +229,8 @@ class JpegSet:
         middle, width = self.centres[i][:, which], self.radii[i][:, which]
         means = blocks.unflatten(-1, (BLOCK, h)).unflatten(-3, (BLOCK, v)).mean((-1, -3))
         have = cosine.forward(means)
-        moved = cosine.inverse(torch.minimum(torch.maximum(have, middle - width), middle + width) - have)
+        away = have - middle if self.drawn == 0 else (have - middle) / (1 + self.drawn / width.square())
+        moved = cosine.inverse(middle + torch.minimum(torch.maximum(away, -width), width) - have)
         return blocks + moved.repeat_interleave(v, -2).repeat_interleave(h, -1)
 
     def _completed(self, blocks: Tensor, result: Tensor, seen: Sequence[int], i: int) -> Tensor:
@@ -237,7 +245,7 @@ class JpegSet:
         # What stands behind the edge minimises the squared distance of the whole block from the intervals, whose
         # gradient is what projection moves. It is followed with the momentum of Nesterov (1983).
         before, momentum = moved, 1.0
-        for _ in range(FREE_STEPS):
+        for _ in range(self.free_steps):
             following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
             ahead = moved + (momentum - 1) / following * (moved - before)
             before, momentum = moved, following

@@ -33,7 +33,7 @@ LAST: Rounds = (("both", 20),)  # the search's last word, once others have chang
 # at ×4 and loses 0.2 to 0.5 dB at ×2.
 HELP_FROM = 3.0
 # Of the intervals of a compressed image so much is believed. The true values lie nearer to their middle than evenly.
-BELIEVED = 0.5
+BELIEVED = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,8 @@ class Search:
         # Noise is no mistake of the search, and what blurred an image makes its smaller versions no example.
         learns = noise == 0 and self_correction.possible(start.shape[1:], down.scale)
         self._correction_updates = effort.correction_updates if learns else 0
-        self._rounds = QUICK if self._correction_updates else with_noise(effort.rounds, noise)
+        known = noise != 0 or compressed is not None
+        self._rounds = QUICK if self._correction_updates else disturbed(effort.rounds, known)
         helps = not self._correction_updates or self._scale >= HELP_FROM
         self._draws = 0
         if effort.prior_updates and helps:
@@ -214,13 +215,13 @@ class Search:
         return Given(self._image[:, rows, columns], known, down)
 
 
-def with_noise(rounds: Rounds, noise: float) -> Rounds:
-    """The search for an image with noise.
+def disturbed(rounds: Rounds, known: bool) -> Rounds:
+    """The search for an image that is known to have noise, or traces of compression.
 
-    Other scales sharpen what is left of the noise. A search that looks at nothing else therefore ends with other
-    places, whose mean has less of it.
+    Other scales sharpen what is left of them. A search that looks at nothing else therefore ends with other places,
+    whose mean has less of it.
     """
-    if noise == 0 or any(name in ("places", "both") for name, _ in rounds):
+    if not known or any(name in ("places", "both") for name, _ in rounds):
         return rounds
     return (*rounds[:-1], ("places", rounds[-1][1]))
 

@@ -7,7 +7,8 @@ The picture is found as pixels, which the super-resolving network is then made t
 TV_T is a total variation of all channels together. It is steered by the structure tensor T, so that variation across an
 edge costs less than variation along it. S(x) is what the picture's own repetitions, in other places and at other
 scales, make of it (`siren_sr.superres.picture.self_similarity`). For an image with noise of standard deviation σ, the
-constraint becomes a penalty |D x - image|² / (2·t·σ), where t falls with the scale (`TRUST`). Between updates of T and
+constraint becomes a penalty |D x - image|² / (2·t·σ), where t falls with the scale (`TRUST`). For an image that was
+compressed, D x lies in the set of its file and is drawn to the middle of that (`DRAWN`). Between updates of T and
 S the problem is convex. It is solved by the primal-dual algorithm of Chambolle and Pock (J. Math. Imaging Vision 40,
 2011), in which the constraint is a closed-form projection. Images are (C, H, W) in [0, 1].
 """
@@ -47,6 +48,12 @@ EXACT = 1e-4
 # since a pixel of the picture is bound the less, the more pixels of the picture a pixel of the image covers. Both
 # numbers were chosen on three crops at ×1, ×2 and ×4, with noise of 10 and of 25 levels of 255.
 TRUST, TRUST_POWER = 0.75, -1.3
+# In every iteration a coefficient of a compressed image comes nearer to the middle of its interval by the factor
+# 1 + DRAWN/radius², with the radius in levels of 255. Total variation alone would take all that the interval allows,
+# and with it the texture that is left.
+DRAWN = 13.5
+# The steps for blocks at the edge, see `JpegSet`. Each iteration goes on where the one before has ended.
+FREE_STEPS = 1
 
 
 def restore(
@@ -80,6 +87,7 @@ def restore(
     scale = math.sqrt(start[0].numel() / image[0].numel()) if scale is None else scale
     slack = EXACT + TRUST * scale**TRUST_POWER * noise * 8 * SIGMA  # t·σ over the primal step size 1/(8·SIGMA)
     monitor = Monitor() if monitor is None else monitor
+    known = None if compressed is None else compressed.drawn(DRAWN, free_steps=FREE_STEPS)
     reached = (0, x, dual)
     with monitor.part("rounds", lambda: reached) as saved:
         first, x, dual = reached if saved is None else saved
@@ -88,7 +96,7 @@ def restore(
             tensor = None if name == "plain" else edge_tensor(x)
             target = TARGETS[name](x, scale)
             x, dual = _primal_dual(
-                functools.partial(explaining, down, image=image, compressed=compressed, noise=slack),
+                functools.partial(explaining, down, image=image, compressed=known, noise=slack),
                 x,
                 dual,
                 steps,

@@ -1,5 +1,6 @@
 """The set of images behind a file: what a projection onto a convex set has to be, and who is a member."""
 
+import dataclasses
 from itertools import pairwise
 
 import pytest
@@ -7,7 +8,8 @@ import torch
 from compressed import picture, tensor
 
 from siren_sr import io
-from siren_sr.superres.compression.codec import coefficients_of, compress
+from siren_sr.superres.compression import cosine
+from siren_sr.superres.compression.codec import coefficients_of, compress, to_blocks
 from siren_sr.superres.compression.jpeg_set import JpegSet, file_set, requantized
 from siren_sr.superres.compression.projection import project_compressed
 from siren_sr.superres.downsample import Downsample
@@ -171,3 +173,42 @@ def in_planes(difference):
 
 def planes_norm(difference):
     return float(in_planes(difference).norm())
+
+
+@pytest.mark.parametrize("kind", ["gray", "4:4:4", "4:2:0"])
+def test_it_draws_coefficients_to_the_middle(kind, generator):
+    image, tables = example(kind, 40)
+    clipping = set_of(image, tables)
+    x = image + 0.1 * torch.randn(image.shape, generator=generator, dtype=torch.float64)
+    drawing = dataclasses.replace(clipping, drawn=30.0)
+    middle, clipped, drawn = (
+        planes(members, members.project(x)) for members in (narrow(clipping, 0.0), clipping, drawing)
+    )
+    # The nearer they are drawn, the finer the steps.
+    for i, radius in enumerate(clipping.radii):
+        away = coefficients(planes(clipping, x) - middle, i, clipping)
+        wanted = torch.clamp(away / (1 + 30 / radius**2), -radius, radius)
+        torch.testing.assert_close(coefficients(drawn - middle, i, clipping), wanted)
+    assert drawing.contains(drawing.project(x), tolerance=1e-9).all()
+    assert (drawn - middle).square().mean() < (clipped - middle).square().mean()
+    everything = dataclasses.replace(clipping, drawn=1e12)
+    torch.testing.assert_close(planes(everything, everything.project(x)), middle, rtol=0, atol=1e-6)
+
+
+def test_what_is_not_known_is_not_drawn(generator):
+    image, tables = example("gray", 40)
+    free = dataclasses.replace(set_of(image, tables, r=1.0), drawn=30.0)
+    free = dataclasses.replace(free, radii=tuple(torch.full_like(radius, torch.inf) for radius in free.radii))
+    x = torch.randn(image.shape, generator=generator, dtype=torch.float64)
+    torch.testing.assert_close(free.project(x), x)
+
+
+def narrow(members, share):
+    return dataclasses.replace(members, radii=tuple(radius * share for radius in members.radii))
+
+
+def coefficients(components, i, members):
+    """The coefficients of component i, as the file cuts it into blocks."""
+    v, h = members.factors[i]
+    means = components[:, i].unflatten(-1, (-1, h)).unflatten(-3, (-1, v)).mean((-1, -3))
+    return cosine.forward(to_blocks(means, (8, 8)))
