@@ -35,6 +35,7 @@ MORE_MIDDLE, MORE_HIGH, HEAVIEST = 2.3, 1.55, 5.0
 # A drawing with so few colours has no noise, or it would have many more. Gray noise of 1.5 levels makes ten of a flat
 # area; noise in three channels makes hundreds.
 FEW_GRAYS, FEW_COLOURS = 12, 64
+LUMA = (0.299, 0.587, 0.114)  # brightness as JPEG has it (BT.601)
 WINDOW, WINDOWS = 256, 16  # pixels per side of parts of a large image, and how many of them are looked at
 
 
@@ -42,8 +43,9 @@ def estimate(image: Tensor) -> float:
     """Estimate the standard deviation of white noise in an image.
 
     Where the noise depends on the brightness, as a camera's does, it is about that of the flattest parts. What is not
-    white is not found: noise that was smoothed, enlarged or compressed together with the picture, and noise in
-    brightness only if the image has colour. Images of fewer than about 25x25 pixels tell nothing.
+    white is not found: noise that was smoothed, enlarged or strongly compressed together with the picture. Of an image
+    that shows noise in brightness alone, such as a JPEG file whose colours were reduced, it is that of the brightness.
+    Images of fewer than about 25x25 pixels tell nothing.
 
     Args:
         image: (C, H, W), any range; where values are clipped, they are at 0 and 1. Three channels are a colour; any
@@ -58,11 +60,12 @@ def estimate(image: Tensor) -> float:
     if len(pixels) == 3:
         measured = _measure(torch.einsum("ij,jhw->ihw", cosine.orthonormal(3).to(pixels), pixels), _clipped(pixels))
         # Of the three, brightness shows most of the picture, and what is left of the others needs no further test.
-        found = measured.variance.sort().values[:2].mean()
-    else:
-        each = [_measure(one[None], _clipped(one[None])) for one in pixels]
-        found = torch.cat([torch.where(one.white, one.variance, 0.0) for one in each]).mean()
-    sigma = math.sqrt(float(found))
+        sigma = math.sqrt(float(measured.variance.sort().values[:2].mean()))
+        if sigma >= LEAST:
+            return sigma
+        pixels = torch.einsum("c,chw->hw", pixels.new_tensor(LUMA), pixels)[None]
+    each = [_measure(one[None], _clipped(one[None])) for one in pixels]
+    sigma = math.sqrt(float(torch.cat([torch.where(one.white, one.variance, 0.0) for one in each]).mean()))
     return sigma if sigma >= LEAST else 0.0
 
 

@@ -1,6 +1,7 @@
 """The noise of an image is estimated, and clean images have none."""
 
 import io
+import math
 
 import numpy as np
 import pytest
@@ -117,3 +118,24 @@ def test_a_large_image_is_looked_at_in_parts():
 @pytest.mark.parametrize("shape", [(3, 1, 1), (3, 5, 200), (1, 12, 12), (4, 20, 20)])
 def test_small_images_tell_nothing(shape):
     assert estimate(torch.rand(shape, generator=torch.Generator().manual_seed(0))) == 0
+
+
+@pytest.mark.parametrize("name", ["astronaut", "coffee"])
+@pytest.mark.parametrize("quality", [95, 98])
+def test_of_a_file_with_reduced_colours_the_noise_in_brightness_is_found(name, quality):
+    clean = reduced(name)
+    found = []
+    for image in (clean, noisy(clean, 10)):
+        file = io.BytesIO()
+        pixels = (image.movedim(0, -1) * 255).round().byte().numpy()
+        Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling=2)
+        found.append(255 * estimate(tensor(np.asarray(Image.open(file)))))
+    assert found[0] == 0
+    # What is left of independent noise in three channels in a weighted mean of them.
+    assert found[1] == pytest.approx(10 * math.hypot(0.299, 0.587, 0.114), rel=0.25)
+
+
+def test_noise_in_brightness_alone_is_found():
+    clean = reduced("astronaut")
+    noise = torch.randn(clean.shape[1:], generator=torch.Generator().manual_seed(0))
+    assert 255 * estimate(rounded(clean + 8 / 255 * noise)) == pytest.approx(8, rel=0.25)
