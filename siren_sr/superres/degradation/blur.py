@@ -27,9 +27,9 @@ BICUBIC, OTHER = (
     0.3,
     0.4,
 )  # the Gaussian that bicubic reduction is nearest to, and what else it costs to confuse the two
-# The network has seen all widths equally often, and one piece in four that is not blurred. Whoever asks has an image that
-# is more or less soft, and most images were reduced by bicubic or the like. Both numbers were chosen on seven held-out
-# photographs, of which none must lose.
+# The network has seen all widths equally often, and one piece in four that is not blurred. Most images were reduced by
+# bicubic or the like, and others are asked about since they are soft. Both numbers were chosen on seven held-out
+# photographs, none of which may be taken for blurred where bicubic reduced it.
 CAUTION, DOUBT = 2.5, 0.5  # so many times as probable are reductions that do not blur, and Gaussians that hardly do
 HARDLY = 0.36  # standard deviations below, in pixels of the image, hardly blur
 ROUND = 2.0  # with a smaller ratio of the larger variance to the smaller one, the Gaussian counts as round
@@ -73,8 +73,8 @@ def estimate(image: Tensor, size: Sequence[float], *, noise: float = 0.0) -> str
     found = look(image, noise=noise)
     if found is None:
         return "bicubic"
-    prior = torch.where(blur_network.widths() < HARDLY, DOUBT, 1.0)
-    chances = found.chances * torch.cat([torch.tensor([CAUTION]), prior])
+    prior = torch.where(blur_network.widths() < HARDLY, DOUBT, 1.0).float()
+    chances = found.chances * torch.cat([prior.new_tensor([CAUTION]), prior])
     chosen = int((chances.double() @ _costs()).argmin())
     if chosen == 0:
         return "bicubic"
@@ -100,7 +100,7 @@ def look(image: Tensor, *, noise: float = 0.0) -> Found | None:
     noise = noise / math.sqrt(len(image))
     if noise > STRONGEST or float(gray.std()) < max(FLAT, 2 * noise):
         return None
-    model, level = blur_network.network(), torch.tensor([noise])
+    model, level = blur_network.network(), gray.new_tensor([noise])
     logarithms, shapes = [], []
     for rows in _parts(gray.shape[0]):
         for columns in _parts(gray.shape[1]):
@@ -114,7 +114,7 @@ def look(image: Tensor, *, noise: float = 0.0) -> Found | None:
             ):
                 told = model(seen.contiguous(), level)
                 logarithms.append(told.logits[0].log_softmax(0))
-                shapes.append(told.shape[0] * torch.tensor(signs))
+                shapes.append(told.shape[0] * gray.new_tensor(signs))
     return Found(torch.stack(logarithms).mean(0).softmax(0), torch.stack(shapes).mean(0))
 
 

@@ -35,7 +35,7 @@ SLOPE = 0.1  # of the ReLU below zero
 
 def widths() -> Tensor:
     """The standard deviations (WIDTHS,) in pixels of the image, float32."""
-    return NARROWEST * (WIDEST / NARROWEST) ** torch.linspace(0, 1, WIDTHS)
+    return NARROWEST * (WIDEST / NARROWEST) ** torch.linspace(0, 1, WIDTHS, dtype=torch.float32)
 
 
 @dataclass(frozen=True)

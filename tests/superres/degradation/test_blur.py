@@ -66,7 +66,7 @@ def test_one_that_is_wider_in_one_direction_too():
         image = reduced(name, down[:, None] * across)
         found = widths(estimate(image, size(image)))
         assert found[0] > 1.5 * found[1]
-        assert found[0] == pytest.approx(3, rel=0.25)
+        assert 1.8 < found[0] < 3.2  # rather too narrow than too wide
 
 
 def test_the_unit_is_a_pixel_of_the_result():
@@ -90,7 +90,7 @@ def test_what_tells_nothing_counts_as_bicubic(image):
 
 def test_parts_of_a_large_image_are_looked_at():
     image = reduced("astronaut", 2.5)
-    large = torch.cat([image] * 7, 2)
+    large = torch.cat([image, image.flip(2)] * 4, 2)
     assert large.shape[2] > WINDOWS * WINDOW
     found = estimate(large, size(large))
     assert np.mean(widths(found)) == pytest.approx(np.mean(widths(estimate(image, size(image)))), rel=0.2)

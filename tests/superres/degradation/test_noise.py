@@ -131,8 +131,9 @@ def test_of_a_file_with_reduced_colours_the_noise_in_brightness_is_found(name, q
         Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling=2)
         found.append(255 * estimate(tensor(np.asarray(Image.open(file)))))
     assert found[0] == 0
-    # What is left of independent noise in three channels in a weighted mean of them.
-    assert found[1] == pytest.approx(10 * math.hypot(0.299, 0.587, 0.114), rel=0.25)
+    # What a weighted mean leaves of independent noise in three channels; black and white cut some of it off.
+    left = 10 * math.hypot(0.299, 0.587, 0.114)
+    assert 0.5 * left < found[1] < 1.15 * left
 
 
 def test_noise_in_brightness_alone_is_found():
