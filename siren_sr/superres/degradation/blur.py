@@ -99,6 +99,17 @@ def look(image: Tensor, *, noise: float = 0.0) -> Found | None:
     if noise > STRONGEST or float(gray.std()) < max(FLAT, 2 * noise):
         return None
     model, level = blur_network.network(), gray.new_tensor([noise])
+    # The work is small: beside a busy program, waiting for a second thread takes a hundred times as long.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _seen(gray, model, level)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _seen(gray: Tensor, model: blur_network.BlurNetwork, level: Tensor) -> Found:
+    """What the parts of a gray image (h, w) tell together; the noise's level is (1,)."""
     logarithms, shapes = [], []
     for rows in _parts(gray.shape[0]):
         for columns in _parts(gray.shape[1]):
