@@ -73,7 +73,12 @@ def test_version(capsys):
     with pytest.raises(SystemExit) as ended:
         call("--version")
     assert ended.value.code == 0
-    assert capsys.readouterr().out == f"siren-sr {siren_sr.__version__}\n"
+    own, others, devices = capsys.readouterr().out.splitlines()
+    assert own == f"siren-sr {siren_sr.__version__}"  # alone, for scripts
+    assert f"PyTorch {torch.__version__}, Python {sys.version_info[0]}.{sys.version_info[1]}" in others
+    assert devices.startswith(f"devices: cpu ({torch.get_num_threads()} thread")
+    assert ("cuda:0 (" in devices) == torch.cuda.is_available()
+    assert devices.endswith(", mps") == torch.backends.mps.is_available()
 
 
 @pytest.mark.parametrize(
