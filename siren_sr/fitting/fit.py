@@ -201,6 +201,7 @@ class Fit:
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
         callback: Callback | None = None,
+        progress: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
         every: float = 60.0,
     ) -> Fit:
@@ -223,6 +224,7 @@ class Fit:
             generator: CPU generator that draws the batches (default: seed 0).
             device: Where to compute (default: where the network is).
             callback: Called after every step; returning True stops.
+            progress: Whether to show a progress bar.
             checkpoint: File that holds what was reached.
             every: Seconds between two writings of it.
 
@@ -255,6 +257,7 @@ class Fit:
             generator=generator,
             device=device,
             callback=callback,
+            progress=progress,
             checkpoint=checkpoint,
             every=every,
         )
