@@ -25,6 +25,7 @@ Task = Callable[[io.ImageFile], Any]
 
 NOT_HERE = {
     "callback": "progress is told image by image: give run(callback=)",
+    "progress": "progress is told image by image: give run(callback=)",
     "generator": "every image begins with the same random numbers: give seed=",
     "return_fit": "results are images; a callable task may write fits",
 }
