@@ -10,12 +10,13 @@ from .chatter import complain, hushed
 from .image import ImageFile, RefusedError
 from .pillow import read_with_pillow
 from .png import read_png
+from .pnm import read_pnm
 from .source import Source, read_source
 from .tiff import read_tiff
 
 
 def read_image(source: Source) -> ImageFile:
-    """Read a still image exactly as stored: PNG, TIFF, JPEG, WebP, BMP, one-frame GIF, 8-bit AVIF.
+    """Read a still image exactly as stored: PNG, TIFF, JPEG, WebP, BMP, one-frame GIF, 8-bit AVIF, TGA, PGM, PPM.
 
     If a JPEG holds previews or depth maps beside the picture (MPO), only the picture is read. A TIFF may hold
     reduced copies beside its one page, which are not read.
@@ -90,7 +91,8 @@ def _sniff(data: bytes) -> str | None:
     if data[4:8] == b"ftyp":
         brands = data[8 : struct.unpack_from(">I", data)[0]]
         return next((name for brand, name in _BRANDS if brand in brands), None)
-    return next((name for start, name in _SIGNATURES if data.startswith(start)), None)
+    found = next((name for start, name in _SIGNATURES if data.startswith(start)), None)
+    return "TGA" if found is None and data.endswith(_TGA_FOOTER) else found
 
 
 _SIGNATURES = (
@@ -104,9 +106,13 @@ _SIGNATURES = (
     (b"MM\0+", "TIFF"),
     (b"\0\0\0\x0cjP", "JPEG 2000"),
     (b"\0\0\0\x0cJXL", "JPEG XL"),
+    (b"\xff\x0a", "JPEG XL"),
+    *((b"P%d" % kind + blank, "PNM") for kind in range(1, 7) for blank in (b" ", b"\t", b"\r", b"\n", b"#")),
 )
+_TGA_FOOTER = b"TRUEVISION-XFILE.\0"  # the start of a TGA file says nothing that others could not say
 _BRANDS = ((b"avif", "AVIF"), (b"hei", "HEIC"), (b"hev", "HEIC"), (b"mif1", "HEIC"))  # the brands of ISO media files
 _READERS: dict[str, Callable[[bytes, str], ImageFile]] = {
     "PNG": read_png,
     "TIFF": read_tiff,
-} | dict.fromkeys(("JPEG", "WEBP", "BMP", "GIF", "AVIF"), read_with_pillow)
+} | dict.fromkeys(("JPEG", "WEBP", "BMP", "GIF", "AVIF", "TGA"), read_with_pillow)
+_READERS["PNM"] = read_pnm
