@@ -9,7 +9,7 @@ Palettes become RGB (RGBA if they hold transparency) and 1-bit images become gra
 """
 
 from .atomic import atomic_write, check_folder
-from .audio import AUDIO_FORMATS, AudioFile, AudioFormat, check_audio_writable, read_audio, write_audio
+from .audio import AUDIO_FORMATS, SOUND_SUFFIXES, AudioFile, AudioFormat, check_audio_writable, read_audio, write_audio
 from .coefficients import read_jpeg_coefficients
 from .formats import IMAGE_FORMATS, ImageFormat
 from .image import MAX_PIXELS, ImageFile
@@ -27,6 +27,7 @@ __all__ = [
     "IMAGE_FORMATS",
     "LEFT_OUT",
     "MAX_PIXELS",
+    "SOUND_SUFFIXES",
     "SUBSAMPLINGS",
     "AudioFile",
     "AudioFormat",

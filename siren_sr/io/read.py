@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable
 
-from .audio import AudioFile, decode_sound, is_sound
+from .audio import SOUND_SUFFIXES, AudioFile, decode_sound, is_sound
 from .chatter import complain, hushed
 from .image import ImageFile, RefusedError
 from .pillow import read_with_pillow
@@ -49,13 +50,14 @@ def read_image(source: Source) -> ImageFile:
 
 
 def read_stream(source: Source) -> ImageFile | AudioFile:
-    """Read bytes or an open file, of which only the content tells whether it is an image or a sound.
+    """Read an image or a sound: the content tells which it is, or the name, where that is one that sounds have.
 
     Raises:
         OSError: it is neither, or see `read_image` and `read_audio`, whose other errors are raised as well.
     """
     data, text = read_source(source)
-    if _sniff(data) is None and is_sound(data):
+    named = isinstance(source, (str, os.PathLike)) and os.fspath(source).lower().endswith(SOUND_SUFFIXES)
+    if named or (_sniff(data) is None and is_sound(data)):
         return decode_sound(data, text)
     return _image(data, text)
 
@@ -66,6 +68,7 @@ def _image(data: bytes, text: str) -> ImageFile:
     if name is None:
         allowed = ", ".join(_READERS)
         problem = f"it holds none of {allowed}" if data else "the file is empty"
+        problem = "it is a sound" if is_sound(data) else problem
         raise OSError(f"{text} is not a readable image: {problem}")
     try:
         if name not in _READERS:
