@@ -31,6 +31,9 @@ MOST = 2**24
 ROW = 2048
 """Texels of a row of the texture of weights; every device that has WebGL 2 takes as many."""
 
+KINDS = ("html", "glsl")
+"""The suffixes of the page's own files: what it does, and its shader."""
+
 
 def export_page(fit: Fit, path: str | os.PathLike[str], *, title: str | None = None) -> None:
     """Write the fit of an image as one HTML page that draws the continuous picture, for any browser with WebGL 2.
@@ -72,10 +75,10 @@ def check_page_path(path: str | os.PathLike[str]) -> None:
 def page_of(fit: Fit, *, title: str) -> str:
     """Return what `export_page` writes, as text."""
     told = json.dumps(_contents(fit)).replace("<", "\\u003c")
-    page = resources.files("siren_sr.export").joinpath("page.html").read_text(encoding="utf-8")
+    page, shader = (resources.files("siren_sr.export").joinpath(f"page.{kind}").read_text("utf-8") for kind in KINDS)
     # File names may hold bytes that are no text.
     shown = html.escape(title.encode("utf-8", "replace").decode())
-    return page.replace("__TITLE__", shown).replace("__FIT__", told)
+    return page.replace("__SHADER__", shader).replace("__TITLE__", shown).replace("__FIT__", told)
 
 
 def _contents(fit: Fit) -> dict[str, Any]:
