@@ -20,7 +20,7 @@ from siren_sr.cli import screen
 from siren_sr.cli.interruption import INTERRUPTION
 from siren_sr.cli.screen import PROGRAM, say, text_of
 
-COMMANDS = ("super_resolve", "fit", "render", "export", "poisson", "omega", "inspect", "reproduce")
+COMMANDS = ("super_resolve", "fit", "render", "export", "poisson", "omega", "inspect", "demo", "reproduce")
 """The modules of the commands, in the order of the help."""
 
 EXPECTED = (ValueError, TypeError, OSError, EOFError, MemoryError, RuntimeError, ImportError)
@@ -132,11 +132,11 @@ def _no_chatter(options: argparse.Namespace) -> Iterator[None]:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of ``siren-sr``."""
-    from siren_sr import __version__
+    from siren_sr.cli.about import Version
     from siren_sr.cli.arguments import Parser
 
     parser = Parser(PROGRAM, description="Sinusoidal representation networks for images and audio.")
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    parser.add_argument("--version", action=Version, help="show the versions and the devices, and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
         importlib.import_module(f"{__name__}.{name}").add(commands)
