@@ -15,7 +15,10 @@ def add(commands: Any) -> None:
     p = command(commands, "export", run, "write a fitted network for other programs", "photo.safetensors photo.onnx")
     p.add_argument("input", metavar="FIT", type=file_name, help=".safetensors file of fit")
     p.add_argument(
-        "output", metavar="OUT", type=file_name, help=".onnx: a model that maps coordinates in [-1, 1] to values"
+        "output",
+        metavar="OUT",
+        type=file_name,
+        help=".onnx: a model that maps coordinates in [-1, 1] to values; .html: a page to zoom into",
     )
     add_no_clobber(p)
 

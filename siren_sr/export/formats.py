@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from siren_sr.export.page import check_page_path, export_page
 from siren_sr.export.to_onnx import check_onnx_path, export_onnx
 from siren_sr.fitting.fit import Fit
 
 EXPORTS: dict[str, tuple[Callable[[Any, Any], None], Callable[[Any], None]]] = {
     ".onnx": (export_onnx, check_onnx_path),
+    ".html": (export_page, check_page_path),
 }
 """For every suffix a function of a fit and a path that writes it, and one of the path that raises what that would."""
 

@@ -22,11 +22,16 @@ def test_a_model_is_that_of_the_function(saved, tmp_path, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_a_page_has_the_name_of_its_file(saved, tmp_path):
+    assert main(["export", str(saved), str(tmp_path / "moon.html")]) == 0
+    assert "<title>moon</title>" in (tmp_path / "moon.html").read_text(encoding="utf-8")
+
+
 def test_refused(saved, tmp_path, capsys):
     pytest.importorskip("onnx")
     (tmp_path / "there.onnx").write_text("mine")
     for words, told in (
-        ([str(saved), str(tmp_path / "a.pt")], "a fit is exported to .onnx"),
+        ([str(saved), str(tmp_path / "a.pt")], "a fit is exported to .onnx or .html, got"),
         ([str(saved), str(tmp_path / "no" / "a.onnx")], "there is no folder"),
         ([str(tmp_path / "no.safetensors"), str(tmp_path / "a.onnx")], "no.safetensors"),
         ([str(saved), str(tmp_path / "there.onnx"), "--no-clobber"], "exists, and --no-clobber was given"),
