@@ -68,7 +68,7 @@ def _parse(argv: Sequence[str] | None, options: argparse.Namespace) -> int | Non
 
 
 def _work(options: argparse.Namespace) -> int:
-    with _no_chatter(options):
+    with _no_chatter(options), screen.results_alone():
         code = options.run(options)
     if INTERRUPTION.received is not None and code == 0:
         # A chain of commands, a && b, must still end here.

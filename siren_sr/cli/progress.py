@@ -27,7 +27,12 @@ class Training:
     def __init__(self, *, quiet: bool) -> None:
         """Prepare a progress bar, which is not drawn if ``quiet`` is True; nor is anything else told then."""
         self._quiet, self.stopped, self._bar, self._last = quiet, False, None, None
-        self._notes = None if quiet else Notes()
+        self._notes, self._told = Notes(), not quiet
+
+    @property
+    def notes(self) -> list[str]:
+        """What the library logged of its choices."""
+        return list(self._notes.lines)
 
     @property
     def reached(self) -> str:
@@ -39,17 +44,15 @@ class Training:
         return f"at step {entry.step} of {self._last.steps}{psnr}"
 
     def __enter__(self) -> Training:
-        if self._notes is not None:
-            self._notes.__enter__()
+        self._notes.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._notes is not None:
-            self._notes.__exit__()
+        self._notes.__exit__()
         if self._bar is not None:
             with contextlib.suppress(Exception):
                 self._bar.close()
-        if kind is None and self._notes is not None:
+        if kind is None and self._told:
             for line in self._notes.lines:
                 say(line, 0)
 

@@ -49,7 +49,10 @@ OWN = {
     ("poisson", "no_mean"): False,
     ("poisson", "mean_gradient"): False,  # taken from the image where it is asked for
     ("omega", "measure"): None,
-    ("inspect", "json"): False,
+    "json": False,
+    "jpeg_quality": None,
+    ("render", "format"): None,
+    ("poisson", "format"): None,
     ("reproduce", "div2k"): None,
     ("reproduce", "out"): None,
 }
