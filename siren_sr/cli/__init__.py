@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import importlib
 import logging
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -60,6 +61,9 @@ def _parse(argv: Sequence[str] | None, options: argparse.Namespace) -> int | Non
     with _no_chatter(options):
         parser = build_parser()
     INTERRUPTION.started()
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks how a line could go on
+        with contextlib.suppress(ImportError):
+            importlib.import_module("argcomplete").autocomplete(parser)
     try:
         parser.parse_args(argv, options)
     except SystemExit as ended:

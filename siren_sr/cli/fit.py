@@ -40,13 +40,15 @@ from siren_sr.signals import as_signal
 
 def add(commands: Any) -> None:
     """Add the command."""
-    p = command(commands, "fit", run, "represent an image or a sound by a network", "photo.png photo.safetensors")
+    usual = ("--omega", "--hidden-features", "--hidden-layers", "--steps", "--json", "--quiet")
+    text = "represent an image or a sound by a network"
+    p = command(commands, "fit", run, text, "photo.png photo.safetensors", usual)
     p.add_argument("input", metavar="IN", type=file_name, help="image or audio file, or - for the standard input")
     add_output(p, "the network, .safetensors or - for stdout, which also holds the image's EXIF (GPS position) and XMP")
     add_json(p)
     add_option(p, FitOptions, "omega_0", flag="--omega", dest="omega", default="what this training learns best")
-    add_option(p, FitOptions, "hidden_features", type=int)
-    add_option(p, FitOptions, "hidden_layers", type=int, default="2, audio by length")
+    add_option(p, FitOptions, "hidden_features", type=int, metavar="N")
+    add_option(p, FitOptions, "hidden_layers", type=int, metavar="N", default="2, audio by length")
     add_option(p, FitOptions, "activation", choices=["sine", "relu"])
     add_option(p, FitOptions, "objective")
     add_option(p, FitOptions, "recipe", default="by the objective")

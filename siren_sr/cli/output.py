@@ -39,7 +39,7 @@ def add_output(parser: argparse.ArgumentParser, text: str, *, images: bool = Fal
     )
     if images:
         parser.add_argument(
-            "--jpeg-quality", type=int, metavar="Q", help="of JPEG, WebP, AVIF and JPEG XL, 1 to 100 (95 if not given)"
+            "--jpeg-quality", type=int, metavar="Q", help="of lossy formats, 1 to 100 (95 if not given)"
         )
 
 

@@ -47,6 +47,7 @@ def add(commands: Any) -> None:
         run,
         "rebuild an image from its derivatives",
         "photo.png rebuilt.png --of laplacian --method numerical",
+        ("--of", "--method", "--mean", "--steps", "--json", "--quiet"),
     )
     p.add_argument(
         "input",

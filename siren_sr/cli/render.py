@@ -26,7 +26,8 @@ from siren_sr.cli.output import (
 
 def add(commands: Any) -> None:
     """Add the command."""
-    p = command(commands, "render", run, "evaluate a fitted network", "photo.safetensors large.png --scale 2.5")
+    usual = ("--scale", "--size", "--region", "--format", "--jpeg-quality")
+    p = command(commands, "render", run, "evaluate a fitted network", "photo.safetensors large.png --scale 2.5", usual)
     p.add_argument("input", metavar="FIT", type=file_name, help=".safetensors file of fit, or - for the standard input")
     add_output(p, "image or audio file, or - for the standard output", images=True)
     add_format(p, "as what was fitted, or wav")
@@ -49,7 +50,8 @@ def run(a: argparse.Namespace) -> int:
     channels, dtype = fit.model.out_features, fit.origin.dtype
     like = fit.origin.info if isinstance(fit.origin.info, io.ImageFile) else None
     if audio and (a.strip or a.jpeg_quality is not None):
-        raise ValueError("--strip and --jpeg-quality are for images: nothing but samples is written for a sound")
+        flag = "--strip" if a.strip else "--jpeg-quality"
+        raise ValueError(f"{flag} is for images: nothing but samples is written for a sound")
     if a.region is not None and len(a.region) != 2 * dims:
         names = "START STOP" if audio else "TOP BOTTOM LEFT RIGHT"
         raise ValueError(f"--region needs {2 * dims} numbers, {names}, got {len(a.region)}")

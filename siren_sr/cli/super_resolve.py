@@ -44,7 +44,8 @@ from siren_sr.superres.task import DEFAULT_SCALE, result_size
 
 def add(commands: Any) -> None:
     """Add the command."""
-    p = command(commands, "super-resolve", run, "enlarge an image", "photo.jpg photo_x4.png --scale 4")
+    usual = ("--scale", "--size", "--quality", "--noise", "--jpeg-quality", "--json", "--quiet")
+    p = command(commands, "super-resolve", run, "enlarge an image", "photo.jpg photo_x4.png --scale 4", usual)
     p.add_argument(
         "inputs",
         metavar="IN",
