@@ -19,12 +19,6 @@ from .mp3 import Counted, counted, is_mpeg
 from .names import PathLike, check_name, data_type, shown
 from .source import Source, read_source
 
-SOUND_SUFFIXES = (
-    *(".wav", ".wave", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aif", ".aiff", ".aifc"),
-    *(".au", ".snd", ".caf", ".voc", ".m4a", ".m4b", ".aac", ".wma", ".amr", ".ape", ".wv", ".mka", ".spx"),
-)
-"""The endings of the names of sounds, in lower case. libsndfile cannot read the last line's from .m4a on."""
-
 _ADVICE = "convert it to WAV or FLAC, with ffmpeg for example"
 _MAX_RIFF_BYTES = 2**32 - 2**16
 
