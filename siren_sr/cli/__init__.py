@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import importlib
 import logging
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -60,6 +61,9 @@ def _parse(argv: Sequence[str] | None, options: argparse.Namespace) -> int | Non
     with _no_chatter(options):
         parser = build_parser()
     INTERRUPTION.started()
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks how a line could go on
+        with contextlib.suppress(ImportError):
+            importlib.import_module("argcomplete").autocomplete(parser)
     try:
         parser.parse_args(argv, options)
     except SystemExit as ended:
@@ -68,7 +72,7 @@ def _parse(argv: Sequence[str] | None, options: argparse.Namespace) -> int | Non
 
 
 def _work(options: argparse.Namespace) -> int:
-    with _no_chatter(options):
+    with _no_chatter(options), screen.results_alone():
         code = options.run(options)
     if INTERRUPTION.received is not None and code == 0:
         # A chain of commands, a && b, must still end here.

@@ -23,22 +23,66 @@ NO_PRIOR = "none"  # the value of --prior that asks for none
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that tells what is wrong in one line."""
+    """A parser that tells what is wrong in one line, and whose help fits a screen.
+
+    Attributes:
+        usual: The options that ``--help`` shows; all others are left to ``--help-all``. Empty: it shows all.
+    """
+
+    usual: tuple[str, ...] = ()
+
+    def brief(self) -> str:
+        """The help with the usual options alone."""
+        hidden = [
+            action
+            for action in self._actions
+            if action.option_strings and not {*action.option_strings} & {*self.usual, "--help", "--help-all"}
+        ]
+        texts, usage = [action.help for action in hidden], self.usage
+        self.usage = f"{self.prog} [options] {' '.join(map(_called, self._get_positional_actions()))}"
+        for action in hidden:
+            action.help = argparse.SUPPRESS
+        try:
+            return self.format_help()
+        finally:
+            self.usage = usage
+            for action, text in zip(hidden, texts, strict=True):
+                action.help = text
 
     def error(self, message: str) -> NoReturn:
         """Tell it, and end."""
         raise SystemExit(say(f"error: {message}; see {self.prog} --help", 2))
 
 
-def command(commands: Any, name: str, run: Callable[..., int], text: str, example: str) -> argparse.ArgumentParser:
-    """Add a command; ``run(arguments)`` does it and returns the exit code."""
+def _called(action: argparse.Action) -> str:
+    return f"{action.metavar} ..." if action.nargs == "+" else str(action.metavar)
+
+
+class _Brief(argparse.Action):
+    """Shows the help that fits a screen, and ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        print(parser.brief() if isinstance(parser, Parser) else parser.format_help(), end="")
+        parser.exit()
+
+
+def command(
+    commands: Any, name: str, run: Callable[..., int], text: str, example: str, usual: tuple[str, ...] = ()
+) -> argparse.ArgumentParser:
+    """Add a command; ``run(arguments)`` does it and returns the exit code, and ``usual`` see `Parser`."""
     parser = commands.add_parser(
         name,
         help=text,
         description=text[0].upper() + text[1:] + ".",
         epilog=f"example:\n  {PROGRAM} {name} {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=not usual,
     )
+    parser.usual = usual
+    if usual:
+        brief = "show this help message and exit"
+        parser.add_argument("-h", "--help", action=_Brief, nargs=0, default=argparse.SUPPRESS, help=brief)
+        parser.add_argument("--help-all", action="help", help="show all options and exit")
     parser.add_argument("--traceback", action="store_true", help="if it fails, also show where in the program")
     parser.set_defaults(run=run)
     return parser

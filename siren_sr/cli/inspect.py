@@ -11,20 +11,19 @@ import numpy as np
 from siren_sr import io
 from siren_sr import omega as rules
 from siren_sr.cli.arguments import command, file_name
+from siren_sr.cli.found import blur, compression, described
+from siren_sr.cli.output import given
 from siren_sr.cli.screen import one_line, show
 from siren_sr.signals import as_signal, to_unit
 from siren_sr.superres import assumed
 from siren_sr.superres.compression.recognition import recognise
 from siren_sr.superres.options import AUTO, ESTIMATE, SuperResolveOptions
 
-MODES = {1: "gray", 2: "gray and alpha", 3: "RGB", 4: "RGBA"}
-"""What channels mean, by their number."""
-
 
 def add(commands: Any) -> None:
     """Add the command."""
     p = command(commands, "inspect", run, "print what is known and found of image files", "photo.jpg --json")
-    p.add_argument("inputs", metavar="FILE", nargs="+", type=file_name, help="image file")
+    p.add_argument("inputs", metavar="FILE", nargs="+", type=file_name, help="image file, or - for the standard input")
     p.add_argument("--scale", type=float, default=4.0, help="scale of ω_HR (default: 4)")
     p.add_argument("--json", action="store_true", help="one JSON object per file and line")
 
@@ -44,60 +43,23 @@ def run(a: argparse.Namespace) -> int:
 
 def _inspected(name: str, scale: float) -> dict[str, Any]:
     """Everything, as JSON can hold it."""
-    image = io.read_image(name)
+    image = io.read_image(given(name))
     data = as_signal(image, dims=2).upright()
     found = assumed.degradation(data, data.shape, SuperResolveOptions(noise=AUTO, kernel=ESTIMATE))
-    tables, certain = None, image.format == "JPEG"
-    if certain:
-        tables = io.read_jpeg_tables(name)
+    tables, certain = None, image.jpeg is not None
+    if image.jpeg is not None:
+        tables = io.read_jpeg_tables(image.jpeg)
     elif image.pixels.dtype == np.uint8 and not data.has_alpha and image.orientation == 1:
         tables = recognise(to_unit(data.values))
     return {
         "file": name,
-        "format": image.format,
-        "size": list(image.pixels.shape[:2]),
-        "mode": MODES[1 if image.pixels.ndim == 2 else image.pixels.shape[2]],
-        "bits": 8 * image.pixels.dtype.itemsize,
-        "orientation": image.orientation,
-        "jpeg": None if tables is None else _compression(tables, found_in_pixels=not certain),
+        **described(image),
+        "jpeg": None if tables is None else compression(tables, found_in_pixels=not certain),
         "noise": 255 * found.noise,
-        "blur": _blur(found.kernel),
+        "blur": blur(found.kernel),
         "omega_star": rules.omega_star(data),
         "omega_hr": rules.omega_hr(data, scale),
     }
-
-
-def _compression(tables: io.JpegTables, *, found_in_pixels: bool) -> dict[str, Any]:
-    quality, exact = _quality(tables)
-    return {
-        "quality": quality,
-        "exact": exact,
-        "subsampling": tables.subsampling,
-        "colour": tables.colour,
-        "tables": tables.tables.tolist(),
-        "found_in_pixels": found_in_pixels,
-    }
-
-
-def _quality(tables: io.JpegTables) -> tuple[int, bool]:
-    """The quality of libjpeg whose steps for brightness are nearest, and whether all steps are those."""
-    usual = {quality: io.JpegTables.of_quality(quality, colour=tables.colour).tables for quality in range(1, 101)}
-    given = tables.tables.astype(float)
-    nearest = min(usual, key=lambda quality: float(np.abs(np.log(given[0] / usual[quality][0])).sum()))
-    return nearest, bool((usual[nearest] == tables.tables).all())
-
-
-def _blur(kernel: Any) -> list[float] | None:
-    """The standard deviations of the Gaussian in pixels of the image, down and across; None for bicubic's."""
-    if isinstance(kernel, str):
-        return None
-    if isinstance(kernel, float):
-        return [kernel, kernel]
-    found = []
-    for sums in (kernel.sum(1), kernel.sum(0)):
-        places = sums.new_tensor(range(len(sums))) - (len(sums) - 1) / 2
-        found.append(float((sums * places.square()).sum().sqrt()))
-    return found
 
 
 def _in_words(found: dict[str, Any], scale: float) -> dict[str, str]:

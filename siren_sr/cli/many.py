@@ -12,6 +12,7 @@ import numpy as np
 
 from siren_sr import fleet, io
 from siren_sr.cli.interruption import INTERRUPTION
+from siren_sr.cli.output import STREAM, show_json
 from siren_sr.cli.progress import Screen
 from siren_sr.cli.screen import say
 from siren_sr.fleet.inputs import stands_for_many
@@ -28,7 +29,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         "one per processor)",
     )
     p.add_argument("--ray", nargs="?", const="", metavar="ADDRESS", help="work on Ray: here, or on the cluster ADDRESS")
-    p.add_argument("--format", metavar="EXT", help="extension of the results, such as png (default: as the input)")
+    p.add_argument(
+        "--format", metavar="EXT", help="of the results, or of OUT where that is -, such as png (default: as the input)"
+    )
     p.add_argument("--no-recursive", action="store_true", help="leave out folders within folders")
     p.add_argument("--overwrite", action="store_true", help="make results anew that are not older than their image")
     p.add_argument("--report", metavar="FILE", help="write what came of every image as JSON")
@@ -40,12 +43,15 @@ def asked(a: argparse.Namespace) -> bool:
     Raises:
         ValueError: They speak of one, and of what only many have; or OUT is no folder.
     """
+    if STREAM in (*a.inputs, a.output) and (len(a.inputs) > 1 or stands_for_many(a.inputs[0])):
+        raise ValueError("- stands for one image: give one IN and one OUT, or for many images their names and a folder")
     if len(a.inputs) > 1 or stands_for_many(a.inputs[0]):
         known = [extension for kind in io.IMAGE_FORMATS.values() for extension in kind.extensions]
         if os.path.splitext(a.output)[1].lower() in known and not os.path.isdir(a.output):
             raise ValueError(f"{a.output} is to be a folder, since there can be many images: give one, new or old")
         return True
-    chosen = {"--format": a.format, "--no-recursive": a.no_recursive, "--overwrite": a.overwrite, "--report": a.report}
+    form = None if a.output == STREAM else a.format
+    chosen = {"--format": form, "--no-recursive": a.no_recursive, "--overwrite": a.overwrite, "--report": a.report}
     ignored = [name for name, value in chosen.items() if value]
     if ignored:
         raise ValueError(f"{', '.join(ignored)}: only for many images; give folders, patterns, manifests or more files")
@@ -83,6 +89,8 @@ def run(a: argparse.Namespace, options: dict[str, Any]) -> int:
         for note, count in notes.items():
             say(f"{count} of {len(report.results)}: {note}", 0)
         say(str(report), 0)
+    if a.json:
+        show_json(report.content())
     return 1 if report.failures else 0
 
 

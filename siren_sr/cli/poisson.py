@@ -19,8 +19,20 @@ from siren_sr.cli.arguments import (
     file_name,
     seeded,
 )
+from siren_sr.cli.found import psnr_in_own_range, trained
 from siren_sr.cli.interruption import INTERRUPTION
-from siren_sr.cli.output import add_output, check_output, metadata, writing
+from siren_sr.cli.output import (
+    add_format,
+    add_json,
+    add_output,
+    check_output,
+    given,
+    image_options,
+    quality,
+    show_json,
+    target,
+    writing,
+)
 from siren_sr.cli.progress import Training
 from siren_sr.cli.screen import say
 from siren_sr.poisson import PoissonOptions
@@ -35,14 +47,17 @@ def add(commands: Any) -> None:
         run,
         "rebuild an image from its derivatives",
         "photo.png rebuilt.png --of laplacian --method numerical",
+        ("--of", "--method", "--mean", "--steps", "--json", "--quiet"),
     )
     p.add_argument(
         "input",
         metavar="IN",
         type=file_name,
-        help="image file, or .npy array (C,2,H,W) of Sobel gradients / (C,H,W)",
+        help="image file, - for the standard input, or .npy array (C,2,H,W) of Sobel gradients / (C,H,W)",
     )
-    add_output(p, "image file")
+    add_output(p, "image file, or - for the standard output", images=True)
+    add_format(p, "as the input")
+    add_json(p)
     p.add_argument("--of", default="gradient", choices=["gradient", "laplacian"], help="default: gradient")
     add_option(p, PoissonOptions, "method", choices=["numerical", "analytical"])
     group = p.add_mutually_exclusive_group()
@@ -57,31 +72,32 @@ def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     operator = derivatives.image_gradient if a.of == "gradient" else derivatives.image_laplacian
     check_output(a, a.input)
-    image, mean, mean_gradient = None, a.mean, None
+    image, unit, mean, mean_gradient = None, None, a.mean, None
     if a.input.lower().endswith(".npy"):
-        target = torch.from_numpy(array_of(a.input).astype(np.float32))
+        known = torch.from_numpy(array_of(a.input).astype(np.float32))
         mean = 0.5 if mean is None else mean
         if a.mean_gradient:
             raise ValueError("--mean-gradient needs an image: a .npy file holds derivatives only")
     else:
-        image = io.read_image(a.input)
+        image = io.read_image(given(a.input))
         unit = as_signal(image).unit
-        target = operator(unit)
+        known = operator(unit)
         mean = unit.flatten(1).mean(1) if mean is None else mean
         if a.mean_gradient:
             mean_gradient = derivatives.image_gradient(unit).flatten(2).mean(2)
     dtype = "uint8" if image is None else str(image.pixels.dtype)
     most = 4 if a.of == "gradient" else 3
-    if target.ndim > most:
+    if known.ndim > most:
         wanted = "(C, 2, H, W) or (2, H, W)" if a.of == "gradient" else "(C, H, W) or (H, W)"
-        raise ValueError(f"{a.of} must have shape {wanted}, for one image, got {tuple(target.shape)}")
-    channels = target.shape[0] if target.ndim == most else 1
-    shape, seen = (target.shape[-2], target.shape[-1]), None if image is None else io.upright_image(image)
-    io.check_writable(a.output, channels=channels, dtype=dtype, shape=shape, like=seen, **metadata(a))
+        raise ValueError(f"{a.of} must have shape {wanted}, for one image, got {tuple(known.shape)}")
+    channels = known.shape[0] if known.ndim == most else 1
+    shape, seen = (known.shape[-2], known.shape[-1]), None if image is None else io.upright_image(image)
+    asked = image_options(a, image)
+    io.check_writable(target(a), channels=channels, dtype=dtype, shape=shape, like=seen, **asked)
     with Training(quiet=a.quiet) as training:
         fit = solve_poisson(
-            gradient=target if a.of == "gradient" else None,
-            laplacian=target if a.of == "laplacian" else None,
+            gradient=known if a.of == "gradient" else None,
+            laplacian=known if a.of == "laplacian" else None,
             mean=None if a.no_mean else mean,
             mean_gradient=mean_gradient,
             method=a.method,
@@ -100,6 +116,11 @@ def run(a: argparse.Namespace) -> int:
     origin = Origin("array", dtype, channels > 1, 2, low=0.0, high=high, floor=0.0, ceiling=high)
     values = from_unit(fit.reconstruction.reshape(channels, *fit.shape))
     with writing(a):
-        io.save(origin.restore(values), a.output, like=image, upright=False, **metadata(a))
+        io.save(origin.restore(values), target(a), like=image, upright=False, **asked, **quality(a))
     drop_checkpoint(a)
+    if a.json:
+        told = {"input": a.input, "output": a.output, "of": a.of, "method": a.method, "size": list(shape)}
+        if unit is not None:
+            told["psnr_of_the_image"] = psnr_in_own_range(fit.reconstruction.reshape(unit.shape), unit)
+        show_json({**told, "channels": channels, **trained(fit), "notes": training.notes})
     return 0

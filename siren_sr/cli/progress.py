@@ -28,7 +28,12 @@ class Training:
         """Prepare a progress bar, which is not drawn if ``quiet`` is True; nor is anything else told then."""
         self.stopped, self._last = False, None
         self._bar = None if quiet else Bar(Screen(), leave=False)
-        self._notes = None if quiet else Notes()
+        self._notes, self._told = Notes(), not quiet
+
+    @property
+    def notes(self) -> list[str]:
+        """What the library logged of its choices."""
+        return list(self._notes.lines)
 
     @property
     def reached(self) -> str:
@@ -40,16 +45,14 @@ class Training:
         return f"at step {entry.step} of {self._last.steps}{psnr}"
 
     def __enter__(self) -> Training:
-        if self._notes is not None:
-            self._notes.__enter__()
+        self._notes.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._notes is not None:
-            self._notes.__exit__()
+        self._notes.__exit__()
         if self._bar is not None:
             self._bar.close()
-        if kind is None and self._notes is not None:
+        if kind is None and self._told:
             for line in self._notes.lines:
                 say(line, 0)
 

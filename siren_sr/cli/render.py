@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
+import tempfile
 from dataclasses import replace
 from typing import Any
 
 from siren_sr import Fit, io
 from siren_sr.cli.arguments import add_device, add_resolution, command, file_name
-from siren_sr.cli.output import add_output, check_output, metadata, writing
+from siren_sr.cli.output import (
+    STREAM,
+    add_format,
+    add_output,
+    check_output,
+    given,
+    image_options,
+    quality,
+    target,
+    writing,
+)
 
 
 def add(commands: Any) -> None:
     """Add the command."""
-    p = command(commands, "render", run, "evaluate a fitted network", "photo.safetensors large.png --scale 2.5")
-    p.add_argument("input", metavar="FIT", type=file_name, help=".safetensors file of fit")
-    add_output(p, "image or audio file")
+    usual = ("--scale", "--size", "--region", "--format", "--jpeg-quality")
+    p = command(commands, "render", run, "evaluate a fitted network", "photo.safetensors large.png --scale 2.5", usual)
+    p.add_argument("input", metavar="FIT", type=file_name, help=".safetensors file of fit, or - for the standard input")
+    add_output(p, "image or audio file, or - for the standard output", images=True)
+    add_format(p, "as what was fitted, or wav")
     add_resolution(p, "samples per original sample, > 0 (default: 1)")
     p.add_argument(
         "--region",
@@ -30,12 +45,13 @@ def add(commands: Any) -> None:
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     check_output(a, a.input)
-    fit = _as_file(Fit.load(a.input, device=a.device))
+    fit = _as_file(_loaded(a))
     dims, audio = fit.origin.dims, fit.origin.dims == 1
     channels, dtype = fit.model.out_features, fit.origin.dtype
     like = fit.origin.info if isinstance(fit.origin.info, io.ImageFile) else None
-    if audio and a.strip:
-        raise ValueError("--strip is for images: nothing but samples is written for a sound")
+    if audio and (a.strip or a.jpeg_quality is not None):
+        flag = "--strip" if a.strip else "--jpeg-quality"
+        raise ValueError(f"{flag} is for images: nothing but samples is written for a sound")
     if a.region is not None and len(a.region) != 2 * dims:
         names = "START STOP" if audio else "TOP BOTTOM LEFT RIGHT"
         raise ValueError(f"--region needs {2 * dims} numbers, {names}, got {len(a.region)}")
@@ -44,18 +60,31 @@ def run(a: argparse.Namespace) -> int:
     start, stop = (0, fit.shape[0]) if region is None else region[0]
     rate = round((fit.origin.sample_rate or 44100) * size[0] / (stop - start))
     if audio:
-        io.check_audio_writable(a.output, channels=channels, dtype=dtype, sample_rate=rate, length=size[0])
-    else:
-        seen = None if like is None else io.upright_image(like)
-        io.check_writable(a.output, channels=channels, dtype=dtype, shape=(size[0], size[1]), like=seen, **metadata(a))
+        form = f".{(a.format or 'wav').removeprefix('.')}" if a.output == STREAM else None
+        io.check_audio_writable(
+            target(a), channels=channels, dtype=dtype, sample_rate=rate, length=size[0], format=form
+        )
+        result = fit.render(scale=a.scale, size=a.size, region=region)
+        with writing(a):
+            io.write_audio(target(a), result, rate, format=form)
+        return 0
+    seen, asked = None if like is None else io.upright_image(like), image_options(a, like)
+    io.check_writable(target(a), channels=channels, dtype=dtype, shape=(size[0], size[1]), like=seen, **asked)
     result = fit.render(scale=a.scale, size=a.size, region=region)
-    if audio:
-        with writing(a):
-            io.write_audio(a.output, result, rate)
-    else:
-        with writing(a):
-            io.save(result, a.output, like=like, upright=False, **metadata(a))
+    with writing(a):
+        io.save(result, target(a), like=like, upright=False, **asked, **quality(a))
     return 0
+
+
+def _loaded(a: argparse.Namespace) -> Fit:
+    """The fit in FIT, which is read from a file even where it came from the standard input."""
+    if a.input != STREAM:
+        return Fit.load(a.input, device=a.device)
+    with tempfile.TemporaryDirectory(prefix="siren-sr-") as folder:
+        name = os.path.join(folder, "the standard input")
+        with open(name, "wb") as file:
+            shutil.copyfileobj(given(a.input), file)
+        return Fit.load(name, device=a.device)
 
 
 def _as_file(fit: Fit) -> Fit:

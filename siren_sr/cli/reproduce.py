@@ -20,6 +20,7 @@ def add(commands: Any) -> None:
         run,
         "repeat a table or figure of the paper",
         "table7 --data DIR --quick --out results",
+        ("--data", "--out", "--images", "--quick", "--quiet"),
     )
     p.add_argument(
         "name",

@@ -14,6 +14,7 @@ import queue
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 PROGRAM = "siren-sr"
@@ -83,11 +84,27 @@ def show(text: str) -> None:
         OSError: It cannot be written.
     """
     try:
-        if sys.stdout is None:
+        if out() is None:
             raise OSError("it is closed")
-        print(text, flush=True)
+        print(text, file=out(), flush=True)
     except OSError as error:
         raise OSError(f"cannot write to the standard output: {error.strerror or error}") from None
+
+
+def out() -> Any:
+    """The standard output, or None where it is closed."""
+    return _RESULTS[0] if _RESULTS else sys.stdout
+
+
+@contextlib.contextmanager
+def results_alone() -> Iterator[None]:
+    """Keep the standard output for results: what others print in this context goes to stderr."""
+    _RESULTS.append(sys.stdout)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _RESULTS.pop()
 
 
 def prepare() -> None:
@@ -157,4 +174,5 @@ class _Writer:
                         item = item[written:]
 
 
+_RESULTS: list[Any] = []
 _writers: dict[int, _Writer] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from typing import Any
 
 from siren_sr import io
@@ -22,8 +23,19 @@ from siren_sr.cli.arguments import (
     seeded,
     users_upscaler,
 )
+from siren_sr.cli.found import enlarged
 from siren_sr.cli.interruption import INTERRUPTION
-from siren_sr.cli.output import add_output, check_output, metadata, writing
+from siren_sr.cli.output import (
+    add_json,
+    add_output,
+    check_output,
+    given,
+    image_options,
+    quality,
+    show_json,
+    target,
+    writing,
+)
 from siren_sr.cli.progress import Training
 from siren_sr.cli.screen import say
 from siren_sr.superres.options import AUTO, SuperResolveOptions
@@ -32,15 +44,17 @@ from siren_sr.superres.task import DEFAULT_SCALE, result_size
 
 def add(commands: Any) -> None:
     """Add the command."""
-    p = command(commands, "super-resolve", run, "enlarge an image", "photo.jpg photo_x4.png --scale 4")
+    usual = ("--scale", "--size", "--quality", "--noise", "--jpeg-quality", "--json", "--quiet")
+    p = command(commands, "super-resolve", run, "enlarge an image", "photo.jpg photo_x4.png --scale 4", usual)
     p.add_argument(
         "inputs",
         metavar="IN",
         nargs="+",
         type=file_name,
-        help="image file; or folders, patterns, manifests, many files",
+        help="image file, or - for the standard input; or folders, patterns, manifests, many files",
     )
-    add_output(p, "image file, whose extension sets the format; for many a folder")
+    add_output(p, "image file, whose extension sets the format, or - for stdout; for many a folder", images=True)
+    add_json(p)
     add_resolution(p, f"enlargement, any number >= 1 (default: {DEFAULT_SCALE})")
     add_option(p, SuperResolveOptions, "quality")
     add_option(p, SuperResolveOptions, "kernel")
@@ -64,31 +78,38 @@ def add(commands: Any) -> None:
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     if many.asked(a):
-        if a.strip or a.no_clobber:
-            raise ValueError("--strip and --no-clobber are for one image; results that are up to date are kept anyway")
+        if a.strip or a.no_clobber or a.jpeg_quality is not None:
+            raise ValueError(
+                "--strip, --no-clobber and --jpeg-quality are for one image; results up to date are kept anyway"
+            )
         with users_upscaler(a.prior) as prior:
             return many.run(a, _options(a, prior))
     check_output(a, a.inputs[0])
-    image = io.read_image(a.inputs[0])
+    image = io.read_image(given(a.inputs[0]))
     channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
     seen = io.upright_image(image)
     size = result_size(seen.pixels.shape[:2], scale=a.scale, size=a.size, channels=channels)
-    io.check_writable(a.output, channels=channels, dtype=image.pixels.dtype, shape=size, like=seen, **metadata(a))
+    asked, begun = image_options(a, image), time.monotonic()
+    io.check_writable(target(a), channels=channels, dtype=image.pixels.dtype, shape=size, like=seen, **asked)
     if a.workers is not None or a.ray is not None:
         with users_upscaler(a.prior) as prior:
-            result = many.in_windows(a, image, _options(a, prior))
-        with writing(a):
-            io.save(result, a.output, like=image, upright=False, **metadata(a))
-        return 0
-    with users_upscaler(a.prior) as prior, Training(quiet=a.quiet) as training:
-        options = _options(a, prior)
-        result = enlarge(image, **options, generator=seeded(a.seed), callback=training, **checkpoint(a))
-    if training.stopped:
-        # An image cannot say that it is unfinished.
-        return say(f"{INTERRUPTION.text} {training.reached}; nothing was written", INTERRUPTION.code)
+            options = _options(a, prior)
+            result, notes = many.in_windows(a, image, options), []
+    else:
+        with users_upscaler(a.prior) as prior, Training(quiet=a.quiet) as training:
+            options = _options(a, prior)
+            result = enlarge(image, **options, generator=seeded(a.seed), callback=training, **checkpoint(a))
+        if training.stopped:
+            # An image cannot say that it is unfinished.
+            return say(f"{INTERRUPTION.text} {training.reached}; nothing was written", INTERRUPTION.code)
+        notes = training.notes
     with writing(a):
-        io.save(result, a.output, like=image, upright=False, **metadata(a))
+        io.save(result, target(a), like=image, upright=False, **asked, **quality(a))
     drop_checkpoint(a)
+    if a.json:
+        seconds = time.monotonic() - begun
+        told = {"input": a.inputs[0], "output": a.output, **enlarged(image, result, options), "seconds": seconds}
+        show_json({**told, "notes": notes})
     return 0
 
 

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import torch
 from torch import Tensor
@@ -263,14 +263,14 @@ class Fit:
         )
 
     @arguments.undisturbed()
-    def save(self, path: str | os.PathLike[str], *, metadata: str = "keep") -> None:
+    def save(self, path: str | os.PathLike[str] | BinaryIO, *, metadata: str = "keep") -> None:
         """Write the network, the history and the configuration to a safetensors file, atomically.
 
         Two equal runs give equal files: the seconds of the history are not stored. The EXIF data and the XMP of an
         image file, and with them where a photograph was taken, are.
 
         Args:
-            path: A path that ends in .safetensors.
+            path: A path that ends in .safetensors, or a file opened with "wb", to which it is written at once.
             metadata: "keep", or "strip" to store nothing of the image file but its colour profile and orientation.
 
         Raises:
@@ -310,7 +310,7 @@ class Fit:
         return replace(fit, base=base, origin=replace(fit.origin, device=device))
 
 
-def check_save_path(path: str | os.PathLike[str]) -> None:
+def check_save_path(path: str | os.PathLike[str] | BinaryIO) -> None:
     """Raise what `Fit.save` would raise for this path, so that this happens before hours of training.
 
     Raises:

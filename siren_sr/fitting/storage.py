@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, get_args
+from typing import Any, BinaryIO, get_args
 
 import numpy as np
 import torch
@@ -37,7 +37,7 @@ ORIGIN = ("container", "dtype", "channels", "dims", "turn", "low", "high", "floo
 NAMES_OF_TYPES = {str(dtype).removeprefix("torch.") for dtype in READABLE}
 
 
-def write(path: str | os.PathLike[str], tensors: dict[str, Tensor], meta: Mapping[str, Any]) -> None:
+def write(path: str | os.PathLike[str] | BinaryIO, tensors: dict[str, Tensor], meta: Mapping[str, Any]) -> None:
     """Write what `contents` returned, with the versions of the library and of PyTorch and a checksum."""
     versions = {"siren_sr": __version__, "torch": torch.__version__}
     header = {"format": FORMAT, "versions": versions, "checksum": io.checksum(tensors), **meta}

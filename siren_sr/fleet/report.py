@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from siren_sr import io
 from siren_sr.io.atomic import PathLike
@@ -70,15 +70,18 @@ class Report:
         told = [f"{n} {status}" for status, n in counts.items() if n or status == "done"]
         return f"{len(self.results)} images: {', '.join(told)}"
 
+    def content(self) -> dict[str, Any]:
+        """Return the report as JSON can hold it."""
+        statuses: tuple[Status, ...] = ("done", "skipped", "failed", "left")
+        return {"totals": {status: self.count(status) for status in statuses}, **asdict(self)}
+
     def write(self, path: PathLike) -> None:
         """Write the report as JSON, whole or not at all.
 
         Raises:
             OSError: It cannot be written.
         """
-        statuses: tuple[Status, ...] = ("done", "skipped", "failed", "left")
-        content = {"totals": {status: self.count(status) for status in statuses}, **asdict(self)}
-        text = json.dumps(content, indent=1) + "\n"  # ASCII, which also holds file names that are no UTF-8
+        text = json.dumps(self.content(), indent=1) + "\n"  # ASCII, which also holds file names that are no UTF-8
         io.atomic_write(path, lambda stream: stream.write(text.encode()))
 
 

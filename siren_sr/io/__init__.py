@@ -9,12 +9,13 @@ Palettes become RGB (RGBA if they hold transparency) and 1-bit images become gra
 """
 
 from .atomic import atomic_write, check_folder
-from .audio import AUDIO_FORMATS, SOUND_SUFFIXES, AudioFile, AudioFormat, check_audio_writable, read_audio, write_audio
+from .audio import AUDIO_FORMATS, AudioFile, AudioFormat, check_audio_writable, read_audio, write_audio
 from .coefficients import read_jpeg_coefficients
-from .formats import IMAGE_FORMATS, ImageFormat
+from .formats import IMAGE_FORMATS, ImageFormat, format_name
 from .image import MAX_PIXELS, ImageFile
 from .jpeg import SUBSAMPLINGS, JpegTables, pillow_jpeg_tables, read_jpeg_tables
 from .memory import available_memory, check_memory, is_lack_of_memory, total_memory
+from .names import SOUND_SUFFIXES
 from .read import read_image, read_stream
 from .save import save, upright_image
 from .source import is_stream
@@ -43,6 +44,7 @@ __all__ = [
     "check_tensors_path",
     "check_writable",
     "checksum",
+    "format_name",
     "is_lack_of_memory",
     "is_stream",
     "pillow_jpeg_tables",

@@ -8,22 +8,16 @@ import os
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from .atomic import atomic_write, check_folder
+from .atomic import check_folder, write_to
 from .chatter import complain, hushed
 from .memory import check_memory
 from .mp3 import Counted, counted, is_mpeg
 from .names import PathLike, check_name, data_type, shown
 from .source import Source, read_source
-
-SOUND_SUFFIXES = (
-    *(".wav", ".wave", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aif", ".aiff", ".aifc"),
-    *(".au", ".snd", ".caf", ".voc", ".m4a", ".m4b", ".aac", ".wma", ".amr", ".ape", ".wv", ".mka", ".spx"),
-)
-"""The endings of the names of sounds, in lower case. libsndfile cannot read the last line's from .m4a on."""
 
 _ADVICE = "convert it to WAV or FLAC, with ffmpeg for example"
 _MAX_RIFF_BYTES = 2**32 - 2**16
@@ -177,7 +171,13 @@ def _declared_size(data: bytes) -> int:
 
 
 def check_audio_writable(
-    path: PathLike, *, channels: int, dtype: Any, sample_rate: float | None = None, length: int | None = None
+    path: PathLike | BinaryIO,
+    *,
+    channels: int,
+    dtype: Any,
+    sample_rate: float | None = None,
+    length: int | None = None,
+    format: str | None = None,
 ) -> None:
     """Raise, before any computing, what `write_audio` would raise after it.
 
@@ -187,16 +187,13 @@ def check_audio_writable(
         dtype: int16, int32, float32 or float64.
         sample_rate: samples per second and channel, if known; formats differ in what they can hold.
         length: samples per channel, if known; some formats have a largest size.
+        format: see `write_audio`.
 
     Raises:
         ValueError: the extension is unknown, or the format cannot hold such samples.
         OSError: the folder is missing or not writable, or `path` is a folder.
     """
-    extension, values = os.path.splitext(check_name(path))[1].lower(), data_type(dtype).name
-    if extension not in AUDIO_FORMATS:
-        problem = f"unknown sound extension {extension!r}" if extension else "no extension"
-        raise ValueError(f"cannot write {shown(path)}: {problem}; use one of {', '.join(AUDIO_FORMATS)}")
-    kind = AUDIO_FORMATS[extension]
+    kind, values = _format(path, format), data_type(dtype).name
     if values not in _SUBTYPES:
         raise ValueError(f"samples are int16, int32, float32 or float64; got {values}")
     if values not in kind.subtypes:
@@ -219,10 +216,30 @@ def check_audio_writable(
     size = (length or 0) * channels * np.dtype(dtype).itemsize
     if kind.max_bytes and size > kind.max_bytes:
         raise ValueError(f"{kind.name} holds at most {kind.max_bytes / 2**30:.0f} GB, got {size} bytes: write .wav")
-    check_folder(path)
+    if isinstance(path, (str, os.PathLike)):
+        check_folder(path)
 
 
-def write_audio(path: PathLike, samples: np.ndarray, sample_rate: int, like: AudioFile | None = None) -> None:
+def _format(path: PathLike | BinaryIO, extension: str | None) -> AudioFormat:
+    """Return the format that `extension` or, if that is None, the name of the file stands for."""
+    if extension is None and callable(getattr(path, "write", None)):
+        raise ValueError(f"an open file does not say its format: give format=, one of {', '.join(AUDIO_FORMATS)}")
+    extension = os.path.splitext(check_name(path))[1].lower() if extension is None else extension
+    if extension not in AUDIO_FORMATS:
+        problem = f"unknown sound extension {extension!r}" if extension else "no extension"
+        called = shown(path) if isinstance(path, (str, os.PathLike)) else "to the open file"
+        raise ValueError(f"cannot write {called}: {problem}; use one of {', '.join(AUDIO_FORMATS)}")
+    return AUDIO_FORMATS[extension]
+
+
+def write_audio(
+    path: PathLike | BinaryIO,
+    samples: np.ndarray,
+    sample_rate: int,
+    like: AudioFile | None = None,
+    *,
+    format: str | None = None,
+) -> None:
     """Write a sound file in the format that the extension of `path` names.
 
     The coding of `like` is kept where its dtype is that of `samples` and the format can hold this coding.
@@ -231,10 +248,11 @@ def write_audio(path: PathLike, samples: np.ndarray, sample_rate: int, like: Aud
 
     Args:
         path: where to write; the extension is .wav, .flac, .ogg, .aif, .aiff or .mp3. The file is written
-            atomically.
+            atomically. Or a file opened with "wb", to which it is written at once; then give `format`.
         samples: (T,) or (T, C); int16, int32, float32 or float64, where floats have a full scale of 1.
         sample_rate: samples per second and channel, a whole number.
         like: the sound whose coding is to be kept, as a rule the input.
+        format: an extension with its dot, which takes the place of that of `path`.
 
     Raises:
         ValueError: the shape of `samples` or the sample rate cannot be used, or see `check_audio_writable`,
@@ -249,10 +267,12 @@ def write_audio(path: PathLike, samples: np.ndarray, sample_rate: int, like: Aud
     if samples.ndim not in (1, 2) or not samples.size:
         raise ValueError(f"samples must be (T,) or (T, C) with T > 0; got shape {samples.shape}")
     channels = samples.shape[1] if samples.ndim == 2 else 1
-    check_audio_writable(path, channels=channels, dtype=samples.dtype, sample_rate=sample_rate, length=len(samples))
+    check_audio_writable(
+        path, channels=channels, dtype=samples.dtype, sample_rate=sample_rate, length=len(samples), format=format
+    )
     import soundfile
 
-    kind = AUDIO_FORMATS[os.path.splitext(os.fspath(path))[1].lower()]
+    kind = _format(path, format)
     name, subtype = kind.name, kind.subtypes[samples.dtype.name]
     kept = like is not None and like.samples.dtype == samples.dtype and like.subtype
     if kept and soundfile.check_format(name, kept):
@@ -268,8 +288,8 @@ def write_audio(path: PathLike, samples: np.ndarray, sample_rate: int, like: Aud
             for start in range(0, len(samples), 2**16):
                 file.write(samples[start : start + 2**16])
     except soundfile.LibsndfileError as error:
-        raise ValueError(f"cannot write {shown(path)}: {error}; write .wav instead") from error
-    atomic_write(path, lambda target: target.write(stream.getbuffer()))
+        raise ValueError(f"cannot write {kind.name}: {error}; write .wav instead") from error
+    write_to(path, stream.getbuffer())
 
 
 _SUBTYPES = {"int16": "PCM_16", "int32": "PCM_32", "float32": "FLOAT", "float64": "DOUBLE"}

@@ -51,7 +51,7 @@ class ImageFormat:
     available: Callable[[], bool] = _always
 
 
-def format_name(path: PathLike | BinaryIO, name: str | None) -> str:
+def format_name(path: PathLike | BinaryIO, name: str | None = None) -> str:
     """Return the key of `IMAGE_FORMATS` that is `name` or, if that is None, belongs to the extension of `path`.
 
     Raises:

@@ -9,6 +9,12 @@ import numpy as np
 
 PathLike = str | os.PathLike[str]
 
+SOUND_SUFFIXES = (
+    *(".wav", ".wave", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aif", ".aiff", ".aifc"),
+    *(".au", ".snd", ".caf", ".voc", ".m4a", ".m4b", ".aac", ".wma", ".amr", ".ape", ".wv", ".mka", ".spx"),
+)
+"""The endings of the names of sounds, in lower case. libsndfile cannot read the last line's from .m4a on."""
+
 
 def shown(path: PathLike) -> str:
     r"""Return a name as text that every terminal and log can print.

@@ -6,9 +6,10 @@ import os
 import struct
 from collections.abc import Callable
 
-from .audio import SOUND_SUFFIXES, AudioFile, decode_sound, is_sound
+from .audio import AudioFile, decode_sound, is_sound
 from .chatter import complain, hushed
 from .image import ImageFile, RefusedError
+from .names import SOUND_SUFFIXES
 from .pillow import read_with_pillow
 from .png import read_png
 from .pnm import read_pnm

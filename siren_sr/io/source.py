@@ -77,6 +77,7 @@ def _read_to_the_end(file: Any, text: str) -> bytes:
 
 def _read_stream(stream: Any) -> tuple[bytes, str]:
     name = getattr(stream, "name", None)
+    name = "the standard input" if name == "<stdin>" else name
     text = shown(name) if isinstance(name, str) and name else f"what the {type(stream).__name__} holds"
     if isinstance(stream, io.TextIOBase):
         raise TypeError(f"cannot read {text}: it was opened as text; open it with 'rb'")

@@ -7,9 +7,9 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from .atomic import atomic_write, check_folder
+from .atomic import check_folder, write_to
 from .names import PathLike, check_name, shown
 
 if TYPE_CHECKING:  # reading an image must not wait for PyTorch
@@ -30,29 +30,33 @@ def checksum(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def check_tensors_path(path: PathLike, *, what: str) -> None:
+def check_tensors_path(path: PathLike | BinaryIO, *, what: str) -> None:
     """Raise, before the computing, what `write_tensors` would raise after it.
 
     Args:
-        path: The file to be written.
+        path: The file to be written, or one that is open for writing bytes.
         what: What it will hold, for the error's text, such as "a fit".
 
     Raises:
         ValueError: The path does not end in .safetensors.
         OSError: The folder is missing or cannot be written.
     """
+    if not isinstance(path, (str, os.PathLike)) and callable(getattr(path, "write", None)):
+        return
     if not check_name(path).endswith(".safetensors"):
-        raise ValueError(f"{what} is saved as .safetensors, got {shown(path)!r}: change the extension")
-    check_folder(path)
+        raise ValueError(f"{what} is saved as .safetensors, got {shown(check_name(path))!r}: change the extension")
+    check_folder(check_name(path))
 
 
-def write_tensors(path: PathLike, tensors: Mapping[str, Tensor], header: Mapping[str, Any], *, what: str) -> None:
+def write_tensors(
+    path: PathLike | BinaryIO, tensors: Mapping[str, Tensor], header: Mapping[str, Any], *, what: str
+) -> None:
     """Write tensors and a header of plain values, atomically; errors as `check_tensors_path`."""
     from safetensors.torch import save
 
     check_tensors_path(path, what=what)
     data = save(dict(tensors), metadata={KEY: json.dumps(header)})
-    atomic_write(path, lambda file: file.write(data))
+    write_to(path, data)
 
 
 def read_tensors(
