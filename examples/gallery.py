@@ -13,7 +13,7 @@ import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,7 +34,7 @@ def beside(**pictures: Any) -> Image.Image:
     width = (SIZE[0] - 4 * (len(pictures) - 1)) // len(pictures)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
     for i, (name, picture) in enumerate(pictures.items()):
-        left, label = i * (width + 4), name.replace("_", " ")
+        left, label = i * (width + 4), name.replace("_", " ").replace("siren sr", "siren_sr")
         # Pixels stay pixels: nothing may look smoother than it is.
         how = Image.Resampling.NEAREST if picture.width <= width else Image.Resampling.LANCZOS
         scale = max(width / picture.width, SIZE[1] / picture.height)
@@ -89,7 +89,7 @@ def mend() -> Image.Image:
 def zoom() -> Image.Image:
     """One network, looked at from ever nearer."""
     fit = fit_signal(Image.fromarray(data.chelsea()[80:200, 110:230]))
-    views = (((0, 120), (0, 120)), ((28, 68), (16, 56)), ((40, 53), (30, 43)))
+    views = (((0, 120), (0, 120)), ((8, 48), (43, 83)), ((12, 25), (57, 70)))
     names = ("whole", "3_times_nearer", "9_times_nearer")
     return beside(**{name: fit.render(region=view, size=(240, 240)) for name, view in zip(names, views, strict=True)})
 
@@ -104,16 +104,15 @@ def poisson() -> Image.Image:
 
 
 def texture() -> Image.Image:
-    """Four copies of an enlarged texture, whose borders meet or do not."""
-    y, x = np.mgrid[:48, :48] * (2 * np.pi / 48)
-    waves = np.sin(3 * x + 2 * np.sin(y)) + np.sin(4 * y + np.cos(2 * x))
-    tile = np.stack([np.clip(128 + 50 * waves + shift, 0, 255) for shift in (30, 0, -40)], 2).astype(np.uint8)
-
-    def four(boundary: Literal["mirror", "wrap"]) -> Image.Image:
-        larger = np.asarray(super_resolve(Image.fromarray(tile), 4, noise=0, quality="fast", boundary=boundary))
-        return Image.fromarray(np.tile(larger, (2, 2, 1))[72:312, 72:312])
-
-    return beside(boundary_mirror=four("mirror"), boundary_wrap=four("wrap"))
+    """Four copies of a texture, as it is and enlarged four times: the borders of copies meet."""
+    y, x = np.mgrid[:32, :32]
+    odd = (y // 8) % 2 == 1
+    mortar = (y % 8 == 0) | ((x + 8 * odd) % 16 == 0)
+    shade = np.where(mortar, 210, 120 + 15 * ((x + 8 * odd) // 16 % 2))
+    tile = np.stack([shade, shade * 0.8, shade * 0.7], 2).astype(np.uint8)
+    larger = np.asarray(super_resolve(Image.fromarray(tile), 4, noise=0, quality="fast", boundary="wrap"))
+    four, fours = np.tile(tile, (2, 2, 1)), np.tile(larger, (2, 2, 1))
+    return beside(four_copies=Image.fromarray(four), of_the_enlarged_one=Image.fromarray(fours))
 
 
 def sound() -> Image.Image:
@@ -151,6 +150,12 @@ def initializer() -> Image.Image:
     return drawn(paint)
 
 
+def drawings() -> Image.Image:
+    """The text of the ten drawn pictures."""
+    with Image.open(Path(__file__).parents[1] / "docs" / "images" / "not-photographs.webp") as picture:
+        return beside(bicubic_x3=picture.crop((246, 2, 482, 238)), siren_sr_x3=picture.crop((490, 2, 726, 238)))
+
+
 def cropped(name: str, box: tuple[int, int, int, int]) -> Image.Image:
     """A part of one of the documentation's larger pictures."""
     with Image.open(Path(__file__).parents[1] / "docs" / "images" / name) as picture:
@@ -166,7 +171,7 @@ PICTURES = {
     "sound": sound,
     "initializer": initializer,
     "compositing": lambda: cropped("compositing.png", (336, 30, 496, 110)),
-    "drawings": lambda: cropped("not-photographs.webp", (0, 0, 480, 240)),
+    "drawings": drawings,
 }
 
 
