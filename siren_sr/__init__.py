@@ -13,6 +13,7 @@ from siren_sr.version import __version__
 
 if TYPE_CHECKING:
     from siren_sr import derivatives, fleet, init, metrics, omega
+    from siren_sr.export import export_onnx, export_page
     from siren_sr.fitting import Fit, fit_signal
     from siren_sr.network import Siren
     from siren_sr.poisson import solve_poisson
@@ -23,6 +24,8 @@ __all__ = [
     "Siren",
     "__version__",
     "derivatives",
+    "export_onnx",
+    "export_page",
     "fit_signal",
     "fleet",
     "init",
@@ -33,6 +36,7 @@ __all__ = [
 ]
 
 _ROOMS = {"Fit": "fitting", "fit_signal": "fitting", "Siren": "network"}
+_ROOMS |= {"export_onnx": "export", "export_page": "export"}
 _ROOMS |= {"solve_poisson": "poisson", "super_resolve": "superres"}
 
 if not TYPE_CHECKING:

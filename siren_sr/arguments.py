@@ -37,7 +37,7 @@ def settle(options: Any, **values: Any) -> None:
 
 
 MOST_TOLD = 1024  # numbers of an array or a tensor; of longer ones the shape is told
-NOT_TOLD = ("generator", "device", "callback", "checkpoint", "every", "max_memory", "return_fit")
+NOT_TOLD = ("generator", "device", "callback", "progress", "checkpoint", "every", "max_memory", "return_fit")
 
 
 def told(task: str, options: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def run(code):
 
 
 def test_importing_loads_nothing_heavy():
-    lazy = HEAVY[:-1] + ", 'kornia', 'PIL', 'skimage', 'soundfile', 'pytorch_optimizer')"
+    lazy = HEAVY[:-1] + ", 'kornia', 'PIL', 'skimage', 'soundfile', 'pytorch_optimizer', 'onnx')"
     assert run(f"import sys, siren_sr; print([name for name in {lazy} if name in sys.modules])").strip() == "[]"
 
 

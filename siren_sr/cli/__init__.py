@@ -20,7 +20,7 @@ from siren_sr.cli import screen
 from siren_sr.cli.interruption import INTERRUPTION
 from siren_sr.cli.screen import PROGRAM, say, text_of
 
-COMMANDS = ("super_resolve", "fit", "render", "poisson", "omega", "inspect", "reproduce")
+COMMANDS = ("super_resolve", "fit", "render", "export", "poisson", "omega", "inspect", "demo", "reproduce")
 """The modules of the commands, in the order of the help."""
 
 EXPECTED = (ValueError, TypeError, OSError, EOFError, MemoryError, RuntimeError, ImportError)

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from siren_sr import fit_signal
+from siren_sr import fit_signal, io
 from siren_sr.cli.arguments import (
     add_option,
     add_training,
@@ -24,7 +24,6 @@ from siren_sr.cli.progress import Training
 from siren_sr.cli.screen import one_line, say, tell
 from siren_sr.fitting.fit import check_save_path
 from siren_sr.fitting.options import FitOptions
-from siren_sr.signals.signal import AUDIO_SUFFIXES
 
 
 def add(commands: Any) -> None:
@@ -48,11 +47,12 @@ def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     check_save_path(a.output)
     check_output(a, a.input)
-    if a.strip and a.input.lower().endswith(AUDIO_SUFFIXES):
+    data = io.read_stream(a.input)
+    if a.strip and isinstance(data, io.AudioFile):
         raise ValueError("--strip is for images: nothing but the network is written for a sound")
     with Training(quiet=a.quiet) as training:
         fit = fit_signal(
-            a.input,
+            data,
             omega_0=None if a.omega is None else number_or_name(a.omega),
             hidden_features=a.hidden_features,
             hidden_layers=a.hidden_layers,

@@ -76,7 +76,8 @@ def run(a: argparse.Namespace) -> int:
         wanted = "(C, 2, H, W) or (2, H, W)" if a.of == "gradient" else "(C, H, W) or (H, W)"
         raise ValueError(f"{a.of} must have shape {wanted}, for one image, got {tuple(target.shape)}")
     channels = target.shape[0] if target.ndim == most else 1
-    io.check_writable(a.output, channels=channels, dtype=dtype, like=image, **metadata(a))
+    shape, seen = (target.shape[-2], target.shape[-1]), None if image is None else io.upright_image(image)
+    io.check_writable(a.output, channels=channels, dtype=dtype, shape=shape, like=seen, **metadata(a))
     with Training(quiet=a.quiet) as training:
         fit = solve_poisson(
             gradient=target if a.of == "gradient" else None,
@@ -99,6 +100,6 @@ def run(a: argparse.Namespace) -> int:
     origin = Origin("array", dtype, channels > 1, 2, low=0.0, high=high, floor=0.0, ceiling=high)
     values = from_unit(fit.reconstruction.reshape(channels, *fit.shape))
     with writing(a):
-        io.write_image(a.output, origin.restore(values), like=image, **metadata(a))
+        io.save(origin.restore(values), a.output, like=image, upright=False, **metadata(a))
     drop_checkpoint(a)
     return 0

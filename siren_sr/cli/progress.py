@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import sys
 from typing import Any
 
 from siren_sr.cli.interruption import INTERRUPTION
 from siren_sr.cli.screen import say, tell
+from siren_sr.training.bar import Bar
 from siren_sr.training.notes import Notes
 
 
@@ -26,7 +26,8 @@ class Training:
 
     def __init__(self, *, quiet: bool) -> None:
         """Prepare a progress bar, which is not drawn if ``quiet`` is True; nor is anything else told then."""
-        self._quiet, self.stopped, self._bar, self._last = quiet, False, None, None
+        self.stopped, self._last = False, None
+        self._bar = None if quiet else Bar(Screen(), leave=False)
         self._notes = None if quiet else Notes()
 
     @property
@@ -47,8 +48,7 @@ class Training:
         if self._notes is not None:
             self._notes.__exit__()
         if self._bar is not None:
-            with contextlib.suppress(Exception):
-                self._bar.close()
+            self._bar.close()
         if kind is None and self._notes is not None:
             for line in self._notes.lines:
                 say(line, 0)
@@ -57,30 +57,12 @@ class Training:
         """Show a `Progress`, and return whether the training is to stop."""
         INTERRUPTION.keep()
         self._last = progress
-        if not self._quiet:
-            # Whatever is wrong with the screen, the work goes on.
-            try:
-                self._draw(progress)
-            except Exception:
-                self._quiet = True
+        if self._bar is not None:
+            self._bar(progress)
         # After the last step there is nothing to stop, and the result must not be taken for an unfinished one. If a
         # later part of the work adds steps, this is asked again.
         self.stopped = INTERRUPTION.received is not None and progress.entry.step < progress.steps
         return self.stopped
-
-    def _draw(self, progress: Any) -> None:
-        from tqdm import tqdm
-
-        if self._bar is None:
-            self._bar = tqdm(
-                total=progress.steps, unit="step", dynamic_ncols=True, leave=False, mininterval=0.5, file=Screen()
-            )
-        # The total can change, since how much a later stage has to do may be known only when it begins.
-        self._bar.total = progress.steps
-        self._bar.set_description(progress.stage, refresh=False)
-        if math.isfinite(progress.entry.psnr):
-            self._bar.set_postfix_str(f"{progress.entry.psnr:.2f} dB", refresh=False)
-        self._bar.update(1)
 
 
 class Screen:

@@ -46,14 +46,15 @@ def run(a: argparse.Namespace) -> int:
     if audio:
         io.check_audio_writable(a.output, channels=channels, dtype=dtype, sample_rate=rate, length=size[0])
     else:
-        io.check_writable(a.output, channels=channels, dtype=dtype, shape=(size[0], size[1]), like=like, **metadata(a))
+        seen = None if like is None else io.upright_image(like)
+        io.check_writable(a.output, channels=channels, dtype=dtype, shape=(size[0], size[1]), like=seen, **metadata(a))
     result = fit.render(scale=a.scale, size=a.size, region=region)
     if audio:
         with writing(a):
             io.write_audio(a.output, result, rate)
     else:
         with writing(a):
-            io.write_image(a.output, result, like=like, **metadata(a))
+            io.save(result, a.output, like=like, upright=False, **metadata(a))
     return 0
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-import numpy as np
-
 from siren_sr import io
 from siren_sr import super_resolve as enlarge
 from siren_sr.cli import many
@@ -73,13 +71,14 @@ def run(a: argparse.Namespace) -> int:
     check_output(a, a.inputs[0])
     image = io.read_image(a.inputs[0])
     channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
-    size = result_size(image.pixels.shape[:2], scale=a.scale, size=a.size, channels=channels)
-    io.check_writable(a.output, channels=channels, dtype=image.pixels.dtype, shape=size, like=image, **metadata(a))
+    seen = io.upright_image(image)
+    size = result_size(seen.pixels.shape[:2], scale=a.scale, size=a.size, channels=channels)
+    io.check_writable(a.output, channels=channels, dtype=image.pixels.dtype, shape=size, like=seen, **metadata(a))
     if a.workers is not None or a.ray is not None:
         with users_upscaler(a.prior) as prior:
             result = many.in_windows(a, image, _options(a, prior))
         with writing(a):
-            io.write_image(a.output, result, like=image, **metadata(a))
+            io.save(result, a.output, like=image, upright=False, **metadata(a))
         return 0
     with users_upscaler(a.prior) as prior, Training(quiet=a.quiet) as training:
         options = _options(a, prior)
@@ -88,7 +87,7 @@ def run(a: argparse.Namespace) -> int:
         # An image cannot say that it is unfinished.
         return say(f"{INTERRUPTION.text} {training.reached}; nothing was written", INTERRUPTION.code)
     with writing(a):
-        io.write_image(a.output, np.asarray(result), like=image, **metadata(a))
+        io.save(result, a.output, like=image, upright=False, **metadata(a))
     drop_checkpoint(a)
     return 0
 

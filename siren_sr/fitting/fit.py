@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from siren_sr import arguments, io
-from siren_sr.fitting import storage
+from siren_sr.fitting import display, storage
 from siren_sr.fitting.degradation import Degradation
 from siren_sr.grids import coordinates, resampling
 from siren_sr.grids.boundaries import Boundaries, per_axis
@@ -20,6 +20,7 @@ from siren_sr.network.layers import Activation
 from siren_sr.network.protocol import Network
 from siren_sr.signals import Assembly, Origin
 from siren_sr.training.field import psnr_of
+from siren_sr.training.history import History
 from siren_sr.training.objectives import ObjectiveLike
 from siren_sr.training.optimizers import OptimizerFactory, SchedulerFactory
 from siren_sr.training.progress import Callback, Entry
@@ -28,13 +29,13 @@ from siren_sr.training.recipes import RecipeLike
 SLAB = 1 << 16  # the number of points that are rendered before they are written into the result
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fit:
     """A fitted network and what it stands for.
 
     Attributes:
         model: The network, which maps coordinates in [-1, 1]^D to values in [-1, 1].
-        history: One `Entry` per step: ``step``, ``loss``, ``psnr``, ``seconds``, ``lr``.
+        history: One `Entry` per step: ``step``, ``loss``, ``psnr``, ``seconds``, ``lr``; a tuple that shows itself.
         psnr: PSNR in dB of the finished network against what it was fitted to, relative to `data_range`.
         shape: Grid of the signal, (rows, columns) for an image.
         origin: What the user's data was; results are given back as the same kind of thing.
@@ -63,6 +64,20 @@ class Fit:
     prior: str | None = None
     degradation: Degradation | None = None
     made: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Let the history show itself."""
+        arguments.settle(self, history=History(self.history))
+
+    def __repr__(self) -> str:
+        """A line, however large the network and however long the training."""
+        return f"Fit({display.summary(self)})"
+
+    def _repr_html_(self) -> str:
+        return display.as_html(self)  # a notebook asks for it
+
+    def _repr_png_(self) -> bytes:
+        return display.as_png(self)
 
     @property
     def data_range(self) -> float:
@@ -186,6 +201,7 @@ class Fit:
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
         callback: Callback | None = None,
+        progress: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
         every: float = 60.0,
     ) -> Fit:
@@ -208,6 +224,7 @@ class Fit:
             generator: CPU generator that draws the batches (default: seed 0).
             device: Where to compute (default: where the network is).
             callback: Called after every step; returning True stops.
+            progress: Whether to show a progress bar.
             checkpoint: File that holds what was reached.
             every: Seconds between two writings of it.
 
@@ -240,6 +257,7 @@ class Fit:
             generator=generator,
             device=device,
             callback=callback,
+            progress=progress,
             checkpoint=checkpoint,
             every=every,
         )

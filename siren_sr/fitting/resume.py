@@ -59,9 +59,8 @@ def resume(fit: Fit, signal: Any, **given: Any) -> Fit:
         )
     with arguments.undisturbed():
         values = data.values.to(model.dtype)
-        monitor = Monitor(
-            options.callback, open_checkpoint(options, values, model.config(), list(model.state_dict().values()))
-        )
+        file = open_checkpoint(options, values, model.config(), list(model.state_dict().values()))
+        monitor = Monitor(options.callback, file, bar=options.progress)
         model = copy.deepcopy(model).to(values.device).train()
         wrap_(model, per_axis(fit.boundary, len(fit.shape)))
         loss = options.make_objective()(values)
@@ -75,7 +74,8 @@ def resume(fit: Fit, signal: Any, **given: Any) -> Fit:
         )
         batch = recipe.batch if options.batch is None and options.optimizer is None else options.batch
         stage = options.stage(recipe, loss, score=score, shape=data.shape, name="fit", batch=batch)
-        made = train(model, [stage], monitor=monitor, generator=options.generator, precision=options.precision)
+        with monitor:
+            made = train(model, [stage], monitor=monitor, generator=options.generator, precision=options.precision)
         step, seconds, index = (
             (fit.history[-1].step, fit.history[-1].seconds, fit.history[-1].stage + 1) if fit.history else (0, 0.0, 0)
         )

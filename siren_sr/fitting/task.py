@@ -61,6 +61,7 @@ def fit_signal(
     generator: torch.Generator | None = DEFAULT.generator,
     device: torch.device | str | None = DEFAULT.device,
     callback: Callback | None = DEFAULT.callback,
+    progress: bool = DEFAULT.progress,
     max_memory: float | None = DEFAULT.max_memory,
     checkpoint: str | os.PathLike[str] | None = DEFAULT.checkpoint,
     every: float = DEFAULT.every,
@@ -110,6 +111,7 @@ def fit_signal(
         device: Where to compute (default: where the tensor is, or the CPU).
         callback: Called after every step with a `Progress`. Once it returns True it is not called again and the work
             ends, which ``Fit.stopped`` says. Fits of a batch that were not begun by then hold an untrained network.
+        progress: Whether to show a progress bar, on a terminal or in a notebook; nothing is shown by default.
         max_memory: Bytes that may be used, by a rough estimate (default: those that are free). Work that would need
             more is refused before it begins.
         checkpoint: Path of a .safetensors file that holds what was reached, so that little is lost when the process
@@ -158,6 +160,7 @@ def fit_signal(
         generator=generator,
         device=device,
         callback=callback,
+        progress=progress,
         max_memory=max_memory,
         checkpoint=checkpoint,
         every=every,
@@ -168,10 +171,11 @@ def fit_signal(
             as_signal(one, sample_rate=options.sample_rate, dims=options.dims, device=options.device)
             for one in (members(signal) if many else [signal])
         ]
-        monitor = Monitor(callback, open_checkpoint(options, [(one.values, one.origin.sample_rate) for one in data]))
-        fits = [_fit(one, options, monitor) for one in data]
-        result = fits if many else fits[0]
-        monitor.end(result)
+        file = open_checkpoint(options, [(one.values, one.origin.sample_rate) for one in data])
+        with Monitor(callback, file, bar=options.progress) as monitor:
+            fits = [_fit(one, options, monitor) for one in data]
+            result = fits if many else fits[0]
+            monitor.end(result)
     return result  # pyright: ignore[reportReturnType]
 
 

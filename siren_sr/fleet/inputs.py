@@ -16,7 +16,7 @@ from pathlib import Path
 from siren_sr import io
 from siren_sr.io.atomic import PathLike
 
-READABLE = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".avif")
+READABLE = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".avif", ".tga", ".ppm", ".pgm", ".pnm")
 """Files with these extensions are taken for images where a folder or a pattern is given."""
 MANIFESTS = (".txt", ".csv")
 WILDCARDS = "*?["

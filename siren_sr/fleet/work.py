@@ -18,6 +18,7 @@ import torch
 from siren_sr import io
 from siren_sr.superres import super_resolve
 from siren_sr.superres.options import SuperResolveOptions
+from siren_sr.superres.task import result_size
 from siren_sr.training.notes import Notes
 
 Task = Callable[[io.ImageFile], Any]
@@ -25,6 +26,7 @@ Task = Callable[[io.ImageFile], Any]
 
 NOT_HERE = {
     "callback": "progress is told image by image: give run(callback=)",
+    "progress": "progress is told image by image: give run(callback=)",
     "generator": "every image begins with the same random numbers: give seed=",
     "return_fit": "results are images; a callable task may write fits",
 }
@@ -100,10 +102,15 @@ class Errand:
             image = self._read(folder)
             channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
             if isinstance(self.task, SuperResolve):  # what another task returns is not known before
-                io.check_writable(target, channels=channels, dtype=image.pixels.dtype, like=image)
+                seen, options = io.upright_image(image), self.task.options
+                size = result_size(
+                    seen.pixels.shape[:2], scale=options.get("scale"), size=options.get("size"), channels=channels
+                )
+                io.check_writable(target, channels=channels, dtype=image.pixels.dtype, shape=size, like=seen)
             with Notes() as notes:
                 result = self.task(image)
-            io.write_image(target, np.asarray(result), like=image)
+            # A picture that tells nothing of itself lies as the file stores it.
+            io.save(result if hasattr(result, "getbands") else np.asarray(result), target, like=image)
             with open(target, "rb") as stream:
                 return Answer(stream.read(), tuple(notes.lines))
 

@@ -9,22 +9,25 @@ Palettes become RGB (RGBA if they hold transparency) and 1-bit images become gra
 """
 
 from .atomic import atomic_write, check_folder
-from .audio import AUDIO_FORMATS, AudioFile, AudioFormat, check_audio_writable, read_audio, write_audio
+from .audio import AUDIO_FORMATS, SOUND_SUFFIXES, AudioFile, AudioFormat, check_audio_writable, read_audio, write_audio
 from .coefficients import read_jpeg_coefficients
+from .formats import IMAGE_FORMATS, ImageFormat
 from .image import MAX_PIXELS, ImageFile
 from .jpeg import SUBSAMPLINGS, JpegTables, pillow_jpeg_tables, read_jpeg_tables
 from .memory import available_memory, check_memory, is_lack_of_memory, total_memory
 from .read import read_image, read_stream
+from .save import save, upright_image
 from .source import is_stream
 from .tensors import check_tensors_path, checksum, read_tensors, write_tensors
 from .tiff import LEFT_OUT
-from .write import IMAGE_FORMATS, ImageFormat, check_metadata, check_writable, stripped, write_image
+from .write import check_metadata, check_writable, stripped, write_image
 
 __all__ = [
     "AUDIO_FORMATS",
     "IMAGE_FORMATS",
     "LEFT_OUT",
     "MAX_PIXELS",
+    "SOUND_SUFFIXES",
     "SUBSAMPLINGS",
     "AudioFile",
     "AudioFormat",
@@ -49,8 +52,10 @@ __all__ = [
     "read_jpeg_tables",
     "read_stream",
     "read_tensors",
+    "save",
     "stripped",
     "total_memory",
+    "upright_image",
     "write_audio",
     "write_image",
     "write_tensors",

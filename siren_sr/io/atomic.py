@@ -63,6 +63,27 @@ def atomic_write(path: PathLike, write: Callable[[BinaryIO], object]) -> None:
         raise (OSError(error.errno, message) if error.errno else OSError(message)) from error
 
 
+def write_to(target: PathLike | BinaryIO, data: bytes | memoryview) -> None:
+    """Write the whole content of a file, to a name by `atomic_write` or to a file that is open for writing bytes.
+
+    Raises:
+        OSError: see `atomic_write`, or what the open file raises.
+        TypeError: the open file takes no bytes.
+    """
+    if isinstance(target, (str, os.PathLike)):
+        return atomic_write(target, lambda stream: stream.write(data))
+    try:
+        rest = memoryview(data)
+        while rest:
+            written = target.write(rest)
+            if written is None:
+                raise BlockingIOError("cannot write to the open file: it does not wait for its reader")
+            rest = rest[written:]
+        target.flush()
+    except (AttributeError, TypeError) as error:
+        raise TypeError(f"cannot write to the {type(target).__name__}: open it with 'wb'") from error
+
+
 def _inherit(temporary: Path, old: os.stat_result) -> None:
     """Give a file the permissions of the file that it will replace, and its owner and group where that is allowed."""
     special = 0o7000

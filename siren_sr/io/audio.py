@@ -19,6 +19,13 @@ from .mp3 import Counted, counted, is_mpeg
 from .names import PathLike, check_name, data_type, shown
 from .source import Source, read_source
 
+SOUND_SUFFIXES = (
+    *(".wav", ".wave", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aif", ".aiff", ".aifc"),
+    *(".au", ".snd", ".caf", ".voc", ".m4a", ".m4b", ".aac", ".wma", ".amr", ".ape", ".wv", ".mka", ".spx"),
+)
+"""The endings of the names of sounds, in lower case. libsndfile cannot read the last line's from .m4a on."""
+
+_ADVICE = "convert it to WAV or FLAC, with ffmpeg for example"
 _MAX_RIFF_BYTES = 2**32 - 2**16
 
 
@@ -89,7 +96,8 @@ def read_audio(source: Source) -> AudioFile:
 
 def is_sound(data: bytes) -> bool:
     """Return whether the first bytes of a file are those of a sound."""
-    return is_mpeg(data) or data.startswith((b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM", b".snd", b"riff", b"caff"))
+    starts = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM", b".snd", b"riff", b"caff", b"Creative Voice File")
+    return is_mpeg(data) or data.startswith(starts) or data[4:11] in (b"ftypM4A", b"ftypM4B")
 
 
 def decode_sound(data: bytes, text: str) -> AudioFile:
@@ -107,7 +115,10 @@ def decode_sound(data: bytes, text: str) -> AudioFile:
         raise MemoryError(f"not enough memory to read {text}: {error or 'cut it into parts'}") from error
     except (RuntimeError, OSError, TypeError, ValueError, struct.error) as error:
         # LibsndfileError is a RuntimeError; its whole text names the object in memory that was read.
-        reason = error.error_string if isinstance(error, soundfile.LibsndfileError) else error
+        reason = error
+        if isinstance(error, soundfile.LibsndfileError):
+            unknown = error.code == 1 or not data
+            reason = f"{error.error_string.rstrip('.')}; {_ADVICE}" if unknown else error.error_string
         raise OSError(f"{text} is not a readable sound file: {reason}") from error
     if not len(audio.samples):
         raise ValueError(f"{text} holds no samples")
@@ -266,6 +277,7 @@ _AUDIO_DTYPES = {"DOUBLE": "float64"}  # by subtype; a subtype that is not liste
 _AUDIO_DTYPES |= dict.fromkeys(("PCM_24", "PCM_32", "ALAC_20", "ALAC_24", "ALAC_32"), "int32")
 _AUDIO_DTYPES |= dict.fromkeys(("PCM_S8", "PCM_U8", "PCM_16", "ULAW", "ALAW", "ALAC_16"), "int16")
 _AIFF = AudioFormat("AIFF", _SUBTYPES, rates=(range(1, 2**30),), max_bytes=_MAX_RIFF_BYTES)
+_OGG = AudioFormat("OGG", dict.fromkeys(_SUBTYPES, "VORBIS"), max_channels=255, rates=(range(1, 200001),))
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 AUDIO_FORMATS = {
     ".wav": AudioFormat("WAV", _SUBTYPES),
@@ -275,7 +287,8 @@ AUDIO_FORMATS = {
         max_channels=8,
         rates=(range(1, 2**16), range(2**16 + 4, 655351, 10)),
     ),
-    ".ogg": AudioFormat("OGG", dict.fromkeys(_SUBTYPES, "VORBIS"), max_channels=255, rates=(range(1, 200001),)),
+    ".ogg": _OGG,
+    ".oga": _OGG,
     ".aif": _AIFF,
     ".aiff": _AIFF,
     ".mp3": AudioFormat("MP3", dict.fromkeys(_SUBTYPES, "MPEG_LAYER_III"), max_channels=2, rates=(_MP3_RATES,)),

@@ -136,6 +136,17 @@ def oriented_exif(value: int) -> bytes | None:
     return None if value == 1 else exif_block({_ORIENTATION: Entry(3, 1, struct.pack("<H", value))}, "<")
 
 
+def upright_exif(exif: bytes | None) -> bytes | None:
+    """Return `exif` with the orientation 1 (as stored), if it tells one; what cannot be read stays as it is."""
+    block = bytearray(exif or b"")
+    with contextlib.suppress(struct.error, KeyError):
+        order, entries, _ = read_ifd(exif or b"")
+        if _ORIENTATION in entries:
+            place = entries[_ORIENTATION].place
+            struct.pack_into(order + "HHIHH", block, place, _ORIENTATION, 3, 1, 1, 0)
+    return bytes(block) or None
+
+
 def resized_exif(exif: bytes | None, height: int, width: int) -> bytes | None:
     """Return `exif` with the new size in pixels and without its thumbnail; what cannot be read stays as it is.
 

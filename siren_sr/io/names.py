@@ -22,7 +22,7 @@ def shown(path: PathLike) -> str:
     return os.fsencode(os.fspath(path)).decode("utf-8", "backslashreplace")
 
 
-def check_name(path: PathLike) -> str:
+def check_name(path: Any) -> str:
     """Return the name as a string.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Pillow reads and writes JPEG, WebP and BMP files of 8 bits; it reads GIF, AVIF and some kinds of TIFF as well."""
+"""Pillow reads and writes JPEG, WebP, AVIF, BMP and TGA files of 8 bits; it reads GIF and some kinds of TIFF."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ _PLUGINS = {
     "GIF": ("GifImagePlugin", "GifImageFile"),
     "AVIF": ("AvifImagePlugin", "AvifImageFile"),
     "TIFF": ("TiffImagePlugin", "TiffImageFile"),
+    "TGA": ("TgaImagePlugin", "TgaImageFile"),
 }
 # A picture of each of Pillow's modes is read in the first mode without transparency and in the second with it.
 _MODES = {
@@ -45,12 +46,7 @@ def read_with_pillow(data: bytes, name: str) -> ImageFile:
         check_size(image.height, image.width, bytes_per_pixel)
         if name != "TIFF" and getattr(image, "n_frames", 1) > 1:
             raise RefusedError(f"it holds {image.n_frames} frames; only single images are supported")
-        modes = _MODES.get(image.mode)
-        if modes is None:
-            raise RefusedError(f"{image.mode} images are not supported: convert it to gray or RGB of 8 or 16 bits")
-        mode = modes[image.has_transparency_data]
-        image.load()
-        pixels = _as_array(image, mode)
+        pixels = pillow_pixels(image)
         info = image.info
     dpi = info.get("dpi")
     return ImageFile(
@@ -62,6 +58,20 @@ def read_with_pillow(data: bytes, name: str) -> ImageFile:
         xmp=info.get("xmp") or None,
         jpeg=data if name == "JPEG" else None,
     )
+
+
+def pillow_pixels(image: Any) -> np.ndarray:
+    """Return the pixels of a PIL image of 8 bits: gray or RGB, with alpha where it has transparency.
+
+    Raises:
+        RefusedError: its mode is none of `_MODES`.
+    """
+    modes = _MODES.get(image.mode)
+    if modes is None:
+        raise RefusedError(f"{image.mode} images are not supported: convert it to gray or RGB of 8 or 16 bits")
+    mode = modes[image.has_transparency_data]
+    image.load()
+    return _as_array(image, mode)
 
 
 def _as_array(image: Any, mode: str) -> np.ndarray:
@@ -99,16 +109,36 @@ def encode_jpeg(image: ImageFile, quality: int) -> bytes:
 
 def encode_webp(image: ImageFile, quality: int) -> bytes:
     """Return the bytes of a WebP file, lossless at quality 100; WebP knows no gray, so that gray becomes RGB."""
-    pixels = image.pixels
-    if pixels.ndim == 2:
-        pixels = np.repeat(pixels[..., None], 3, axis=2)
-    elif pixels.shape[2] == 2:
-        pixels = pixels[..., [0, 0, 0, 1]]
     beside = {"exif": image.exif, "icc_profile": image.icc_profile, "xmp": image.xmp}
     lossless = quality == 100
-    return _encode(pixels, "WEBP", quality=quality, lossless=lossless, exact=lossless, **beside)
+    return _encode(_coloured(image.pixels), "WEBP", quality=quality, lossless=lossless, exact=lossless, **beside)
+
+
+def encode_avif(image: ImageFile, quality: int) -> bytes:
+    """Return the bytes of an AVIF file, with colour at full resolution; Pillow writes no gray, which becomes RGB."""
+    beside = {"exif": image.exif, "icc_profile": image.icc_profile, "xmp": image.xmp}
+    return _encode(_coloured(image.pixels), "AVIF", quality=quality, subsampling="4:4:4", **beside)
+
+
+def can_write_avif() -> bool:
+    """Return whether Pillow was built with AVIF."""
+    from PIL import features
+
+    return bool(features.check("avif"))
+
+
+def _coloured(pixels: np.ndarray) -> np.ndarray:
+    """Return pixels as RGB or RGBA."""
+    if pixels.ndim == 2:
+        return np.repeat(pixels[..., None], 3, axis=2)
+    return pixels[..., [0, 0, 0, 1]] if pixels.shape[2] == 2 else pixels
 
 
 def encode_bmp(image: ImageFile, quality: int) -> bytes:
     """Return the bytes of a BMP file; it is always lossless, so that `quality` is not used."""
     return _encode(image.pixels, "BMP", dpi=image.dpi)
+
+
+def encode_tga(image: ImageFile, quality: int) -> bytes:
+    """Return the bytes of a TGA file; it is always lossless, so that `quality` is not used."""
+    return _encode(image.pixels, "TGA")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable
 
-from .audio import AudioFile, decode_sound, is_sound
+from .audio import SOUND_SUFFIXES, AudioFile, decode_sound, is_sound
 from .chatter import complain, hushed
 from .image import ImageFile, RefusedError
 from .pillow import read_with_pillow
 from .png import read_png
+from .pnm import read_pnm
 from .source import Source, read_source
 from .tiff import read_tiff
 
 
 def read_image(source: Source) -> ImageFile:
-    """Read a still image exactly as stored: PNG, TIFF, JPEG, WebP, BMP, one-frame GIF, 8-bit AVIF.
+    """Read a still image exactly as stored: PNG, TIFF, JPEG, WebP, BMP, one-frame GIF, 8-bit AVIF, TGA, PGM, PPM.
 
     If a JPEG holds previews or depth maps beside the picture (MPO), only the picture is read. A TIFF may hold
     reduced copies beside its one page, which are not read.
@@ -48,13 +50,14 @@ def read_image(source: Source) -> ImageFile:
 
 
 def read_stream(source: Source) -> ImageFile | AudioFile:
-    """Read bytes or an open file, of which only the content tells whether it is an image or a sound.
+    """Read an image or a sound: the content tells which it is, or the name, where that is one that sounds have.
 
     Raises:
         OSError: it is neither, or see `read_image` and `read_audio`, whose other errors are raised as well.
     """
     data, text = read_source(source)
-    if _sniff(data) is None and is_sound(data):
+    named = isinstance(source, (str, os.PathLike)) and os.fspath(source).lower().endswith(SOUND_SUFFIXES)
+    if named or (_sniff(data) is None and is_sound(data)):
         return decode_sound(data, text)
     return _image(data, text)
 
@@ -65,6 +68,7 @@ def _image(data: bytes, text: str) -> ImageFile:
     if name is None:
         allowed = ", ".join(_READERS)
         problem = f"it holds none of {allowed}" if data else "the file is empty"
+        problem = "it is a sound" if is_sound(data) else problem
         raise OSError(f"{text} is not a readable image: {problem}")
     try:
         if name not in _READERS:
@@ -90,7 +94,8 @@ def _sniff(data: bytes) -> str | None:
     if data[4:8] == b"ftyp":
         brands = data[8 : struct.unpack_from(">I", data)[0]]
         return next((name for brand, name in _BRANDS if brand in brands), None)
-    return next((name for start, name in _SIGNATURES if data.startswith(start)), None)
+    found = next((name for start, name in _SIGNATURES if data.startswith(start)), None)
+    return "TGA" if found is None and data.endswith(_TGA_FOOTER) else found
 
 
 _SIGNATURES = (
@@ -104,9 +109,13 @@ _SIGNATURES = (
     (b"MM\0+", "TIFF"),
     (b"\0\0\0\x0cjP", "JPEG 2000"),
     (b"\0\0\0\x0cJXL", "JPEG XL"),
+    (b"\xff\x0a", "JPEG XL"),
+    *((b"P%d" % kind + blank, "PNM") for kind in range(1, 7) for blank in (b" ", b"\t", b"\r", b"\n", b"#")),
 )
+_TGA_FOOTER = b"TRUEVISION-XFILE.\0"  # the start of a TGA file says nothing that others could not say
 _BRANDS = ((b"avif", "AVIF"), (b"hei", "HEIC"), (b"hev", "HEIC"), (b"mif1", "HEIC"))  # the brands of ISO media files
 _READERS: dict[str, Callable[[bytes, str], ImageFile]] = {
     "PNG": read_png,
     "TIFF": read_tiff,
-} | dict.fromkeys(("JPEG", "WEBP", "BMP", "GIF", "AVIF"), read_with_pillow)
+} | dict.fromkeys(("JPEG", "WEBP", "BMP", "GIF", "AVIF", "TGA"), read_with_pillow)
+_READERS["PNM"] = read_pnm

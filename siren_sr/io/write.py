@@ -4,51 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from .atomic import atomic_write, check_folder
+from .atomic import check_folder, write_to
 from .exif import oriented_exif, resized_exif
+from .formats import IMAGE_FORMATS, format_name
 from .image import ImageFile
-from .names import PathLike, check_name, data_type, shown
-from .pillow import encode_bmp, encode_jpeg, encode_webp
-from .png import encode_png
-from .tiff import MAX_TIFF_BYTES, encode_tiff
+from .names import PathLike, data_type, shown
 from .xmp import resized_xmp
 
-
-@dataclass(frozen=True)
-class ImageFormat:
-    """What a format can hold, and the function `encode(image, quality) -> bytes`.
-
-    Attributes:
-        extensions: the endings of its file names, lower case, with the dot.
-        encode: returns the bytes of a file; lossless formats do not use the quality.
-        alpha: whether the format can hold an alpha channel.
-        deep: whether the format can hold 16 bits.
-        gray: whether the format holds gray as gray.
-        exif: whether the format can hold EXIF.
-        max_side: the largest height and width in pixels.
-        max_bytes: the largest number of bytes of pixels, or None for no limit.
-        max_metadata: the largest number of bytes of EXIF or of XMP, or None for no limit.
-    """
-
-    extensions: tuple[str, ...]
-    encode: Callable[[ImageFile, int], bytes]
-    alpha: bool = True
-    deep: bool = False
-    gray: bool = True
-    exif: bool = True
-    max_side: int = 2**31 - 1
-    max_bytes: int | None = None
-    max_metadata: int | None = None
+_log = logging.getLogger("siren_sr")
 
 
 def check_writable(
-    path: PathLike,
+    path: PathLike | BinaryIO,
     *,
     channels: int,
     dtype: Any,
@@ -60,7 +32,7 @@ def check_writable(
     """Raise, before any computing, what `write_image` would raise after it.
 
     Args:
-        path: the image file to be written.
+        path: the image file to be written, or a file opened with "wb".
         channels: 1 for gray, 2 for gray and alpha, 3 for RGB, 4 for RGBA.
         dtype: uint8 or uint16.
         shape: (H, W) of the image to be written, if known; some formats have a largest size.
@@ -73,7 +45,7 @@ def check_writable(
             names one that can.
         OSError: the folder is missing or not writable, or `path` is a folder.
     """
-    name = _format_name(path, format)
+    name = format_name(path, format)
     check_metadata(metadata)
     like = stripped(like) if like is not None and metadata == "strip" else like
     values: np.dtype[Any] = data_type(dtype).newbyteorder("=")
@@ -82,6 +54,10 @@ def check_writable(
         raise ValueError(f"an image has 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA) channels; got {channels}")
     if values not in (np.uint8, np.uint16):
         raise ValueError(f"pixels are uint8 or uint16; got {values}: scale to 0..255 or 0..65535, round and convert")
+    if not kind.available():
+        raise ValueError(
+            f"the installed libraries cannot write {name}: write .png, or install imagecodecs and pillow anew"
+        )
     if values == np.uint16 and not kind.deep:
         raise ValueError(f"{name} cannot hold 16-bit values: write .png or .tif, or convert the pixels to uint8")
     if channels in (2, 4) and not kind.alpha:
@@ -110,11 +86,12 @@ def check_writable(
             raise ValueError(
                 f"{name} cannot hold {longest} bytes of EXIF or XMP ({kind.max_metadata} at most): write .png"
             )
-    check_folder(path)
+    if isinstance(path, (str, os.PathLike)):
+        check_folder(path)
 
 
 def write_image(
-    path: PathLike,
+    path: PathLike | BinaryIO,
     pixels: np.ndarray,
     like: ImageFile | None = None,
     *,
@@ -135,13 +112,13 @@ def write_image(
     so.
 
     Args:
-        path: where to write; the extension is .png, .tif, .tiff, .jpg, .jpeg, .webp or .bmp. The file is
-            written atomically.
+        path: where to write; the extension is one of those in `IMAGE_FORMATS`. The file is written atomically. Or a
+            file opened with "wb", such as an io.BytesIO, to which it is written at once; then give `format`.
         pixels: (H, W) or (H, W, C), uint8 or uint16; C in 1, 2, 3, 4. WebP stores gray as RGB.
         like: the image whose metadata is carried over, as a rule the input.
-        quality: 1 to 100, for JPEG (with colour at full resolution) and WebP (lossless at 100). PNG, TIFF and
-            BMP are always lossless.
-        format: "PNG", "TIFF", "JPEG", "WEBP" or "BMP"; it takes the place of the format that the extension names.
+        quality: 1 to 100, for JPEG and AVIF (with colour at full resolution), WebP and JPEG XL (lossless at 100). The
+            others are always lossless.
+        format: a key of `IMAGE_FORMATS`, such as "PNG"; it takes the place of the format that the extension names.
         metadata: "keep" carries over what stands above; "strip" only what is needed to show the picture rightly:
             the colour profile, PNG's colour chunks, dpi and the orientation.
 
@@ -176,7 +153,7 @@ def write_image(
         format=format,
         metadata=metadata,
     )
-    kind = IMAGE_FORMATS[_format_name(path, format)]
+    kind = IMAGE_FORMATS[format_name(path, format)]
     pixels = pixels[..., 0] if pixels.shape[2:] == (1,) else pixels
     image = ImageFile(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("=")), "")
     if like is not None:
@@ -184,7 +161,12 @@ def write_image(
             like = stripped(like)
         elif like.left_out:
             text = "%s of the input is not carried over to %s, since it does not describe the new pixels"
-            logging.getLogger("siren_sr").warning(text, " and ".join(like.left_out), shown(path))
+            _log.warning(text, " and ".join(like.left_out), _called(path))
+        if like.icc_profile and not kind.profile and not _is_srgb(like.icc_profile):
+            text = (
+                "the colour profile of the input is not carried over to %s, which shows its colours as sRGB: write .png"
+            )
+            _log.warning(text, _called(path))
         image = replace(
             like,
             pixels=image.pixels,
@@ -193,22 +175,17 @@ def write_image(
             xmp=resized_xmp(like.xmp, height, width),
         )
     data = kind.encode(image, quality)
-    atomic_write(path, lambda stream: stream.write(data))
+    write_to(path, data)
 
 
-def _format_name(path: PathLike, name: str | None) -> str:
-    """Return the key of `IMAGE_FORMATS` that is `name` or, if that is None, belongs to the extension of `path`."""
-    if name is not None:
-        if not isinstance(name, str) or name not in IMAGE_FORMATS:
-            raise ValueError(f"unknown image format {name!r}: choose one of {', '.join(IMAGE_FORMATS)}")
-        return name
-    extension = os.path.splitext(check_name(path))[1].lower()
-    for name, kind in IMAGE_FORMATS.items():
-        if extension in kind.extensions:
-            return name
-    allowed = ", ".join(extension for kind in IMAGE_FORMATS.values() for extension in kind.extensions)
-    problem = f"unknown image extension {extension!r}" if extension else "no extension"
-    raise ValueError(f"cannot write {shown(path)}: {problem}; use one of {allowed}")
+def _called(path: PathLike | BinaryIO) -> str:
+    """Return what a message calls the place that is written to."""
+    return shown(path) if isinstance(path, (str, os.PathLike)) else "the open file"
+
+
+def _is_srgb(profile: bytes) -> bool:
+    """Return whether a profile calls itself sRGB, in either of the ways in which profiles hold text."""
+    return b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile
 
 
 def check_metadata(metadata: str) -> None:
@@ -229,12 +206,3 @@ def stripped(image: ImageFile) -> ImageFile:
 def _matching_profile(profile: bytes | None, *, gray: bool) -> bytes | None:
     """Return the profile if its colour space (bytes 16 to 19 of its header) fits the pixels, else None."""
     return profile if profile and profile[16:20] == (b"GRAY" if gray else b"RGB ") else None
-
-
-IMAGE_FORMATS = {
-    "PNG": ImageFormat((".png",), encode_png, deep=True),
-    "TIFF": ImageFormat((".tif", ".tiff"), encode_tiff, deep=True, max_bytes=MAX_TIFF_BYTES),
-    "JPEG": ImageFormat((".jpg", ".jpeg"), encode_jpeg, alpha=False, max_side=65500, max_metadata=65500),
-    "WEBP": ImageFormat((".webp",), encode_webp, gray=False, max_side=16383),
-    "BMP": ImageFormat((".bmp",), encode_bmp, alpha=False, exif=False),
-}

@@ -43,6 +43,11 @@ def resized_xmp(xmp: bytes | None, height: int, width: int) -> bytes | None:
     return xmp
 
 
+def upright_xmp(xmp: bytes | None) -> bytes | None:
+    """Return `xmp` with the orientation 1 (as stored), if it tells one."""
+    return xmp and re.sub(rb"(tiff:Orientation(?:=[\"']|>))\d", rb"\g<1>1", xmp)
+
+
 def _of_the_picture_alone(xmp: bytes) -> bytes | None:
     """Return the packet without the properties of `_BESIDE`, or None if it is no XML that is safe to read."""
     if len(xmp) > _MOST or b"<!DOCTYPE" in xmp or b"<!ENTITY" in xmp:

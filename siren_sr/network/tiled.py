@@ -118,7 +118,7 @@ class SirenBatch(nn.Module):
     def forward(self, coords: Tensor, part: slice = slice(None)) -> Tensor:
         """Evaluate all networks or those of ``part``: (N, D) -> (N, networks·C), network by network."""
         rows = torch.baddbmm(self.biases[-1][part], self.features(coords, part), self.weights[-1][part])
-        return rows.permute(1, 0, 2).reshape(coords.shape[-2], -1)
+        return rows.permute(1, 0, 2).flatten(1)
 
     @torch.no_grad()
     def solve_output(self, coords: Tensor, target: Tensor, *, ridge: float) -> None:

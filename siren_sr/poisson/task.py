@@ -52,6 +52,7 @@ def solve_poisson(
     generator: torch.Generator | None = ...,
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
+    progress: bool = ...,
     max_memory: float | None = ...,
     checkpoint: str | os.PathLike[str] | None = ...,
     every: float = ...,
@@ -81,6 +82,7 @@ def solve_poisson(
     generator: torch.Generator | None = ...,
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
+    progress: bool = ...,
     max_memory: float | None = ...,
     checkpoint: str | os.PathLike[str] | None = ...,
     every: float = ...,
@@ -110,6 +112,7 @@ def solve_poisson(
     generator: torch.Generator | None = ...,
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
+    progress: bool = ...,
     max_memory: float | None = ...,
     checkpoint: str | os.PathLike[str] | None = ...,
     every: float = ...,
@@ -138,6 +141,7 @@ def solve_poisson(
     generator: torch.Generator | None = DEFAULT.generator,
     device: torch.device | str | None = DEFAULT.device,
     callback: Callback | None = DEFAULT.callback,
+    progress: bool = DEFAULT.progress,
     max_memory: float | None = DEFAULT.max_memory,
     checkpoint: str | os.PathLike[str] | None = DEFAULT.checkpoint,
     every: float = DEFAULT.every,
@@ -186,6 +190,7 @@ def solve_poisson(
         generator: CPU generator of the initial weights (default: seed 0; the global random state is never touched).
         device: Where to compute (default: where the target is, or the CPU).
         callback: Called after every step; returning True stops. Its PSNR is that of the derivative that is matched.
+        progress: Whether to show a progress bar, on a terminal or in a notebook; nothing is shown by default.
         max_memory: Bytes that may be used, by a rough estimate (default: those that are free). Work that would need
             more is refused before it begins.
         checkpoint: Path of a .safetensors file that holds what was reached, so that little is lost when the process
@@ -234,6 +239,7 @@ def solve_poisson(
         generator=generator,
         device=device,
         callback=callback,
+        progress=progress,
         max_memory=max_memory,
         checkpoint=checkpoint,
         every=every,
@@ -244,8 +250,8 @@ def solve_poisson(
     if isinstance(given, Tensor):
         check_tensor(given)
         given = given.as_subclass(Tensor)
-    monitor = Monitor(callback, open_checkpoint(options, kind, given))
-    with arguments.undisturbed():
+    monitor = Monitor(callback, open_checkpoint(options, kind, given), bar=options.progress)
+    with arguments.undisturbed(), monitor:
         if not is_batch(kind, given):
             result = _shown(solve(kind, given, options, monitor), options)
         else:

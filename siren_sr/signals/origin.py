@@ -207,6 +207,6 @@ def _to_pil(array: np.ndarray, info: Any) -> Any:
         # A palette's transparency means nothing in the RGB(A) result.
         image.info.update({k: v for k, v in info.items() if k not in ("transparency", "background", "gamma")})
     elif info is not None:
-        carried = {"exif": info.exif, "icc_profile": info.icc_profile, "dpi": info.dpi}
+        carried = {"exif": info.exif, "icc_profile": info.icc_profile, "dpi": info.dpi, "xmp": info.xmp}
         image.info.update({k: v for k, v in carried.items() if v is not None})
     return image

@@ -31,8 +31,6 @@ from siren_sr.signals.batches import is_tv_image
 from siren_sr.signals.orientation import turn_upright
 from siren_sr.signals.origin import Container, Origin, to_unit
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".au", ".opus")
-
 
 @dataclass(frozen=True)
 class Signal:
@@ -127,6 +125,8 @@ def as_signal(
     container, info = _container(data), None
     if container == "image file":
         data, container, info, sample_rate = _read(data, sample_rate)
+        if container == "audio file" and dims == 2:
+            raise ValueError("the file holds a sound, and an image is needed: siren_sr.fit_signal takes sounds")
     if container == "pil":
         info = dict(data.info)
         data = _from_pil(data)
@@ -229,11 +229,8 @@ def check_tensor(data: Tensor) -> None:
 
 def _read(source: Any, sample_rate: float | None) -> tuple[np.ndarray, Container, Any, float | None]:
     """A path, an open file, or a file read before, as (array, container, file, sample rate)."""
-    if io.is_stream(source):
+    if io.is_stream(source) or is_path(source):
         source = io.read_stream(source)
-    elif is_path(source):
-        is_audio = os.fspath(source).lower().endswith(AUDIO_SUFFIXES)
-        source = io.read_audio(source) if is_audio else io.read_image(source)
     if isinstance(source, io.AudioFile):
         return source.samples, "audio file", source, sample_rate or source.sample_rate
     return source.pixels, "image file", source, sample_rate

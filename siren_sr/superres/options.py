@@ -75,6 +75,7 @@ class SuperResolveOptions:
     generator: torch.Generator | None = option()
     device: torch.device | str | None = option(help="cpu, cuda or mps")
     callback: Callback | None = option()
+    progress: bool = option(False, "show a progress bar")
     max_memory: float | None = option()
     checkpoint: str | os.PathLike[str] | None = option(help="file that holds what was reached, to go on from")
     every: float = option(60.0, "seconds between two writings of the checkpoint")

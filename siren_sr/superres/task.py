@@ -62,6 +62,7 @@ def super_resolve(
     generator: torch.Generator | None = ...,
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
+    progress: bool = ...,
     max_memory: float | None = ...,
     checkpoint: str | os.PathLike[str] | None = ...,
     every: float = ...,
@@ -85,6 +86,7 @@ def super_resolve(
     generator: torch.Generator | None = ...,
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
+    progress: bool = ...,
     max_memory: float | None = ...,
     checkpoint: str | os.PathLike[str] | None = ...,
     every: float = ...,
@@ -108,6 +110,7 @@ def super_resolve(
     generator: torch.Generator | None = ...,
     device: torch.device | str | None = ...,
     callback: Callback | None = ...,
+    progress: bool = ...,
     max_memory: float | None = ...,
     checkpoint: str | os.PathLike[str] | None = ...,
     every: float = ...,
@@ -130,6 +133,7 @@ def super_resolve(
     generator: torch.Generator | None = DEFAULT.generator,
     device: torch.device | str | None = DEFAULT.device,
     callback: Callback | None = DEFAULT.callback,
+    progress: bool = DEFAULT.progress,
     max_memory: float | None = DEFAULT.max_memory,
     checkpoint: str | os.PathLike[str] | None = DEFAULT.checkpoint,
     every: float = DEFAULT.every,
@@ -196,6 +200,7 @@ def super_resolve(
         callback: Called after every step with a `Progress`. Once it returns True, it is not called again and nothing
             more is computed: the result is what there is by then, and any further images of a batch are enlarged by
             bicubic interpolation only. A `Fit` says so in ``stopped``.
+        progress: Whether to show a progress bar, on a terminal or in a notebook; nothing is shown by default.
         max_memory: Bytes that may be used, by a rough estimate (default: those that are free). Work that would need
             more is refused before it begins.
         checkpoint: Path of a .safetensors file that holds what was reached, so that little is lost when the process
@@ -238,6 +243,7 @@ def super_resolve(
         generator=generator,
         device=device,
         callback=callback,
+        progress=progress,
         max_memory=max_memory,
         checkpoint=checkpoint,
         every=every,
@@ -248,11 +254,12 @@ def super_resolve(
         each = list(members(filled)) if many else [filled]
         data = [given.read(one, options) for one in each]
         known = [given.compressed(*pair, options) for pair in zip(each, data, strict=True)]
-        monitor = Monitor(callback, open_checkpoint(options, [one.values for one in data], known))
-        results = _results(data, known, options, monitor)
-        result: Any = results[0] if not many else results if return_fit else stacked(results, filled)
-        result = result if filled is image else with_holes(result, image)
-        monitor.end(result)
+        file = open_checkpoint(options, [one.values for one in data], known)
+        with Monitor(callback, file, bar=options.progress) as monitor:
+            results = _results(data, known, options, monitor)
+            result: Any = results[0] if not many else results if return_fit else stacked(results, filled)
+            result = result if filled is image else with_holes(result, image)
+            monitor.end(result)
     return result
 
 

@@ -153,7 +153,7 @@ def open_checkpoint(options: Any, *data: Any) -> Checkpoint | None:
     """
     if options.checkpoint is None:
         return None
-    names = [name for name in vars(options) if name not in ("callback", "checkpoint", "every")]
+    names = [name for name in vars(options) if name not in ("callback", "progress", "checkpoint", "every")]
     told = {name: getattr(options, name) for name in names}
     call = fingerprint(__version__, type(options).__name__, told, data)
     return Checkpoint(options.checkpoint, every=options.every, call=call)

@@ -13,8 +13,8 @@ def check_options(options: Any) -> None:
     """Check the options of a task that all tasks share, and store them as Python's own numbers.
 
     Args:
-        options: A frozen dataclass with ``steps``, ``generator``, ``device``, ``callback``, ``max_memory``,
-            ``checkpoint`` and ``every``.
+        options: A frozen dataclass with ``steps``, ``generator``, ``device``, ``callback``, ``progress``,
+            ``max_memory``, ``checkpoint`` and ``every``.
 
     Raises:
         TypeError: An option of another kind.
@@ -25,6 +25,7 @@ def check_options(options: Any) -> None:
     arguments.generator(options.generator)
     arguments.device(options.device)
     arguments.optional_callable("callback", options.callback, what="a callable, Progress -> bool")
+    arguments.settle(options, progress=arguments.flag("progress", options.progress))
     if options.max_memory is not None:
         arguments.settle(options, max_memory=arguments.positive("max_memory", options.max_memory))
     path, every = options.checkpoint, options.every

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from siren_sr.training.bar import Bar
 from siren_sr.training.best import DivergenceWarning
 from siren_sr.training.checkpoint import Checkpoint
 
@@ -78,7 +79,8 @@ Callback = Callable[[Progress], bool | None]
 class Monitor:
     """Counts the steps of a piece of work for the user's callback, and remembers whether it asked to stop.
 
-    Once the callback has returned True it is not called again, and every further `step` answers True.
+    Once the callback has returned True it is not called again, and every further `step` answers True. It is used as a
+    context, with which its progress bar ends.
 
     Attributes:
         done: Steps made.
@@ -88,12 +90,27 @@ class Monitor:
         interruption: The ``KeyboardInterrupt`` that ended the work, or None.
     """
 
-    def __init__(self, callback: Callback | None = None, checkpoint: Checkpoint | None = None) -> None:
-        """``callback`` is called after every step and ``checkpoint`` is written in time, if there are such."""
-        self._checkpoint = checkpoint
+    def __init__(
+        self, callback: Callback | None = None, checkpoint: Checkpoint | None = None, *, bar: bool = False
+    ) -> None:
+        """``callback`` is called after every step and ``checkpoint`` is written in time, if there are such.
+
+        Args:
+            callback: The user's.
+            checkpoint: The file that holds what was reached.
+            bar: Whether to show a progress bar.
+        """
+        self._checkpoint, self._bar = checkpoint, Bar() if bar else None
         self._callback, self.stopped = callback, False
         self.interruption: KeyboardInterrupt | None = None
         self.restart()
+
+    def __enter__(self) -> Monitor:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close(complete=kind is None and not self.stopped)
 
     def restart(self) -> None:
         """Count from 0 again, for the next image of a batch; a wish to stop is not forgotten."""
@@ -134,13 +151,17 @@ class Monitor:
         self.done += 1
         if self._checkpoint is not None and not self.stopped:
             self._checkpoint.step()
-        if self._callback is not None and not self.stopped:
+        if (self._callback is not None or self._bar is not None) and not self.stopped:
             if entry is None:
                 entry = Entry(0, math.nan, math.nan, self.seconds, 0.0)
             entry = replace(entry, step=self.done, seconds=since + entry.seconds)
             remaining = entry.seconds / self.done * max(0, self.steps - self.done)
+            progress = Progress(entry, self.steps, remaining, self.stage)
             with self.interruptible():
-                self.stopped = bool(self._callback(Progress(entry, self.steps, remaining, self.stage)))
+                if self._bar is not None:
+                    self._bar(progress)
+                if self._callback is not None:
+                    self.stopped = bool(self._callback(progress))
             if self.stopped and self._checkpoint is not None:
                 self._checkpoint.write()
         return self.stopped

@@ -144,8 +144,8 @@ def test_sixteen_bits_alpha_orientation_and_profile_survive(tmp_path):
     assert call("super-resolve", tmp_path / "in.png", tmp_path / "out.png", *size, "--steps", "2", "--quiet") == 0
     result = io.read_image(tmp_path / "out.png")
     assert result.pixels.dtype == np.uint16
-    assert result.pixels.shape == (18, 24, 4)  # --size is that of the picture as it is seen: lying on its side
-    assert result.orientation == 6
+    assert result.pixels.shape == (24, 18, 4)  # --size is that of the picture as it is seen, and so it is written
+    assert result.orientation == 1
     assert result.icc_profile == profile
     assert result.dpi == pytest.approx((300, 300), rel=1e-3)
     assert len(np.unique(result.pixels)) > 256
@@ -531,8 +531,8 @@ def test_what_a_photograph_carries_survives_fit_and_render(tmp_path):
     assert main(["fit", str(source), str(fitted), "--steps", "2", "--hidden-features", "8", "--quiet"]) == 0
     assert main(["render", str(fitted), str(out), "--scale", "2"]) == 0
     with Image.open(out) as image:
-        assert image.size == (24, 16)
-        assert image.getexif()[274] == 6
+        assert image.size == (16, 24)
+        assert image.getexif()[274] == 1
         assert image.info["icc_profile"] == profile
 
 

@@ -129,7 +129,7 @@ def test_outputs_that_are_no_files(photo, fitted, tmp_path, capsys):
 def test_strip_goes_to_the_writer(strip, photo, fitted, tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(io, "check_writable", lambda *_, metadata="keep", **__: asked.append(metadata))
-    monkeypatch.setattr(io, "write_image", lambda *_, metadata="keep", **__: asked.append(metadata))
+    monkeypatch.setattr(io, "save", lambda *_, metadata="keep", **__: asked.append(metadata))
     monkeypatch.setattr(Fit, "save", lambda *_, metadata="keep", **__: asked.append(metadata))
     for command, (source, options, name) in commands(photo, fitted).items():
         assert call(command, source, tmp_path / name, *options, *["--strip"] * strip) == 0

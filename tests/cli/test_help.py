@@ -27,6 +27,7 @@ TASKS = {
     "super-resolve": signature(fleet.run) | defaults(SuperResolveOptions),
     "fit": defaults(FitOptions),
     "render": signature(Fit.render) | signature(Fit.load),
+    "export": {},
     "poisson": defaults(PoissonOptions),
     "omega": signature(omega.omega_hr),
     "inspect": signature(omega.omega_hr),

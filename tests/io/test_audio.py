@@ -97,3 +97,52 @@ def test_channels_and_sizes_are_known_before_the_work(tmp_path):
     with pytest.raises(ValueError, match=r"AIFF holds at most 4 GB, got 4400000000 bytes: write \.wav"):
         io.check_audio_writable(tmp_path / "a.aif", channels=2, dtype="int16", length=1_100_000_000)
     io.check_audio_writable(tmp_path / "a.wav", channels=2, dtype="int16", length=1_100_000_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "subtype"),
+    [
+        ("a.caf", "CAF", "PCM_16"),
+        ("a.w64", "W64", "PCM_16"),
+        ("a.voc", "VOC", "PCM_16"),
+        ("a.aifc", "AIFF", "PCM_16"),
+        ("A.SND", "AU", "PCM_16"),
+        ("a.oga", "OGG", "VORBIS"),
+        ("a.png", "FLAC", "PCM_16"),  # what is inside counts
+    ],
+)
+def test_a_file_is_a_sound_by_its_content_or_its_name(tmp_path, name, kind, subtype):
+    samples = (np.sin(np.arange(4000) / 9) * 20000).astype(np.int16)
+    soundfile.write(tmp_path / name, samples, 8000, format=kind, subtype=subtype)
+    found = io.read_stream(tmp_path / name)
+    assert isinstance(found, io.AudioFile)
+    assert (found.format, found.sample_rate, len(found.samples)) == (kind, 8000, 4000)
+    with pytest.raises(OSError, match="is not a readable image: it is a sound"):
+        io.read_image(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.m4a", b"\0\0\0\x18ftypM4A \0\0\0\0M4A mp42isom" + bytes(200)),
+        ("a.bin", b"\0\0\0\x18ftypM4A \0\0\0\0M4A mp42isom" + bytes(200)),
+        ("a.WMA", b"0&\xb2u\x8ef\xcf\x11" + bytes(200)),
+        ("a.aac", b""),
+    ],
+)
+def test_sounds_that_cannot_be_read_are_refused_as_sounds(tmp_path, name, data):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(OSError, match=r"is not a readable sound file: .+; convert it to WAV or FLAC, with ffmpeg"):
+        io.read_stream(tmp_path / name)
+
+
+def test_an_image_is_an_image_unless_its_name_is_a_sounds(tmp_path):
+    pixels = np.zeros((3, 4), np.uint8)
+    io.write_image(tmp_path / "a.png", pixels)
+    content = (tmp_path / "a.png").read_bytes()
+    for name in ("a.png", "a", "a.xyz"):
+        (tmp_path / name).write_bytes(content)
+        np.testing.assert_array_equal(io.read_stream(tmp_path / name).pixels, pixels)
+    (tmp_path / "a.wav").write_bytes(content)
+    with pytest.raises(OSError, match="is not a readable sound file"):
+        io.read_stream(tmp_path / "a.wav")

@@ -1,0 +1,1 @@
+"""The widgets of the page. The modules in here import Gradio, which comes with an extra."""
