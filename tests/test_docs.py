@@ -12,7 +12,8 @@ from siren_sr.training import objectives, recipes
 REGISTRIES = (init.INITIALIZERS, objectives.OBJECTIVES, omega.MEASURES, recipes.RECIPES, STRATEGIES)
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = [page for page in sorted(DOCS.glob("*.md")) if "```python" in page.read_text(encoding="utf-8")]
+GUIDES = sorted([*DOCS.glob("*.md"), *DOCS.glob("tutorials/*.md")])
+PAGES = [page for page in GUIDES if "```python" in page.read_text(encoding="utf-8")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
