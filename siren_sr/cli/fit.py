@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from siren_sr import fit_signal
+from siren_sr import fit_signal, plots
 from siren_sr.cli.arguments import (
     add_option,
     add_training,
@@ -20,6 +20,7 @@ from siren_sr.cli.arguments import (
 )
 from siren_sr.cli.interruption import INTERRUPTION
 from siren_sr.cli.output import add_output, check_output, metadata, writing
+from siren_sr.cli.plot import add_plot, check_plot, write_plot
 from siren_sr.cli.progress import Training
 from siren_sr.cli.screen import one_line, say, tell
 from siren_sr.fitting.fit import check_save_path
@@ -42,12 +43,14 @@ def add(commands: Any) -> None:
     add_option(p, FitOptions, "tiles", action=argparse.BooleanOptionalAction, default="by size")
     add_option(p, FitOptions, "boundary", type=one_or_more, metavar="mirror|wrap")
     add_training(p, FitOptions)
+    add_plot(p, "signal, network, error, spectra, training and units")
 
 
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     check_save_path(a.output)
     check_output(a, a.input)
+    check_plot(a, a.input, a.output)
     if a.strip and a.input.lower().endswith(AUDIO_SUFFIXES):
         raise ValueError("--strip is for images: nothing but the network is written for a sound")
     with Training(quiet=a.quiet) as training:
@@ -70,6 +73,7 @@ def run(a: argparse.Namespace) -> int:
         )
     with writing(a):
         fit.save(a.output, **metadata(a))
+    write_plot(a, lambda: plots.summary(fit, a.input))
     if training.stopped:
         text = f"{INTERRUPTION.text} {training.reached}; the network reached so far is in {a.output}"
         return say(text, INTERRUPTION.code)

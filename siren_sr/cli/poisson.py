@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from siren_sr import derivatives, io, solve_poisson
+from siren_sr import derivatives, io, plots, solve_poisson
 from siren_sr.cli.arguments import (
     add_option,
     add_training,
@@ -21,6 +21,7 @@ from siren_sr.cli.arguments import (
 )
 from siren_sr.cli.interruption import INTERRUPTION
 from siren_sr.cli.output import add_output, check_output, metadata, writing
+from siren_sr.cli.plot import add_plot, check_plot, write_plot
 from siren_sr.cli.progress import Training
 from siren_sr.cli.screen import say
 from siren_sr.poisson import PoissonOptions
@@ -51,13 +52,15 @@ def add(commands: Any) -> None:
     p.add_argument("--mean-gradient", action="store_true", help="also the image's mean gradient as a condition")
     add_option(p, PoissonOptions, "recipe", default="by the method")
     add_training(p, PoissonOptions)
+    add_plot(p, "original, result, error, spectra, training and units")
 
 
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     operator = derivatives.image_gradient if a.of == "gradient" else derivatives.image_laplacian
     check_output(a, a.input)
-    image, mean, mean_gradient = None, a.mean, None
+    check_plot(a, a.input, a.output)
+    image, original, mean, mean_gradient = None, None, a.mean, None
     if a.input.lower().endswith(".npy"):
         target = torch.from_numpy(array_of(a.input).astype(np.float32))
         mean = 0.5 if mean is None else mean
@@ -65,7 +68,7 @@ def run(a: argparse.Namespace) -> int:
             raise ValueError("--mean-gradient needs an image: a .npy file holds derivatives only")
     else:
         image = io.read_image(a.input)
-        unit = as_signal(image).unit
+        original = unit = as_signal(image).unit
         target = operator(unit)
         mean = unit.flatten(1).mean(1) if mean is None else mean
         if a.mean_gradient:
@@ -100,5 +103,6 @@ def run(a: argparse.Namespace) -> int:
     values = from_unit(fit.reconstruction.reshape(channels, *fit.shape))
     with writing(a):
         io.write_image(a.output, origin.restore(values), like=image, **metadata(a))
+    write_plot(a, lambda: plots.summary(fit, original))
     drop_checkpoint(a)
     return 0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from siren_sr import io
+from siren_sr import io, plots
 from siren_sr import super_resolve as enlarge
 from siren_sr.cli import many
 from siren_sr.cli.arguments import (
@@ -26,6 +27,7 @@ from siren_sr.cli.arguments import (
 )
 from siren_sr.cli.interruption import INTERRUPTION
 from siren_sr.cli.output import add_output, check_output, metadata, writing
+from siren_sr.cli.plot import add_plot, check_plot, write_plot
 from siren_sr.cli.progress import Training
 from siren_sr.cli.screen import say
 from siren_sr.superres.options import AUTO, SuperResolveOptions
@@ -60,17 +62,21 @@ def add(commands: Any) -> None:
     add_option(p, SuperResolveOptions, "compression", choices=("auto", "jpeg", "none"))
     add_option(p, SuperResolveOptions, "strategy")
     add_training(p, SuperResolveOptions)
+    add_plot(p, "image, bicubic and result with crops, and their spectra; of one image")
     many.add(p)
 
 
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     if many.asked(a):
+        if a.plot is not None:
+            raise ValueError("--plot is for one image: give one IN")
         if a.strip or a.no_clobber:
             raise ValueError("--strip and --no-clobber are for one image; results that are up to date are kept anyway")
         with users_upscaler(a.prior) as prior:
             return many.run(a, _options(a, prior))
     check_output(a, a.inputs[0])
+    check_plot(a, a.inputs[0], a.output)
     image = io.read_image(a.inputs[0])
     channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
     size = result_size(image.pixels.shape[:2], scale=a.scale, size=a.size, channels=channels)
@@ -80,6 +86,7 @@ def run(a: argparse.Namespace) -> int:
             result = many.in_windows(a, image, _options(a, prior))
         with writing(a):
             io.write_image(a.output, result, like=image, **metadata(a))
+        write_plot(a, lambda: plots.enlargement(image, replace(image, pixels=result, jpeg=None)))
         return 0
     with users_upscaler(a.prior) as prior, Training(quiet=a.quiet) as training:
         options = _options(a, prior)
@@ -89,6 +96,7 @@ def run(a: argparse.Namespace) -> int:
         return say(f"{INTERRUPTION.text} {training.reached}; nothing was written", INTERRUPTION.code)
     with writing(a):
         io.write_image(a.output, np.asarray(result), like=image, **metadata(a))
+    write_plot(a, lambda: plots.enlargement(image, replace(image, pixels=np.asarray(result), jpeg=None)))
     drop_checkpoint(a)
     return 0
 
