@@ -1,6 +1,9 @@
+import io as stdio
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from problems import eight_bit, picture
 
 from siren_sr import Siren, fit_signal, io, metrics, omega, plots
@@ -227,3 +230,10 @@ def test_nothing_of_pyplot_is_touched():
     plots.comparison({"a": np.eye(8)})
     assert dict(matplotlib.rcParams) == before
     assert matplotlib.pyplot.get_fignums() == []
+
+
+def test_a_figure_shows_itself_without_pyplot():
+    figure = plots.images({"a": np.eye(8)})
+    figure.set_dpi(50)
+    with Image.open(stdio.BytesIO(figure._repr_png_())) as shown:
+        assert shown.size == tuple(figure.get_size_inches() * 50)

@@ -19,10 +19,10 @@ def figure(width: float, height: float) -> Any:
         ImportError: Matplotlib is not installed.
     """
     try:
-        from matplotlib.figure import Figure
+        from siren_sr.plots.drawing import Drawing
     except ImportError as error:
         raise ImportError('figures need matplotlib: pip install "siren-sr[plots]"') from error
-    return Figure(figsize=(width, height), layout="constrained")
+    return Drawing(figsize=(width, height), layout="constrained")
 
 
 def grid(rows: int, columns: int, *, width: float | None = None, height: float | None = None) -> tuple[Any, list[Any]]:
