@@ -10,9 +10,14 @@ NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
 LARGEST = 400_000  # bytes
 
 
+def is_bar(output):
+    """Whether this is a progress bar, a line on stderr or a widget."""
+    return output.get("name") == "stderr" or "application/vnd.jupyter.widget-view+json" in output.get("data", {})
+
+
 def kinds(notebook):
-    """What every cell puts out, but for what is told on stderr, which depends on the time that it takes."""
-    outputs = [[o for o in cell.get("outputs", []) if o.get("name") != "stderr"] for cell in notebook.cells]
+    """What every cell puts out, but for progress bars."""
+    outputs = [[o for o in cell.get("outputs", []) if not is_bar(o)] for cell in notebook.cells]
     return [[sorted(o.get("data", {o.output_type: ""})) for o in of_cell] for of_cell in outputs]
 
 
@@ -26,7 +31,7 @@ def test_what_is_kept_came_from_one_run_and_tells_nothing_of_the_machine(path):
     assert counts == list(range(1, len(counts) + 1))
     assert not any(cell.metadata for cell in notebook.cells)
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
-    for place in (str(Path.home()), str(EXAMPLES.parent), "ipykernel_", "site-packages", "Traceback"):
+    for place in ("/home/", "/root/", "/Users/", str(EXAMPLES.parent), "ipykernel_", "site-packages", "Traceback"):
         assert place not in text
 
 

@@ -4,12 +4,12 @@ Every function returns a ``matplotlib.figure.Figure``, which shows itself in a n
 its global state are never touched. Matplotlib is imported when a figure is drawn (``pip install "siren-sr[plots]"``).
 """
 
-from siren_sr.plots.activity import MAX_BINS, activity
 from siren_sr.plots.curves import history, spectra
 from siren_sr.plots.omega import sweep
+from siren_sr.plots.pages import enlargement, summary
 from siren_sr.plots.pictures import comparison, images
 from siren_sr.plots.style import OKABE_ITO, grid
-from siren_sr.plots.summary import enlargement, summary
+from siren_sr.plots.units import MAX_BINS, activity
 
 __all__ = [
     "MAX_BINS",

@@ -10,7 +10,7 @@ from siren_sr import Siren, fit_signal, io, metrics, omega, plots
 from siren_sr.grids import coordinates, resampling
 from siren_sr.network.activity import capture
 from siren_sr.plots import pictures
-from siren_sr.plots.activity import of_fit
+from siren_sr.plots.units import of_fit
 
 
 def test_history_draws_every_step(tmp_path):

@@ -12,9 +12,9 @@ from torch import Tensor
 from siren_sr.fitting.fit import Fit
 from siren_sr.grids import resampling
 from siren_sr.plots import pictures
-from siren_sr.plots.activity import draw_histograms, of_fit
 from siren_sr.plots.curves import draw_history, draw_spectra, picture_spectrum, sound_spectrum
 from siren_sr.plots.style import ERRORS, OKABE_ITO, SMALL, USUAL, axes_of, figure
+from siren_sr.plots.units import draw_histograms, of_fit
 from siren_sr.signals import Origin, as_signal, to_unit
 from siren_sr.signals.orientation import turn_upright
 
