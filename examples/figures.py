@@ -17,6 +17,7 @@ from PIL import Image
 from skimage import data
 
 from siren_sr import fit_signal, plots, super_resolve
+from siren_sr.io import read_image
 
 DPI = 75
 
@@ -26,9 +27,9 @@ def main(folder: str) -> None:
     photograph = data.astronaut()
     stream = io.BytesIO()
     Image.fromarray(photograph).resize((256, 256), Image.Resampling.BICUBIC).save(stream, "JPEG", quality=90)
-    small = stream.getvalue()  # the content of a file, of which it is known how it was compressed
-    large = super_resolve(io.BytesIO(small), 2, quality="fast", progress=True)
-    save(plots.enlargement(io.BytesIO(small), large, reference=photograph, crops=2), folder, "plot-enlargement")
+    small = read_image(stream.getvalue())  # as a file, of which it is known how it was compressed
+    large = super_resolve(small, 2, quality="fast", progress=True)
+    save(plots.enlargement(small, large, reference=photograph, crops=2), folder, "plot-enlargement")
     save(plots.sweep(photograph[::2, ::2].copy()), folder, "plot-omega")
 
     face = photograph[0:160, 140:300]

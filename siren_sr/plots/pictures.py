@@ -76,7 +76,7 @@ def comparison(pictures: Mapping[str, Any], *, reference: str | None = None, cro
         >>> ramp = np.linspace(0, 1, 4096).reshape(64, 64)
         >>> figure = comparison({"given": ramp, "darker": ramp / 2}, reference="given")
         >>> [axes.get_title() for axes in figure.axes[:2]]
-        ['given', 'darker, 10.67 dB']
+        ['given', 'darker, 10.79 dB']
     """
     seen = levels(pictures)
     if reference is not None and reference not in seen:
