@@ -179,6 +179,8 @@ def _below(parts: Any, fit: Fit, spectra: Any, unit: str, layers: Any) -> None:
     left.set_title("spectrum", fontsize=USUAL)
     draw_history(right, {f"end: {fit.psnr:.2f} dB": fit}, "step")
     right.set_title("training", fontsize=USUAL)
+    if fit.made.get("task") == "solve_poisson":
+        right.set_ylabel("PSNR of the derivatives in dB")
     if layers:
         parts[1].suptitle("units before and after their activation", fontsize=SMALL)
         draw_histograms(parts[1], layers)

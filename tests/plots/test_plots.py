@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from problems import eight_bit, picture
 
-from siren_sr import Siren, fit_signal, io, metrics, omega, plots
+from siren_sr import Siren, derivatives, fit_signal, io, metrics, omega, plots, solve_poisson
 from siren_sr.grids import coordinates, resampling
 from siren_sr.network.activity import capture
 from siren_sr.plots import pictures
@@ -237,3 +237,11 @@ def test_a_figure_shows_itself_without_pyplot():
     figure.set_dpi(50)
     with Image.open(stdio.BytesIO(figure._repr_png_())) as shown:
         assert shown.size == tuple(figure.get_size_inches() * 50)
+
+
+def test_the_training_of_a_poisson_problem_is_that_of_its_derivatives():
+    image = picture(8, 9)
+    gradient = derivatives.image_gradient(image)
+    fit = solve_poisson(gradient=gradient, mean=0.5, steps=2, hidden_features=8, return_fit=True)
+    labels = [axes.get_ylabel() for axes in plots.summary(fit, image).axes]
+    assert "PSNR of the derivatives in dB" in labels
