@@ -54,6 +54,16 @@ SMALL = Siren(2, 1, hidden_features=4)
         (lambda: resampling.resize_as_published(T, down=1e-300), ValueError, "factor >= 1"),
         (lambda: plots.history({}), TypeError, "at least one by name, got dict"),
         (lambda: plots.images({"one": None}), TypeError, "the picture 'one' must be"),
+        (lambda: plots.comparison({}), TypeError, "a dict of at least one picture by title, got dict"),
+        (lambda: plots.comparison({"a": T}, reference="b"), ValueError, "reference='b' is none of the pictures: 'a'"),
+        (lambda: plots.comparison({"a": T}, crops=9), ValueError, "crops must be at most 8, got 9"),
+        (lambda: plots.spectra({}, sample_rate=8), TypeError, "a dict of at least one sound by name"),
+        (lambda: plots.spectra({"a": "b"}, sample_rate=8), ValueError, "the sound 'a' must be an array"),
+        (lambda: plots.sweep(T[None]), ValueError, "must have shape"),
+        (lambda: plots.sweep(T, marks={"a": -1}), ValueError, "a must be a positive finite number, got -1"),
+        (lambda: plots.summary(None), TypeError, "fit must be a Fit, got NoneType"),
+        (lambda: plots.enlargement(T, T[:, :3]), ValueError, "the result must not be smaller than the image"),
+        (lambda: plots.enlargement(T, T, reference=T[:1]), ValueError, "the reference must be like the result"),
     ],
 )
 def test_wrong_kinds(call, error, text):

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from siren_sr import fit_signal, io
+from siren_sr import fit_signal, io, plots
 from siren_sr.cli.arguments import (
     add_option,
     add_training,
@@ -31,6 +31,7 @@ from siren_sr.cli.output import (
     target,
     writing,
 )
+from siren_sr.cli.plot import add_plot, check_plot, write_plot
 from siren_sr.cli.progress import Training
 from siren_sr.cli.screen import one_line, out, say, tell
 from siren_sr.fitting.fit import check_save_path
@@ -56,12 +57,14 @@ def add(commands: Any) -> None:
     add_option(p, FitOptions, "tiles", action=argparse.BooleanOptionalAction, default="by size")
     add_option(p, FitOptions, "boundary", type=one_or_more, metavar="mirror|wrap")
     add_training(p, FitOptions)
+    add_plot(p, "signal, network, error, spectra, training and units")
 
 
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     check_save_path(target(a))
     check_output(a, a.input)
+    check_plot(a, a.input, a.output)
     data = io.read_stream(given(a.input))
     if a.strip and isinstance(data, io.AudioFile):
         raise ValueError("--strip is for images: nothing but the network is written for a sound")
@@ -85,6 +88,7 @@ def run(a: argparse.Namespace) -> int:
         )
     with writing(a):
         fit.save(target(a), **metadata(a))
+    write_plot(a, lambda: plots.summary(fit, data))
     if a.json:
         told = {"input": a.input, "output": a.output, **of_the_signal(as_signal(data)), **trained(fit)}
         show_json({**told, "notes": training.notes})

@@ -6,9 +6,11 @@ import argparse
 from typing import Any
 
 from siren_sr import omega as rules
+from siren_sr import plots
 from siren_sr.cli.arguments import command, file_name
 from siren_sr.cli.found import of_the_signal
 from siren_sr.cli.output import add_json, given, show_json
+from siren_sr.cli.plot import add_plot, check_plot, write_plot
 from siren_sr.cli.screen import show
 from siren_sr.signals import Signal, as_signal
 
@@ -20,10 +22,12 @@ def add(commands: Any) -> None:
     p.add_argument("--measure", help="a measure's name, or all")
     add_json(p)
     p.add_argument("--scale", type=float, default=4.0, help="scale of ω_HR (default: 4)")
+    add_plot(p, "what is expected of every ω0, the spectrum, and what all rules and measures say")
 
 
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
+    check_plot(a, a.input)
     data = as_signal(given(a.input))
     if a.json:
         show_json({"input": a.input, **of_the_signal(data), **_found(data, a)})
@@ -39,6 +43,7 @@ def run(a: argparse.Namespace) -> int:
         width = max(map(len, names))
         for name in names:
             show(f"{name:{width}}  {rules.choose(data, name):.2f}")
+    write_plot(a, lambda: plots.sweep(data, scale=a.scale))
     return 0
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from siren_sr import derivatives, io, solve_poisson
+from siren_sr import derivatives, io, plots, solve_poisson
 from siren_sr.cli.arguments import (
     add_option,
     add_training,
@@ -33,6 +33,7 @@ from siren_sr.cli.output import (
     target,
     writing,
 )
+from siren_sr.cli.plot import add_plot, check_plot, write_plot
 from siren_sr.cli.progress import Training
 from siren_sr.cli.screen import say
 from siren_sr.poisson import PoissonOptions
@@ -66,12 +67,14 @@ def add(commands: Any) -> None:
     p.add_argument("--mean-gradient", action="store_true", help="also the image's mean gradient as a condition")
     add_option(p, PoissonOptions, "recipe", default="by the method")
     add_training(p, PoissonOptions)
+    add_plot(p, "original, result, error, spectra, training and units")
 
 
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     operator = derivatives.image_gradient if a.of == "gradient" else derivatives.image_laplacian
     check_output(a, a.input)
+    check_plot(a, a.input, a.output)
     image, unit, mean, mean_gradient = None, None, a.mean, None
     if a.input.lower().endswith(".npy"):
         known = torch.from_numpy(array_of(a.input).astype(np.float32))
@@ -117,6 +120,7 @@ def run(a: argparse.Namespace) -> int:
     values = from_unit(fit.reconstruction.reshape(channels, *fit.shape))
     with writing(a):
         io.save(origin.restore(values), target(a), like=image, upright=False, **asked, **quality(a))
+    write_plot(a, lambda: plots.summary(fit, unit))
     drop_checkpoint(a)
     if a.json:
         told = {"input": a.input, "output": a.output, "of": a.of, "method": a.method, "size": list(shape)}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from typing import Any
 
-from siren_sr import io
+import numpy as np
+
+from siren_sr import io, plots
 from siren_sr import super_resolve as enlarge
 from siren_sr.cli import many
 from siren_sr.cli.arguments import (
@@ -36,6 +39,7 @@ from siren_sr.cli.output import (
     target,
     writing,
 )
+from siren_sr.cli.plot import add_plot, check_plot, write_plot
 from siren_sr.cli.progress import Training
 from siren_sr.cli.screen import say
 from siren_sr.superres.options import AUTO, SuperResolveOptions
@@ -72,12 +76,15 @@ def add(commands: Any) -> None:
     add_option(p, SuperResolveOptions, "compression", choices=("auto", "jpeg", "none"))
     add_option(p, SuperResolveOptions, "strategy")
     add_training(p, SuperResolveOptions)
+    add_plot(p, "image, bicubic and result with crops, and their spectra; of one image")
     many.add(p)
 
 
 def run(a: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     if many.asked(a):
+        if a.plot is not None:
+            raise ValueError("--plot is for one image: give one IN")
         if a.strip or a.no_clobber or a.jpeg_quality is not None:
             raise ValueError(
                 "--strip, --no-clobber and --jpeg-quality are for one image; results up to date are kept anyway"
@@ -85,6 +92,7 @@ def run(a: argparse.Namespace) -> int:
         with users_upscaler(a.prior) as prior:
             return many.run(a, _options(a, prior))
     check_output(a, a.inputs[0])
+    check_plot(a, a.inputs[0], a.output)
     image = io.read_image(given(a.inputs[0]))
     channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
     seen = io.upright_image(image)
@@ -105,6 +113,7 @@ def run(a: argparse.Namespace) -> int:
         notes = training.notes
     with writing(a):
         io.save(result, target(a), like=image, upright=False, **asked, **quality(a))
+    write_plot(a, lambda: plots.enlargement(image, replace(image, pixels=np.asarray(result), jpeg=None)))
     drop_checkpoint(a)
     if a.json:
         seconds = time.monotonic() - begun

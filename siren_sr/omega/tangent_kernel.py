@@ -53,16 +53,27 @@ def best_omega_0(values: Tensor, *, updates: int, hidden_layers: int = 2, highes
     Returns:
         ω0 in radians per unit of coordinate; 0 for a constant signal, which has nothing to learn.
     """
+    tried, left = remainders(values, updates=updates, hidden_layers=hidden_layers, highest=highest)
+    return tried[min(range(TRIED), key=left.__getitem__)] if any(left) else 0.0
+
+
+def remainders(
+    values: Tensor, *, updates: int, hidden_layers: int = 2, highest: float | None = None
+) -> tuple[list[float], list[float]]:
+    """Return which values of ω0 are tried, and the energy that a training is expected to leave with each of them.
+
+    The arguments are those of `best_omega_0`; of a constant signal nothing is ever left.
+    """
     power, edges = binned_spectrum(values)
-    if float(power.sum()) <= ROUNDING * float(values.square().sum()):
-        return 0.0
     if highest is None:
         highest = len(edges) * math.pi * max(values.shape[1:]) / 2
+    tried = torch.logspace(math.log10(highest) - 2.5, math.log10(highest), TRIED, dtype=torch.float64).tolist()
+    if float(power.sum()) <= ROUNDING * float(values.square().sum()):
+        return tried, [0.0] * TRIED
     effort = EFFORT[len(edges)] * updates / (1 + updates / LATE) / math.sqrt(len(values))
     coefficients = kernel_series(hidden_layers)
-    tried = torch.logspace(math.log10(highest) - 2.5, math.log10(highest), TRIED, dtype=torch.float64).tolist()
     left = [float((power * (-effort * mode_shares(edges, omega, coefficients)).exp()).sum()) for omega in tried]
-    return tried[min(range(TRIED), key=left.__getitem__)]
+    return tried, left
 
 
 def kernel_series(hidden_layers: int, variance: float = VARIANCE) -> list[float]:

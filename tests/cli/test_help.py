@@ -49,6 +49,7 @@ OWN = {
     "traceback": False,
     "no_clobber": False,
     "strip": False,
+    "plot": None,
     ("fit", "omega"): FitOptions().omega_0,
     ("super-resolve", "ray"): None,
     ("super-resolve", "no_recursive"): False,
