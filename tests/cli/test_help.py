@@ -8,6 +8,7 @@ import pytest
 
 from siren_sr import Fit, arguments, fleet, omega
 from siren_sr.cli import build_parser
+from siren_sr.demo import Limits, Server
 from siren_sr.fitting.options import FitOptions
 from siren_sr.poisson.options import PoissonOptions
 from siren_sr.reproduce import Setup
@@ -23,6 +24,8 @@ def signature(function):
     return {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
 
 
+LIMITS = defaults(Limits)
+
 TASKS = {
     "super-resolve": signature(fleet.run) | defaults(SuperResolveOptions),
     "fit": defaults(FitOptions),
@@ -30,6 +33,7 @@ TASKS = {
     "poisson": defaults(PoissonOptions),
     "omega": signature(omega.omega_hr),
     "inspect": signature(omega.omega_hr),
+    "demo": signature(Server) | {f"max_{name}": value for name, value in LIMITS.items()} | LIMITS,
     "reproduce": defaults(Setup),
 }
 """The defaults of what each command calls."""
@@ -50,6 +54,7 @@ OWN = {
     ("poisson", "mean_gradient"): False,  # taken from the image where it is asked for
     ("omega", "measure"): None,
     ("inspect", "json"): False,
+    ("demo", "open"): None,
     ("reproduce", "div2k"): None,
     ("reproduce", "out"): None,
 }

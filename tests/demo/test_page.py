@@ -134,6 +134,24 @@ def test_work_is_cancelled_and_makes_place_for_other_work(page, photo, tmp_path)
     assert page.locator("#explore-it").is_disabled()
 
 
+def test_results_are_removed_when_the_page_is_closed(served, page, browser, photo):
+    other = browser.new_page()
+    other.goto(served.url)
+    choose(other, "#photo", photo)
+    other.get_by_label("fast").check()
+    other.get_by_label("Also train the network").uncheck()
+    before = set(served.folder.glob("*/work/*"))
+    assert "64 x 48" in run(other, "enlarge")
+    (made,) = set(served.folder.glob("*/work/*")) - before
+    assert any(made.rglob("photo_x2.png"))
+    other.close()
+    for _ in range(600):
+        if not made.exists():
+            break
+        page.wait_for_timeout(100)
+    assert not made.exists()
+
+
 def test_pictures_are_rebuilt_and_blended(page, tmp_path):
     first, second = tmp_path / "first.png", tmp_path / "second.png"
     Image.fromarray(eight_bit(picture(32, 32))).save(first)
