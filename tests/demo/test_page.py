@@ -201,7 +201,7 @@ def test_nothing_is_wider_than_the_screen(page, width):
 def test_what_is_answered(served, path, host, code):
     request = urllib.request.Request(served.url + path, headers={} if host is None else {"Host": host})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             got, headers = answer.status, answer.headers
     except urllib.error.HTTPError as error:
         got, headers = error.code, error.headers
