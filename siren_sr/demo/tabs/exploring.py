@@ -38,7 +38,7 @@ class ExploringTab:
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
                 file = gr.File(
-                    label="A saved fit (.safetensors)", file_types=[".safetensors"], height=140, elem_id="fit"
+                    label="A saved fit (.safetensors)", file_types=[".safetensors"], height=160, elem_id="fit"
                 )
                 with gr.Row():
                     buttons = {name: gr.Button(name, size="sm", min_width=90) for name in KINDS}
