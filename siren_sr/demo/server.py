@@ -69,6 +69,8 @@ class Server:
             root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="siren-sr-demo-")))
             os.environ.update(QUIET, GRADIO_TEMP_DIR=str(root / "cache"))  # Gradio reads them as it is imported
             build = _page()
+            for name in ("cache", "work"):
+                (root / name).mkdir()
             desk = Desk(root / "work", self._limits)
             stack.callback(desk.close)
             page = build(desk)
