@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
@@ -117,18 +116,14 @@ class ExploringTab:
             return fit, view, words.problem(error), None
         return fit, view, words.note(place(view)), pixels
 
-    def _save(self, fit: Fit | None, view: View | None, side: float) -> Iterator[tuple[str, Any]]:
+    def _save(self, fit: Fit | None, view: View | None, side: float) -> tuple[str, Any]:
         if fit is None or view is None:
-            yield words.problem(ValueError(NONE)), gr.update()
-            return
-        with tempfile.TemporaryDirectory(dir=os.environ["GRADIO_TEMP_DIR"]) as folder:
-            try:
-                pixels = render(fit, view, int(side))
-                path = os.path.join(folder, "part.png")
-                io.write_image(path, pixels)
-            except Exception as error:
-                yield words.problem(error), gr.update()
-                return
-            rows, columns = view.size(int(side))
-            # Gradio has copied the file when it comes back here.
-            yield words.note(f"Rendered {columns} x {rows} pixels."), gr.update(value=path, interactive=True)
+            return words.problem(ValueError(NONE)), gr.update()
+        try:
+            # Gradio serves the files in this folder; old ones are removed.
+            path = os.path.join(tempfile.mkdtemp(dir=os.environ["GRADIO_TEMP_DIR"]), "part.png")
+            io.write_image(path, render(fit, view, int(side)))
+        except Exception as error:
+            return words.problem(error), gr.update()
+        rows, columns = view.size(int(side))
+        return words.note(f"Rendered {columns} x {rows} pixels."), gr.update(value=path, interactive=True)

@@ -13,8 +13,6 @@ from siren_sr.demo.tabs.rebuilding import RebuildingTab
 from siren_sr.demo.tabs.sounds import SoundTab
 
 TITLE = "siren_sr"
-SWEPT = 60  # seconds between two looks for old files
-KEPT = 3600  # seconds for which uploads and results can be downloaded; they go earlier when the program ends
 
 THEME = Default(
     primary_hue="indigo",
@@ -36,7 +34,7 @@ CSS = """
 def build(desk: Desk) -> gr.Blocks:
     """The page, whose work is done at a desk."""
     limits = desk.limits
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(SWEPT, KEPT)) as page:
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.Markdown(
             "# siren_sr\nSinusoidal networks for pictures and sounds. Everything is computed here: "
             f"files of up to {limits.upload:g} MB stay on this machine, and are removed an hour later or when the "
