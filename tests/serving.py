@@ -22,11 +22,18 @@ class Served:
         self.process = subprocess.Popen(command, **pipes, text=True, env=environment, start_new_session=True)
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip()
-        assert self.url, self.end()[1]
+        assert self.url, self.process.communicate()[1]
+
+    def __enter__(self) -> Served:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
 
     def end(self) -> tuple[int, str]:
-        """Interrupt it; returns its exit code and what it said."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-        _, said = self.process.communicate(timeout=30)
+        """Ask it to end, by a signal that is heard in the background too; returns its exit code and what it said."""
+        self.process.send_signal(signal.SIGTERM)
+        _, said = self.process.communicate(timeout=120)
         return self.process.returncode, said

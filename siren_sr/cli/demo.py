@@ -15,22 +15,30 @@ LIMITS = Limits()
 def add(commands: Any) -> None:
     """Add the command."""
     p = command(commands, "demo", run, "try it on a local page in the browser", "--open")
-    p.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine alone)")
-    p.add_argument("--port", type=int, help="port, 0 for any free one (default: the first free one from 7860 on)")
     p.add_argument(
-        "--max-upload", type=float, default=LIMITS.upload, metavar="MB", help="largest file (default: %(default)g MB)"
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on; the usual one is this machine alone (default: %(default)s)",
+    )
+    p.add_argument("--port", type=int, help="port, or 0 for any free one (default: the first free one from 7860 on)")
+    p.add_argument(
+        "--max-upload",
+        type=float,
+        default=LIMITS.upload,
+        metavar="MB",
+        help="largest file, in MB (default: %(default)s)",
     )
     p.add_argument(
         "--max-seconds",
         type=float,
         default=LIMITS.seconds,
         metavar="S",
-        help="how long one piece of work may take (default: %(default)g)",
+        help="how long one piece of work may take (default: %(default)s)",
     )
     p.add_argument(
         "--jobs", type=int, default=LIMITS.jobs, metavar="N", help="pieces of work at once (default: %(default)s)"
     )
-    p.add_argument("--open", action=argparse.BooleanOptionalAction, default=False, help="open the page in the browser")
+    p.add_argument("--open", action=argparse.BooleanOptionalAction, help="open the page in the browser")
 
 
 def run(a: argparse.Namespace) -> int:

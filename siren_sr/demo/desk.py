@@ -6,9 +6,9 @@ library asks its callback; until then it keeps its place, so that no more jobs r
 
 from __future__ import annotations
 
-import hashlib
 import math
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -124,13 +124,12 @@ def _of(progress: Progress) -> Report:
 class Desk:
     """Where visitors hand in their work.
 
-    A visitor has one job at a time in each of the page's tabs; a new one takes the place of the last one and of its
-    files.
+    A visitor has one job at a time in each of the page's tabs; a new one takes the place of the last one.
     """
 
     def __init__(self, root: Path, limits: Limits) -> None:
-        """A desk that keeps files in the folder ``root``."""
-        self.root, self.limits = root, limits
+        """A desk whose work writes its files into the folder ``root``, which exists."""
+        self._root, self.limits = root, limits
         self._places = threading.Semaphore(limits.jobs)
         self._lock = threading.Lock()
         self._jobs: dict[tuple[str, str], Job] = {}
@@ -138,11 +137,12 @@ class Desk:
     def run(self, visitor: str, tab: str, work: Callable[[Job], Any]) -> Iterator[Report]:
         """Do some work in a thread, and tell how far it is until it has ended.
 
-        Whoever gives up this iterator halts the work.
+        Whoever gives up this iterator halts the work. The files of the work are removed when the iterator is asked for
+        more after the last report; until then they can be copied.
 
         Args:
             visitor: Name of the visitor's session, which the browser has made up and which may be anything.
-            tab: Name of the tab, which is also that of a folder.
+            tab: Name of the tab.
             work: What to do.
 
         Raises:
@@ -150,8 +150,7 @@ class Desk:
             Exception: Whatever the work raised.
         """
         self.halt(visitor, tab)
-        shutil.rmtree(self._folder(visitor) / tab, ignore_errors=True)
-        job = Job(self.folder(visitor, tab), self.limits.seconds)
+        job = Job(Path(tempfile.mkdtemp(dir=self._root)), self.limits.seconds)
         with self._lock:
             self._jobs[visitor, tab] = job
         threading.Thread(target=self._do, args=(job, work), name=tab, daemon=True).start()
@@ -162,6 +161,7 @@ class Desk:
                 yield report
         finally:
             job.halt()
+            shutil.rmtree(job.folder, ignore_errors=True)
             with self._lock:
                 if self._jobs.get((visitor, tab)) is job:
                     del self._jobs[visitor, tab]
@@ -173,26 +173,12 @@ class Desk:
         for job in jobs:
             job.halt()
 
-    def forget(self, visitor: str) -> None:
-        """Halt what a visitor who has gone had asked for, and remove the files."""
-        self.halt(visitor)
-        shutil.rmtree(self._folder(visitor), ignore_errors=True)
-
     def close(self) -> None:
         """Halt everything."""
         with self._lock:
             jobs = list(self._jobs.values())
         for job in jobs:
             job.halt()
-
-    def _folder(self, visitor: str) -> Path:
-        return self.root / hashlib.sha256(visitor.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-
-    def folder(self, visitor: str, tab: str) -> Path:
-        """Where a visitor's files of a tab go."""
-        folder = self._folder(visitor) / tab
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
 
     def _do(self, job: Job, work: Callable[[Job], Any]) -> None:
         result, error = None, None

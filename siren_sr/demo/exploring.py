@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+import numpy as np
 import torch
 
 from siren_sr.demo import pictures
@@ -13,10 +12,10 @@ from siren_sr.fitting.fit import Fit
 SCREEN = 768  # pixels of the longer side of what is shown
 
 
-def render(fit: Fit, view: View, longest: int, path: Path) -> str:
-    """Render a part of a fit into a PNG file."""
+def render(fit: Fit, view: View, longest: int) -> np.ndarray:
+    """Render a part of a fit as it is shown: pixels (H, W, C) of 8 bits, of which the longer side has ``longest``."""
     pixels = pictures.as_picture(fit).render(size=view.size(longest), region=view.region)
-    return pictures.show(path, torch.from_numpy(pixels).movedim(-1, 0) / 255)
+    return pictures.levels(torch.from_numpy(pixels).movedim(-1, 0) / 255)
 
 
 def place(view: View) -> str:

@@ -8,6 +8,7 @@ import os
 import socket
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from siren_sr.demo.desk import Desk
 from siren_sr.demo.limits import Limits
 
 PORT = 7860
+KEPT = 3600.0  # seconds for which uploads and results can be downloaded
+SWEPT = 60.0  # seconds between two looks for older ones
 TRIED = 20  # ports that are tried one after the other where none is asked for
 QUIET = {
     "GRADIO_ANALYTICS_ENABLED": "False",
@@ -69,7 +72,12 @@ class Server:
             root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="siren-sr-demo-")))
             os.environ.update(QUIET, GRADIO_TEMP_DIR=str(root / "cache"))  # Gradio reads them as it is imported
             build = _page()
+            for name in ("cache", "work"):
+                (root / name).mkdir()
             desk = Desk(root / "work", self._limits)
+            closing = threading.Event()
+            stack.callback(closing.set)
+            threading.Thread(target=_sweep, args=(root / "cache", closing), name="sweep", daemon=True).start()
             stack.callback(desk.close)
             page = build(desk)
             stack.callback(page.close, verbose=False)
@@ -122,6 +130,15 @@ def _page() -> Any:
             raise
         raise ImportError(f'the demo needs {error.name}: pip install "siren-sr[demo]"') from error
     return build
+
+
+def _sweep(folder: Path, closing: threading.Event) -> None:
+    """Remove the files that were written more than `KEPT` seconds ago, until the server closes."""
+    while not closing.wait(SWEPT):
+        for path in folder.rglob("*"):
+            with contextlib.suppress(OSError):
+                if path.is_file() and time.time() - path.stat().st_ctime > KEPT:
+                    path.unlink()
 
 
 def is_local(host: str) -> bool:

@@ -19,7 +19,7 @@ from siren_sr import Fit, derivatives, fit_signal, io, omega, solve_poisson, sup
 from siren_sr.cli import build_parser, main
 from siren_sr.signals import as_signal, to_unit
 
-COMMANDS = ("super-resolve", "fit", "render", "poisson", "omega", "inspect")
+COMMANDS = ("super-resolve", "fit", "render", "poisson", "omega", "inspect", "demo")
 SMALL = ("--hidden-features", "16", "--hidden-layers", "1", "--steps", "2", "--quiet")
 
 

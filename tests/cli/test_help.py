@@ -13,6 +13,7 @@ import pytest
 import siren_sr
 from siren_sr import Fit, arguments, fleet, omega
 from siren_sr.cli import build_parser
+from siren_sr.demo import Limits, Server
 from siren_sr.fitting.options import FitOptions
 from siren_sr.poisson.options import PoissonOptions
 from siren_sr.reproduce import Setup
@@ -28,6 +29,8 @@ def signature(function):
     return {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
 
 
+LIMITS = defaults(Limits)
+
 TASKS = {
     "super-resolve": signature(fleet.run) | defaults(SuperResolveOptions),
     "fit": defaults(FitOptions),
@@ -36,6 +39,7 @@ TASKS = {
     "poisson": defaults(PoissonOptions),
     "omega": signature(omega.omega_hr),
     "inspect": signature(omega.omega_hr),
+    "demo": signature(Server) | {f"max_{name}": value for name, value in LIMITS.items()} | LIMITS,
     "reproduce": defaults(Setup),
 }
 """The defaults of what each command calls."""
@@ -61,6 +65,7 @@ OWN = {
     "jpeg_quality": None,
     ("render", "format"): None,
     ("poisson", "format"): None,
+    ("demo", "open"): None,
     ("reproduce", "div2k"): None,
     ("reproduce", "out"): None,
 }

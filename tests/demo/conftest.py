@@ -13,9 +13,8 @@ from serving import Served
 def served(tmp_path_factory):
     """The page, for all tests."""
     pytest.importorskip("gradio")
-    server = Served(tmp_path_factory.mktemp("served"))
-    yield server
-    server.end()
+    with Served(tmp_path_factory.mktemp("served")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

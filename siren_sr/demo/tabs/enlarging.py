@@ -40,7 +40,7 @@ class EnlargingTab:
         self._controls.wire(self._run, inputs, [*self._shown, self.fit])
 
     def _inputs(self) -> list[Any]:
-        photo = gr.File(label="Photograph", file_types=["image", *SUFFIXES], height=140, elem_id="photo")
+        photo = gr.File(label="Photograph", file_types=["image", *SUFFIXES], height=160, elem_id="photo")
         scale = gr.Slider(1, 8, 2, step=0.25, label="Scale", info="1 only removes noise and compression")
         quality = gr.Radio(list(QUALITIES), value="standard", label="Quality", info="how long to try")
         keep = gr.Checkbox(
@@ -63,7 +63,7 @@ class EnlargingTab:
 
     def _outputs(self) -> None:
         slider = gr.ImageSlider(
-            label="Bicubic interpolation (left) and siren_sr (right)",
+            label="Bicubic (left), siren_sr (right)",
             type="filepath",
             interactive=False,
             max_height=700,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from typing import Any
 
 import gradio as gr
 
+from siren_sr import io
 from siren_sr.demo import pictures, words
-from siren_sr.demo.desk import Desk
 from siren_sr.demo.exploring import SCREEN, place, render
 from siren_sr.demo.view import View
 from siren_sr.fitting.fit import Fit
 
 TAB = "explore"
+NONE = "There is no fit yet: choose a file that was saved."
 LARGE = 4096  # pixels of the longer side of what is downloaded, at most
 KINDS = {
     "Zoom in": ("zoom", 2.0, 0.0),
@@ -31,14 +34,13 @@ Shown = tuple[Any, ...]
 class ExploringTab:
     """The widgets and what they do."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self) -> None:
         """Build the tab."""
-        self._desk = desk
         self._fit, self._view = gr.State(None, time_to_live=3600), gr.State(None)
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
                 file = gr.File(
-                    label="A saved fit (.safetensors)", file_types=[".safetensors"], height=140, elem_id="fit"
+                    label="A saved fit (.safetensors)", file_types=[".safetensors"], height=160, elem_id="fit"
                 )
                 with gr.Row():
                     buttons = {name: gr.Button(name, size="sm", min_width=90) for name in KINDS}
@@ -52,7 +54,7 @@ class ExploringTab:
                 )
                 self._picture = gr.Image(
                     label="Click to look closer",
-                    type="filepath",
+                    format="png",
                     interactive=False,
                     elem_id="view",
                     buttons=["fullscreen"],
@@ -70,55 +72,57 @@ class ExploringTab:
         """Let another tab's button show the fit that its state holds here."""
         button.click(self._take, fit, [*self._outputs, tabs], api_visibility="private")
 
-    def _take(self, fit: Fit | None, request: gr.Request) -> Shown:
-        return (*self._opened(fit, request), gr.Tabs(selected=TAB))
+    def _take(self, fit: Fit | None) -> Shown:
+        return (*self._opened(fit), gr.Tabs(selected=TAB))
 
-    def _load(self, path: str, request: gr.Request) -> Shown:
+    def _load(self, path: str) -> Shown:
         try:
             fit = Fit.load(path)
             pictures.as_picture(fit)
         except Exception as error:
             return None, None, words.problem(error), None
-        return self._opened(fit, request)
+        return self._opened(fit)
 
-    def _opened(self, fit: Fit | None, request: gr.Request) -> Shown:
-        return self._show(fit, None if fit is None else View.whole(*fit.shape), request)
+    def _opened(self, fit: Fit | None) -> Shown:
+        return self._show(fit, None if fit is None else View.whole(*fit.shape))
 
     def _step(self, name: str) -> Any:
         """What the button of this name does."""
 
-        def step(fit: Fit | None, view: View | None, request: gr.Request) -> Shown:
+        def step(fit: Fit | None, view: View | None) -> Shown:
             kind, down, right = KINDS[name]
             if view is not None:
                 if kind == "whole":
                     view = View.whole(view.rows, view.columns)
                 else:
                     view = view.zoomed(down) if kind == "zoom" else view.moved(down, right)
-            return self._show(fit, view, request)
+            return self._show(fit, view)
 
         return step
 
-    def _closer(self, fit: Fit | None, view: View | None, request: gr.Request, event: gr.SelectData) -> Shown:
+    def _closer(self, fit: Fit | None, view: View | None, event: gr.SelectData) -> Shown:
         if view is not None:
             rows, columns = view.size(SCREEN)
             column, row = event.index
             view = view.closer((row + 0.5) / rows, (column + 0.5) / columns, 2)
-        return self._show(fit, view, request)
+        return self._show(fit, view)
 
-    def _show(self, fit: Fit | None, view: View | None, request: gr.Request) -> Shown:
+    def _show(self, fit: Fit | None, view: View | None) -> Shown:
         if fit is None or view is None:
-            return None, None, words.problem(ValueError("There is no fit yet: choose a file that was saved.")), None
+            return None, None, words.problem(ValueError(NONE)), None
         try:
-            path = render(fit, view, SCREEN, self._desk.folder(str(request.session_hash), TAB) / "view.png")
+            pixels = render(fit, view, SCREEN)
         except Exception as error:
             return fit, view, words.problem(error), None
-        return fit, view, words.note(place(view)), path
+        return fit, view, words.note(place(view)), pixels
 
-    def _save(self, fit: Fit | None, view: View | None, side: float, request: gr.Request) -> tuple[str, Any]:
+    def _save(self, fit: Fit | None, view: View | None, side: float) -> tuple[str, Any]:
         if fit is None or view is None:
-            return words.problem(ValueError("There is no fit yet: choose a file that was saved.")), gr.update()
+            return words.problem(ValueError(NONE)), gr.update()
         try:
-            path = render(fit, view, int(side), self._desk.folder(str(request.session_hash), TAB) / "part.png")
+            # Gradio serves the files in this folder; old ones are removed.
+            path = os.path.join(tempfile.mkdtemp(dir=os.environ["GRADIO_TEMP_DIR"]), "part.png")
+            io.write_image(path, render(fit, view, int(side)))
         except Exception as error:
             return words.problem(error), gr.update()
         rows, columns = view.size(int(side))

@@ -13,7 +13,6 @@ from siren_sr.demo.tabs.rebuilding import RebuildingTab
 from siren_sr.demo.tabs.sounds import SoundTab
 
 TITLE = "siren_sr"
-KEPT = 3600  # seconds for which uploads and results can be downloaded; they go earlier when the program ends
 
 THEME = Default(
     primary_hue="indigo",
@@ -35,7 +34,7 @@ CSS = """
 def build(desk: Desk) -> gr.Blocks:
     """The page, whose work is done at a desk."""
     limits = desk.limits
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(60, KEPT)) as page:
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.Markdown(
             "# siren_sr\nSinusoidal networks for pictures and sounds. Everything is computed here: "
             f"files of up to {limits.upload:g} MB stay on this machine, and are removed an hour later or when the "
@@ -45,7 +44,7 @@ def build(desk: Desk) -> gr.Blocks:
             with gr.Tab("Enlarge a photograph", id="enlarge"):
                 enlarging = EnlargingTab(desk)
             with gr.Tab("Explore a network", id=EXPLORE):
-                exploring = ExploringTab(desk)
+                exploring = ExploringTab()
             with gr.Tab("Rebuild and blend", id="rebuild"):
                 RebuildingTab(desk)
             with gr.Tab("Sound", id="sound"):
@@ -53,7 +52,7 @@ def build(desk: Desk) -> gr.Blocks:
         exploring.wire(enlarging.explore, enlarging.fit, tabs)
 
         def gone(request: gr.Request) -> None:
-            desk.forget(str(request.session_hash))
+            desk.halt(str(request.session_hash))
 
         page.unload(gone)
     page.queue(max_size=32, api_open=False)

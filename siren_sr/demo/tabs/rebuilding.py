@@ -22,12 +22,12 @@ class RebuildingTab:
         """Build the tab."""
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
-                first = gr.File(label="Picture", file_types=["image"], height=120, elem_id="poisson-first")
+                first = gr.File(label="Picture", file_types=["image"], height=160, elem_id="poisson-first")
                 of = gr.Radio(list(OPERATORS), value="gradient", label="Rebuild it from its")
                 second = gr.File(
                     label="A second picture, to blend into it",
                     file_types=["image"],
-                    height=120,
+                    height=160,
                     elem_id="poisson-second",
                 )
                 where = gr.Dropdown(list(PLACES), value="everywhere", label="Blend it into")

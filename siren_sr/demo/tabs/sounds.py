@@ -25,14 +25,21 @@ class SoundTab:
         """Build the tab."""
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
-                file = gr.File(label="Sound", file_types=["audio", *SUFFIXES], height=120, elem_id="sound-file")
+                file = gr.File(label="Sound", file_types=["audio", *SUFFIXES], height=160, elem_id="sound-file")
                 seconds = gr.Slider(1, LONGEST, 5, step=1, label="Seconds of it, from its beginning")
                 steps = gr.Slider(0, 500, 0, step=10, label="Steps", info="0: as many as usual")
                 self._controls = Controls(desk, TAB, "Learn")
             with gr.Column(scale=5, min_width=300):
                 self._controls.line("Choose a sound, and press Learn.")
                 players = [
-                    gr.Audio(label=name, type="filepath", interactive=False, visible=False, elem_id=f"sound-{key}")
+                    gr.Audio(
+                        label=name,
+                        type="filepath",
+                        buttons=["download"],
+                        interactive=False,
+                        visible=False,
+                        elem_id=f"sound-{key}",
+                    )
                     for key, name in (("before", "The sound"), ("after", "What the network says"))
                 ]
                 found = gr.HTML(elem_id="sound-found")
