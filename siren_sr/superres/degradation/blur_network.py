@@ -61,7 +61,7 @@ class BlurNetwork(nn.Module):
         hidden: Features of the whole image, before the last layer.
 
     Examples:
-        >>> BlurNetwork()(torch.rand(1, 1, 64, 80), torch.zeros(1)).logits.shape
+        >>> network()(torch.zeros(1, 1, 64, 80), torch.zeros(1)).logits.shape
         torch.Size([1, 21])
     """
 

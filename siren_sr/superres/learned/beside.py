@@ -82,10 +82,15 @@ def beside(work: Callable[[Steps], T], monitor: Monitor) -> Iterator[Callable[[]
                 future = pool.submit(work, aside)
 
                 def wait() -> T:
-                    while not (future.done() and aside.steps.empty()):
-                        with monitor.interruptible(), contextlib.suppress(queue.Empty):
-                            aside.steps.get(timeout=WAIT)
-                            monitor.step()
+                    ended = False
+                    while not ended:
+                        # The whole waiting is inside, since Ctrl-C may come between two steps as well.
+                        with monitor.interruptible():
+                            while not (future.done() and aside.steps.empty()):
+                                with contextlib.suppress(queue.Empty):
+                                    aside.steps.get(timeout=WAIT)
+                                    monitor.step()
+                            ended = True
                     return future.result()
 
                 yield wait

@@ -89,6 +89,14 @@ def test_steps_are_told_when_the_result_is_asked_for_and_a_wish_to_stop_reaches_
     assert monitor.stopped
 
 
+@pytest.fixture
+def _ctrl_c():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c")
 def test_ctrl_c_while_waiting_ends_the_work_with_what_there_is():
     main = threading.main_thread().ident
     monitor = Monitor()
