@@ -18,7 +18,7 @@ from .memory import available_memory, check_memory, is_lack_of_memory, total_mem
 from .names import SOUND_SUFFIXES
 from .read import read_image, read_stream
 from .save import save, upright_image
-from .source import is_stream
+from .source import Source, is_stream
 from .tensors import check_tensors_path, checksum, read_tensors, write_tensors
 from .tiff import LEFT_OUT
 from .write import check_metadata, check_writable, stripped, write_image
@@ -35,6 +35,7 @@ __all__ = [
     "ImageFile",
     "ImageFormat",
     "JpegTables",
+    "Source",
     "atomic_write",
     "available_memory",
     "check_audio_writable",

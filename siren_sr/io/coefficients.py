@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 
@@ -11,6 +12,8 @@ from .chatter import complain, hushed
 from .image import check_size
 from .jpeg import JpegTables, jpeg_tables
 from .source import Source, read_source
+
+log = logging.getLogger(__name__)
 
 
 def read_jpeg_coefficients(source: Source) -> tuple[np.ndarray, ...] | None:
@@ -37,7 +40,11 @@ def read_jpeg_coefficients(source: Source) -> tuple[np.ndarray, ...] | None:
     tables = jpeg_tables(data, text)
     try:
         import jpeglib  # pyright: ignore[reportMissingImports]
-    except ImportError:  # it has no wheels for some machines, and coefficients can be had from pixels
+    except ImportError as error:  # it has no wheels for some machines, and coefficients can be had from pixels
+        if not isinstance(error, ModuleNotFoundError) or error.name != "jpeglib":
+            log.info(
+                "the package jpeglib is installed but fails, so that coefficients are found from pixels: %s", error
+            )
         return None
     assert tables.size is not None
     check_size(*tables.size, bytes_per_pixel=4 * len(tables.sampling))

@@ -18,7 +18,7 @@ from siren_sr import arguments
 from siren_sr.fitting.fit import Fit
 from siren_sr.grids import coordinates
 from siren_sr.grids.boundaries import Boundaries, Frame
-from siren_sr.io import ImageFile, check_memory
+from siren_sr.io import ImageFile, Source, check_memory
 from siren_sr.signals import Signal, is_batch, members, stacked, with_holes
 from siren_sr.superres import assumed, given
 from siren_sr.superres.compression.compressed import Compressed
@@ -70,7 +70,7 @@ def super_resolve(
 ) -> Image: ...
 @overload
 def super_resolve(
-    image: str | os.PathLike[str] | ImageFile,
+    image: Source | ImageFile,
     scale: Scale | None = ...,
     *,
     size: Sequence[int] | None = ...,
@@ -143,7 +143,7 @@ def super_resolve(
 
     Args:
         image: Tensor (C, H, W), (H, W) or a batch (B, C, H, W), also a ``torchvision.tv_tensors.Image``; array
-            (H, W[, C]) or (B, H, W, C); PIL image; path.
+            (H, W[, C]) or (B, H, W, C); PIL image; path, content or open file.
             Floats, uint8 or uint16; gray, RGB, with alpha, which is one more channel. Of PIL images and
             files it is known which channel that is, and colours that are wholly transparent are replaced by those
             around them; of tensors and arrays no channel is taken for alpha. Floats may have any range: the result does

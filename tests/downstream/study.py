@@ -88,6 +88,8 @@ def study(folder: str | os.PathLike[str]) -> dict[str, float]:
     assert_type(super_resolve(image, 2, quality="fast"), Tensor)
     assert_type(super_resolve(array, scale=2, quality="fast"), npt.NDArray[Any])
     assert_type(super_resolve(Image.fromarray(array), size=(24, 32), quality="fast"), Image.Image)
+    with open(path, "rb") as stream:
+        assert_type(super_resolve(stream, 2, quality="fast"), Image.Image | npt.NDArray[np.uint16])
     larger = super_resolve(image, 2, strategy=binned, steps=5, return_fit=True)
     assert_type(larger, Fit)
     assert_type(super_resolve(path, 2, strategy=binned, steps=5, return_fit=True), Fit)
