@@ -177,8 +177,8 @@ def test_super_resolve_with_kernel_noise_and_prior(photo, tmp_path, monkeypatch,
         (("--quality", "fast", "--kernel", "blur.npy"), {"quality": "fast", "kernel": np.ones((3, 3))}),
         (("--quality", "fast", "--noise", "10"), {"quality": "fast", "noise": 10 / 255}),
         (("--prior", "none", "--quality", "fast"), {"prior": None, "quality": "fast"}),
-        (("--boundary", "wrap"), {"boundary": "wrap"}),
-        (("--boundary", "mirror,wrap"), {"boundary": ("mirror", "wrap")}),
+        (("--quality", "fast", "--boundary", "wrap"), {"quality": "fast", "boundary": "wrap"}),
+        (("--quality", "fast", "--boundary", "mirror,wrap"), {"quality": "fast", "boundary": ("mirror", "wrap")}),
         (("--prior", "my_upscaler:double"), {"prior": torch.nn.Upsample(scale_factor=2)}),
     ):
         assert call("super-resolve", photo, "out.png", *quick, *arguments) == 0
