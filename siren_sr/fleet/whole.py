@@ -64,8 +64,9 @@ class Whole:
         frame = Frame.around(pixels.shape[:2], size, chosen.boundary)  # what wraps is known as `super_resolve` sees it
         rows, columns = frame.outer_size
         noise = assumed.share(data, found.noise)
-        jpeg = 0.0 if compressed is None else compressed.strength
-        told = photographs.conditions(found.kernel, noise, shape=frame.outer_shape, size=(rows, columns), jpeg=jpeg)
+        told = photographs.conditions(
+            found.kernel, noise, shape=frame.outer_shape, size=(rows, columns), compressed=compressed
+        )
         if isinstance(told, str):
             raise ValueError(f"windows need a prior, and prior={chosen.prior!r} cannot be used, since {told}")
         known = photographs.know(

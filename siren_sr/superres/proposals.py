@@ -68,8 +68,7 @@ class Proposals:
         self._make: Callable[[Sequence[Given]], Tensor] | None = None
         if isinstance(options.prior, str):
             shape = self._frame.outer_shape
-            jpeg = 0.0 if compressed[0] is None else compressed[0].strength
-            told = photographs.conditions(options.kernel, noise, shape=shape, size=outer, jpeg=jpeg)
+            told = photographs.conditions(options.kernel, noise, shape=shape, size=outer, compressed=compressed[0])
             if isinstance(told, str):
                 log.info('prior="%s" is not used, since %s: nothing but the image is', options.prior, told)
                 return

@@ -48,7 +48,7 @@ def network() -> LearnedUpscaler:
 
 
 def conditions(
-    kernel: Any, noise: float, *, shape: Sequence[int], size: Sequence[int], jpeg: float = 0.0
+    kernel: Any, noise: float, *, shape: Sequence[int], size: Sequence[int], compressed: Compressed | None = None
 ) -> Conditions | str:
     """What the network is told of an image; or why it cannot be asked, since it was not trained on such images.
 
@@ -57,13 +57,13 @@ def conditions(
         noise: Standard deviation of the image's noise, for an image in [0, 1].
         shape: (h, w) of the image.
         size: (H, W) wanted.
-        jpeg: How strongly the image was compressed, see `Conditions`.
+        compressed: What is known of the image's compression, or None.
     """
     if min(shape) < SMALLEST:
         return f"it knows images of at least {SMALLEST} pixels per side, not {shape[0]}x{shape[1]}"
     scale = [n / m for n, m in zip(size, shape, strict=True)]
+    jpeg = 0.0 if compressed is None else min(compressed.strength, HARDEST)
     least = 1.0 if jpeg else LEAST
-    jpeg = min(jpeg, HARDEST)
     if not least <= min(scale) <= max(scale) <= LARGEST:
         return f"it enlarges {least:g} to {LARGEST:g} times, not {scale[0]:g}x{scale[1]:g}"
     if noise > STRONGEST:
