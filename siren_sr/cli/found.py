@@ -91,23 +91,15 @@ def trained(fit: Any) -> dict[str, Any]:
 
 def compression(tables: io.JpegTables, *, found_in_pixels: bool) -> dict[str, Any]:
     """How an image was compressed."""
-    quality, exact = _quality(tables)
+    usual = io.JpegTables.of_quality(tables.quality, colour=tables.colour)
     return {
-        "quality": quality,
-        "exact": exact,
+        "quality": tables.quality,
+        "exact": bool((usual.tables == tables.tables).all()),
         "subsampling": tables.subsampling,
         "colour": tables.colour,
         "tables": tables.tables.tolist(),
         "found_in_pixels": found_in_pixels,
     }
-
-
-def _quality(tables: io.JpegTables) -> tuple[int, bool]:
-    """The quality of libjpeg whose steps for brightness are nearest, and whether all steps are those."""
-    usual = {quality: io.JpegTables.of_quality(quality, colour=tables.colour).tables for quality in range(1, 101)}
-    given = tables.tables.astype(float)
-    nearest = min(usual, key=lambda quality: float(np.abs(np.log(given[0] / usual[quality][0])).sum()))
-    return nearest, bool((usual[nearest] == tables.tables).all())
 
 
 def blur(kernel: Any) -> list[float] | None:
