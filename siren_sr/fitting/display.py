@@ -23,6 +23,7 @@ from torch import Tensor
 from siren_sr.fitting.degradation import Degradation
 from siren_sr.signals import Origin
 from siren_sr.signals.orientation import turn_upright
+from siren_sr.training.spectrogram import decibels
 
 SIDE = 256  # the longer side of a picture that is shown, in pixels
 RENDERED = 2 * SIDE  # and of what is rendered for it, which is then reduced
@@ -215,13 +216,8 @@ def _spectrogram(samples: np.ndarray) -> Image.Image:
     levels = torch.linspace(1, -1, height)[:, None]
     half = 1 / height
     wave = torch.where((levels >= low - half) & (levels <= high + half), 60, 255)
-    window = min(WINDOW, max(4, len(mono)))
-    spectrum = torch.stft(
-        torch.nn.functional.pad(mono, (0, max(0, window - len(mono)))), window, hop_length=max(1, window // 4),
-        window=torch.hann_window(window), center=False, return_complex=True,
-    )  # fmt: skip
-    decibels = 20 * spectrum.abs().clamp(min=1e-9).log10()
-    shades = 255 - 255 * ((decibels - decibels.max() + 80) / 80).clamp(0, 1)
+    loud = decibels(mono, window=WINDOW)
+    shades = 255 - 255 * ((loud - loud.max() + 80) / 80).clamp(0, 1)
     below = Image.fromarray(shades.flip(0).byte().numpy()).resize((SIDE, SIDE // 2), Image.Resampling.BOX)
     above = Image.fromarray(wave.byte().numpy()).resize((SIDE, height), Image.Resampling.BOX)
     sheet = Image.new("L", (SIDE, height + 4 + SIDE // 2), 255)

@@ -17,6 +17,7 @@ from siren_sr.plots.style import ERRORS, OKABE_ITO, SMALL, USUAL, axes_of, figur
 from siren_sr.plots.units import draw_histograms, of_fit
 from siren_sr.signals import Origin, as_signal, to_unit
 from siren_sr.signals.orientation import turn_upright
+from siren_sr.training.spectrogram import decibels
 
 CURVES, UNITS = 2.8, 2.6  # inches of the parts below the pictures
 SAMPLES = 1 << 20  # the most samples of a sound that are drawn
@@ -155,7 +156,9 @@ def _sound(fit: Fit, shown: dict[str, Tensor], layers: Any) -> Any:
     parts = made.subfigures(2 + bool(layers), 1, height_ratios=(height, CURVES, *[UNITS] * bool(layers)))
     axes = axes_of(parts[0], 2, len(sounds))
     loudest = max(float(values.abs().max()) for values in sounds.values()) or 1.0
-    images = {name: _decibels(values) for name, values in sounds.items()}
+    images = {
+        name: decibels(values, window=WINDOW, hop=len(values) // COLUMNS).numpy() for name, values in sounds.items()
+    }
     top = max(float(image.max()) for image in images.values())
     for i, (name, values) in enumerate(sounds.items()):
         seconds = len(values) / rate
@@ -196,14 +199,3 @@ def _waveform(axis: Any, values: Tensor, seconds: float) -> None:
         axis.plot(times, columns[:, 0], color=OKABE_ITO[0], linewidth=0.8)
     else:
         axis.fill_between(times, columns.min(1), columns.max(1), color=OKABE_ITO[0], linewidth=0)
-
-
-def _decibels(values: Tensor) -> np.ndarray:
-    """The spectrogram of a sound (T,) in dB, (frequencies, times)."""
-    window = min(WINDOW, max(4, len(values)))
-    values = torch.nn.functional.pad(values, (0, max(0, window - len(values))))
-    hop = max(1, window // 4, len(values) // COLUMNS)
-    spectrum = torch.stft(
-        values, window, hop_length=hop, window=torch.hann_window(window), center=False, return_complex=True
-    )
-    return (20 * spectrum.abs().clamp(min=1e-7).log10()).numpy()

@@ -89,3 +89,22 @@ def power_spectrogram(window: int, *, like: Tensor) -> Callable[[Tensor], Tensor
         ) from error
     where = {"dtype": like.dtype, "device": like.device}
     return Spectrogram(n_fft=window, hop_length=window // 4, power=2.0, normalized="window", wkwargs=where)
+
+
+def decibels(values: Tensor, *, window: int, hop: int = 1) -> Tensor:
+    """The spectrogram of a sound, to be looked at; it needs no torchaudio.
+
+    Args:
+        values: (T,).
+        window: Samples of the Hann window, fewer where the sound has fewer.
+        hop: The fewest samples from one window to the next, which are at least a quarter of the window.
+
+    Returns:
+        (frequencies, times) in dB, low frequencies first.
+    """
+    window = min(window, max(4, len(values)))
+    values = torch.nn.functional.pad(values, (0, max(0, window - len(values))))
+    hop = max(hop, window // 4)
+    hann = torch.hann_window(window)
+    spectrum = torch.stft(values, window, hop_length=hop, window=hann, center=False, return_complex=True)
+    return 20 * spectrum.abs().clamp(min=1e-9).log10()
