@@ -139,7 +139,7 @@ def _checked(fit: Any) -> Siren | TiledSiren:
     width = _width(model)
     if width > WIDEST:
         raise ValueError(f"layers of {width} units are too wide for a page, which takes {WIDEST}: fit tiles instead")
-    count = sum(p.numel() for p in model.parameters()) + (0 if fit.base is None else fit.base.numel())
+    count = _count(fit)
     if count > MOST:
         raise ValueError(f"the fit has {count} numbers, a page holds {MOST}: fit a part of the image, or render it")
     return model
@@ -204,5 +204,9 @@ def _encoded(array: np.ndarray) -> str:
 
 
 def _text(fit: Fit) -> str:
-    count = sum(p.numel() for p in fit.model.parameters()) + (0 if fit.base is None else fit.base.numel())
-    return f"{fit.shape[1]} × {fit.shape[0]} pixels as {count:,} numbers"
+    return f"{fit.shape[1]} × {fit.shape[0]} pixels as {_count(fit):,} numbers"
+
+
+def _count(fit: Fit) -> int:
+    """How many numbers a fit has: those of its network, and of its base."""
+    return sum(p.numel() for p in fit.model.parameters()) + (0 if fit.base is None else fit.base.numel())

@@ -94,7 +94,7 @@ def onnx_model(fit: Fit | Siren | TiledSiren) -> Any:
         raise ValueError(f"the network has {size} numbers, an ONNX file holds 2 GiB: export smaller parts")
     graph, coords = Graph(), "coords"
     if isinstance(network, TiledSiren):
-        values = _tiles(graph, network, coords, dtype)
+        values = _blended(graph, network, coords, dtype)
     else:
         values = _siren(graph, network, coords, dtype)
     if isinstance(fit, Fit):
@@ -189,12 +189,72 @@ class _Axis:
         return graph.add("Mul", wave, wave)
 
 
-def _tiles(graph: Graph, model: TiledSiren, coords: str, dtype: Any) -> str:
-    """The blended tiles, as loops over the windows of each axis, one inside the other."""
-    dims = model.in_features
-    axes = [_Axis(graph, coords, dims - 1 - a, w, dtype) for a, w in enumerate(model.windows)]
-    weights = [graph.constant(_array(w, dtype)) for w in model.networks.weights]
-    biases = [graph.constant(_array(b, dtype)) for b in model.networks.biases]
+class _Tiles:
+    """The tiles of a network in a graph: loops over the windows of each axis, one inside the other."""
+
+    def __init__(self, graph: Graph, model: TiledSiren, coords: str, dtype: Any) -> None:
+        self._axes = [_Axis(graph, coords, model.in_features - 1 - a, w, dtype) for a, w in enumerate(model.windows)]
+        self._weights = [graph.constant(_array(w, dtype)) for w in model.networks.weights]
+        self._biases = [graph.constant(_array(b, dtype)) for b in model.networks.biases]
+        self._dtype = dtype
+
+    def over(self, part: Graph, a: int, index: str, weight: str, number: str, local: list[str], sums: str) -> str:
+        """Add what the windows of the axes from a on make of some points: weighted values, and the weights.
+
+        Args:
+            part: The graph, or the body of the loop around this one.
+            a: The first of the axes.
+            index: Numbers of the points.
+            weight: What the windows of the axes before a have left of each.
+            number: Number of the tile, as far as the axes before a say it.
+            local: Where the points lie in these windows.
+            sums: What was added before, for all points.
+        """
+        axis = self._axes[a]
+
+        def body(inner: Graph, turn: str, before: str) -> str:
+            chosen, share, own = self._inside(inner, axis, turn, index)
+            share = inner.add("Mul", inner.add("Gather", weight, chosen), share)
+            found = [own, *(inner.add("Gather", x, chosen) for x in local)]  # x first
+            tile = inner.add("Mul", number, inner.constant(axis.count, np.int64))
+            tile = inner.add("Add", tile, axis.entry(inner, turn, "number"))
+            some = inner.add("Gather", index, chosen)
+            if a + 1 < len(self._axes):
+                return self.over(inner, a + 1, some, share, tile, found, before)
+            x = inner.add("Concat", *found, axis=1) if len(found) > 1 else own
+            values = inner.add("Mul", self._network(inner, tile, x), share)
+            rows = inner.add("Unsqueeze", some, inner.constant([1], np.int64))
+            return inner.add("ScatterND", before, rows, inner.add("Concat", values, share, axis=1), reduction="add")
+
+        return part.loop(len(axis.rows), sums, body, self._dtype)
+
+    def _inside(self, part: Graph, axis: _Axis, turn: str, index: str) -> tuple[str, str, str]:
+        """Which of some points lie in a window, what its ramps leave of each, and where they lie in it."""
+        here = part.add("Gather", axis.position, index)
+        above = part.add("GreaterOrEqual", here, axis.entry(part, turn, "low"))
+        below = part.add("LessOrEqual", here, axis.entry(part, turn, "high"))
+        places = part.add("NonZero", part.add("And", above, below))
+        chosen = part.add("Squeeze", places, part.constant([0], np.int64))
+        position = part.add("Gather", here, chosen)
+        start = part.add("Sub", position, axis.entry(part, turn, "start"))
+        end = part.add("Sub", axis.entry(part, turn, "end"), position)
+        share = part.add("Mul", axis.ramp(part, turn, start, "up"), axis.ramp(part, turn, end, "down"))
+        share = part.add("Unsqueeze", share, part.constant([1], np.int64))
+        own = part.add("Sub", part.add("Mul", start, _number(part, 2 / axis.length)), _number(part, 1.0))
+        own = part.add("Unsqueeze", part.add("Cast", own, to=onnx_type(self._dtype)), part.constant([1], np.int64))
+        return chosen, share, own
+
+    def _network(self, part: Graph, number: str, x: str) -> str:
+        """The values of one tile's network."""
+        for i, (w, b) in enumerate(zip(self._weights, self._biases, strict=True)):
+            x = part.add("Add", part.add("MatMul", x, part.add("Gather", w, number)), part.add("Gather", b, number))
+            x = x if i + 1 == len(self._weights) else part.add("Sin", x)
+        return x
+
+
+def _blended(graph: Graph, model: TiledSiren, coords: str, dtype: Any) -> str:
+    """The values of a tiled network: what its tiles make of every point, over the sum of their weights."""
+    tiles = _Tiles(graph, model, coords, dtype)
     points = graph.add("Gather", graph.add("Shape", coords), graph.constant([0], np.int64))
     total = graph.add("Squeeze", points)
     index = graph.add("Range", graph.constant(0, np.int64), total, graph.constant(1, np.int64))
@@ -202,46 +262,7 @@ def _tiles(graph: Graph, model: TiledSiren, coords: str, dtype: Any) -> str:
     weight = graph.add("Expand", one, graph.add("Concat", points, graph.constant([1], np.int64), axis=0))
     columns = graph.constant([model.out_features + 1], np.int64)
     nothing = graph.add("Expand", graph.constant([[0]], dtype), graph.add("Concat", points, columns, axis=0))
-
-    def network(part: Graph, number: str, x: str) -> str:
-        """The values of one tile's network."""
-        for i, (w, b) in enumerate(zip(weights, biases, strict=True)):
-            x = part.add("Add", part.add("MatMul", x, part.add("Gather", w, number)), part.add("Gather", b, number))
-            x = x if i + 1 == len(weights) else part.add("Sin", x)
-        return x
-
-    def over(part: Graph, a: int, index: str, weight: str, number: str, local: list[str], sums: str) -> str:
-        """Add what the windows of the axes from a on make of some points: weighted values, and the weights."""
-        axis = axes[a]
-
-        def body(inner: Graph, turn: str, before: str) -> str:
-            here = inner.add("Gather", axis.position, index)
-            above = inner.add("GreaterOrEqual", here, axis.entry(inner, turn, "low"))
-            below = inner.add("LessOrEqual", here, axis.entry(inner, turn, "high"))
-            places = inner.add("NonZero", inner.add("And", above, below))
-            chosen = inner.add("Squeeze", places, inner.constant([0], np.int64))
-            position = inner.add("Gather", here, chosen)
-            start = inner.add("Sub", position, axis.entry(inner, turn, "start"))
-            end = inner.add("Sub", axis.entry(inner, turn, "end"), position)
-            share = inner.add("Mul", axis.ramp(inner, turn, start, "up"), axis.ramp(inner, turn, end, "down"))
-            share = inner.add("Unsqueeze", share, inner.constant([1], np.int64))
-            share = inner.add("Mul", inner.add("Gather", weight, chosen), share)
-            own = inner.add("Sub", inner.add("Mul", start, _number(inner, 2 / axis.length)), _number(inner, 1.0))
-            own = inner.add("Unsqueeze", inner.add("Cast", own, to=onnx_type(dtype)), inner.constant([1], np.int64))
-            found = [own, *(inner.add("Gather", x, chosen) for x in local)]  # x first
-            tile = inner.add("Mul", number, inner.constant(axis.count, np.int64))
-            tile = inner.add("Add", tile, axis.entry(inner, turn, "number"))
-            some = inner.add("Gather", index, chosen)
-            if a + 1 < dims:
-                return over(inner, a + 1, some, share, tile, found, before)
-            x = inner.add("Concat", *found, axis=1) if dims > 1 else own
-            values = inner.add("Mul", network(inner, tile, x), share)
-            rows = inner.add("Unsqueeze", some, inner.constant([1], np.int64))
-            return inner.add("ScatterND", before, rows, inner.add("Concat", values, share, axis=1), reduction="add")
-
-        return part.loop(len(axis.rows), sums, body, dtype)
-
-    sums = over(graph, 0, index, weight, graph.constant(0, np.int64), [], nothing)
+    sums = tiles.over(graph, 0, index, weight, graph.constant(0, np.int64), [], nothing)
     width = graph.constant([model.out_features, 1], np.int64)
     values, weight = graph.split(sums, width, axis=1)
     return graph.add("Div", values, weight)
